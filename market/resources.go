@@ -1,0 +1,154 @@
+package market
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ErrBadQuantity is returned by the parsers of this file.
+var ErrBadQuantity = errors.New("market: malformed quantity")
+
+// MilliCPU counts thousandths of one CPU core.
+type MilliCPU int64
+
+// Bytes counts bytes of memory or disk.
+type Bytes int64
+
+// Binary multiples of a byte.
+const (
+	KiB Bytes = 1 << 10
+	MiB Bytes = 1 << 20
+	GiB Bytes = 1 << 30
+	TiB Bytes = 1 << 40
+)
+
+// Upper bounds that no honest machine reaches; larger claims are malformed.
+const (
+	MaxCPU   MilliCPU = 1 << 20 // about a thousand cores
+	MaxBytes Bytes    = 1 << 50
+)
+
+// Resources is an amount of each thing that is bought and sold.
+type Resources struct {
+	CPU    MilliCPU // thousandths of a core
+	Memory Bytes
+	Disk   Bytes // writable layer and named volumes; 0 where the engine cannot bound it
+}
+
+// Add returns r + s.
+func (r Resources) Add(s Resources) Resources {
+	return Resources{r.CPU + s.CPU, r.Memory + s.Memory, r.Disk + s.Disk}
+}
+
+// Sub returns r - s; a part may become negative.
+func (r Resources) Sub(s Resources) Resources {
+	return Resources{r.CPU - s.CPU, r.Memory - s.Memory, r.Disk - s.Disk}
+}
+
+// Fits reports whether need can be taken from r.
+func (r Resources) Fits(need Resources) bool {
+	return need.CPU <= r.CPU && need.Memory <= r.Memory && need.Disk <= r.Disk
+}
+
+// Scale returns n times r.
+func (r Resources) Scale(n int) Resources {
+	return Resources{r.CPU * MilliCPU(n), r.Memory * Bytes(n), r.Disk * Bytes(n)}
+}
+
+// Valid reports whether every part lies within its bounds.
+func (r Resources) Valid() bool {
+	return r.CPU >= 0 && r.CPU <= MaxCPU && r.Memory >= 0 && r.Memory <= MaxBytes && r.Disk >= 0 && r.Disk <= MaxBytes
+}
+
+// IsZero reports whether r is nothing at all.
+func (r Resources) IsZero() bool { return r == Resources{} }
+
+// String returns a form like "2 cpu / 512m".
+func (r Resources) String() string {
+	s := r.CPU.String() + " cpu / " + r.Memory.String()
+	if r.Disk > 0 {
+		s += " / " + r.Disk.String() + " disk"
+	}
+	return s
+}
+
+// String returns cores in decimal, without trailing zeros: "0.5", "2".
+func (c MilliCPU) String() string {
+	sign := ""
+	if c < 0 {
+		sign, c = "-", -c
+	}
+	s := fmt.Sprintf("%s%d.%03d", sign, c/1000, c%1000)
+	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
+}
+
+// String returns the largest unit that divides b evenly, else one decimal:
+// "64m", "1.5g".
+func (b Bytes) String() string {
+	if b < 0 {
+		return "-" + (-b).String()
+	}
+	for _, u := range []struct {
+		size Bytes
+		name string
+	}{{TiB, "t"}, {GiB, "g"}, {MiB, "m"}, {KiB, "k"}} {
+		if b < u.size {
+			continue
+		}
+		if b%u.size == 0 {
+			return strconv.FormatInt(int64(b/u.size), 10) + u.name
+		}
+		tenths := int64(b / (u.size / 10))
+		return fmt.Sprintf("%d.%d%s", tenths/10, tenths%10, u.name)
+	}
+	return strconv.FormatInt(int64(b), 10) + "b"
+}
+
+// ParseCPU reads cores as docker's --cpus does: "2", "0.5", ".25". More than
+// three decimals are refused, because they cannot be kept.
+func ParseCPU(s string) (MilliCPU, error) {
+	whole, frac, _ := strings.Cut(s, ".")
+	if len(frac) > 3 || whole+frac == "" || len(whole) > 6 || !digits(whole) || !digits(frac) {
+		return 0, fmt.Errorf("%w: %q is not a number of CPUs such as 0.5 or 2", ErrBadQuantity, clip(s))
+	}
+	n, _ := strconv.ParseInt("0"+whole+(frac + "000")[:3], 10, 64)
+	if MilliCPU(n) > MaxCPU {
+		return 0, fmt.Errorf("%w: %q CPUs are more than any machine has", ErrBadQuantity, clip(s))
+	}
+	return MilliCPU(n), nil
+}
+
+// ParseBytes reads sizes as docker does: "512m", "2g", "1.5g", "1048576",
+// "64MiB", "64mb"; all units are binary.
+func ParseBytes(s string) (Bytes, error) {
+	bad := fmt.Errorf("%w: %q is not a size such as 512m or 2g", ErrBadQuantity, clip(s))
+	t := strings.ToLower(s)
+	t = strings.TrimSuffix(strings.TrimSuffix(t, "b"), "i")
+	unit := Bytes(1)
+	if n := len(t); n > 0 {
+		if u, ok := map[byte]Bytes{'k': KiB, 'm': MiB, 'g': GiB, 't': TiB}[t[n-1]]; ok {
+			unit, t = u, t[:n-1]
+		}
+	}
+	whole, frac, _ := strings.Cut(t, ".")
+	if whole+frac == "" || len(whole) > 16 || len(frac) > 6 || !digits(whole) || !digits(frac) {
+		return 0, bad
+	}
+	n, _ := strconv.ParseInt("0"+whole, 10, 64)
+	f, _ := strconv.ParseInt("0"+(frac + "000000")[:6], 10, 64)
+	if Bytes(n) > MaxBytes/unit {
+		return 0, fmt.Errorf("%w: %q is larger than any machine has", ErrBadQuantity, clip(s))
+	}
+	return Bytes(n)*unit + Bytes(f)*unit/1_000_000, nil
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
