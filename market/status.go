@@ -111,6 +111,7 @@ type Binding struct {
 // SignedStatus is a Status and the envelope that proves it.
 type SignedStatus struct {
 	Status
+	By       PeerID   // who signed it
 	Hash     [32]byte // SHA-256 of the payload
 	Envelope []byte
 }

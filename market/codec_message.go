@@ -1,0 +1,658 @@
+package market
+
+import "fmt"
+
+// A message on the wire is its type number, as field 1, and its body, as
+// field 2. Type numbers are never reused.
+var messageTypes = [...]func() (Message, func(*dec)){
+	1: func() (Message, func(*dec)) {
+		m := &CreateOffer{}
+		return m, func(d *dec) {
+			switch d.field {
+			case 1:
+				m.Offer = decSignedOffer(d)
+			case 2:
+				d.sub(func(n *dec) { decRef(n, &m.At) })
+			case 3:
+				d.sub(func(n *dec) { decRegion(n, &m.Region) })
+			case 4:
+				d.addID(&m.Replicas, MaxRefs)
+			case 5:
+				add(d, &m.Above, MaxRefs, decRef)
+			}
+		}
+	},
+	2: func() (Message, func(*dec)) {
+		m := &UpdateOffer{}
+		return m, func(d *dec) {
+			switch d.field {
+			case 1:
+				m.Offer = decSignedOffer(d)
+			case 2:
+				d.sub(func(n *dec) { decRef(n, &m.At) })
+			case 3:
+				d.sub(func(n *dec) { decRegion(n, &m.Region) })
+			case 4:
+				d.addID(&m.Replicas, MaxRefs)
+			}
+		}
+	},
+	3: func() (Message, func(*dec)) {
+		m := &OfferAck{}
+		return m, func(d *dec) { decAck(d, &m.Seq, &m.Region, &m.Code) }
+	},
+	4: func() (Message, func(*dec)) {
+		m := &RefreshOffer{}
+		return m, func(d *dec) { decAck(d, &m.Seq, &m.Region, &m.Code) }
+	},
+	5: func() (Message, func(*dec)) {
+		m := &RefreshAck{}
+		return m, func(d *dec) {
+			switch d.field {
+			case 1:
+				m.Offer = decSignedOffer(d)
+			case 2:
+				d.sub(func(n *dec) { decRef(n, &m.At) })
+			case 3:
+				d.sub(func(n *dec) { decRegion(n, &m.Region) })
+			}
+		}
+	},
+	6: func() (Message, func(*dec)) {
+		m := &RemoveOffer{}
+		return m, func(d *dec) { decAck(d, &m.Seq, &m.Region, nil) }
+	},
+	7: func() (Message, func(*dec)) {
+		m := &GetOffers{}
+		return m, func(d *dec) {
+			switch d.field {
+			case 1:
+				m.Ref = d.uint()
+			case 2:
+				d.sub(func(n *dec) { decRegion(n, &m.Region) })
+			case 3:
+				d.sub(func(n *dec) { decWant(n, &m.Want) })
+			case 4:
+				m.Max = int(d.upTo(MaxOffers))
+			case 5:
+				m.Relay = d.bool()
+			}
+		}
+	},
+	8: func() (Message, func(*dec)) {
+		m := &Offers{}
+		return m, func(d *dec) {
+			switch d.field {
+			case 1:
+				m.Ref = d.uint()
+			case 2:
+				d.sub(func(n *dec) { decRegion(n, &m.Region) })
+			case 3:
+				add(d, &m.Offers, MaxOffers, decOfferAt)
+			case 4:
+				d.sub(func(n *dec) { decTally(n, &m.Tally) })
+			case 5:
+				add(d, &m.Hints, MaxHints, decHint)
+			case 6:
+				m.Trader = d.bool()
+			}
+		}
+	},
+	9: func() (Message, func(*dec)) {
+		m := &AdvertiseOffersNeighbor{}
+		return m, func(d *dec) {
+			switch d.field {
+			case 1:
+				d.sub(func(n *dec) { decSummary(n, &m.Summary) })
+			case 2:
+				d.sub(func(n *dec) { decRef(n, &m.At) })
+			}
+		}
+	},
+	10: func() (Message, func(*dec)) {
+		m := &LaunchContainer{}
+		return m, func(d *dec) {
+			switch d.field {
+			case 1:
+				m.Lease = decSignedLease(d)
+			case 2:
+				m.Spec = d.spec()
+			case 3:
+				m.Auth = d.str(MaxAuth)
+			case 4:
+				d.sub(func(n *dec) { decRef(n, &m.At) })
+			}
+		}
+	},
+	11: func() (Message, func(*dec)) {
+		m := &Grant{}
+		return m, func(d *dec) {
+			if d.field == 1 {
+				m.Lease = decSignedLease(d)
+			}
+		}
+	},
+	12: func() (Message, func(*dec)) {
+		m := &Refusal{}
+		return m, func(d *dec) {
+			switch d.field {
+			case 1:
+				m.Lease = d.id()
+			case 2:
+				m.Reason = d.reason()
+			case 3:
+				m.Detail = d.str(MaxDetail)
+			case 4:
+				d.sub(func(n *dec) { decResources(n, &m.Free) })
+			}
+		}
+	},
+	13: func() (Message, func(*dec)) {
+		m := &StopContainer{}
+		return m, func(d *dec) {
+			switch d.field {
+			case 1:
+				m.Unit = d.id()
+			case 2:
+				m.Op = Op(d.upTo(uint64(maxOp) - 1))
+			case 3:
+				m.Signal = d.str(MaxSignal)
+			case 4:
+				m.Grace = d.millis()
+			case 5:
+				m.Ref = d.uint()
+			}
+		}
+	},
+	14: func() (Message, func(*dec)) {
+		m := &StopAck{}
+		return m, func(d *dec) {
+			switch d.field {
+			case 1:
+				m.Unit = d.id()
+			case 2:
+				m.Ref = d.uint()
+			case 3:
+				m.Reason = d.reason()
+			case 4:
+				m.Detail = d.str(MaxDetail)
+			}
+		}
+	},
+	15: func() (Message, func(*dec)) {
+		m := &StatusUpdate{}
+		return m, func(d *dec) {
+			if d.field == 1 {
+				m.Status = decSignedStatus(d)
+			}
+		}
+	},
+	16: func() (Message, func(*dec)) {
+		m := &StatusAck{}
+		return m, func(d *dec) {
+			switch d.field {
+			case 1:
+				m.Unit = d.id()
+			case 2:
+				m.Seq = d.uint()
+			}
+		}
+	},
+	17: func() (Message, func(*dec)) { return &Goodbye{}, func(*dec) {} },
+}
+
+// EncodeMessage returns m's bytes, at most MaxMessage of them.
+func EncodeMessage(m Message) ([]byte, error) {
+	var e enc
+	number := 0
+	switch m := m.(type) {
+	case *CreateOffer:
+		number = 1
+		e.bytes(1, m.Offer.Envelope)
+		e.sub(2, func(n *enc) { encRef(n, &m.At) })
+		e.sub(3, func(n *enc) { encRegion(n, &m.Region) })
+		encIDs(&e, 4, m.Replicas)
+		each(&e, 5, m.Above, encRef)
+	case *UpdateOffer:
+		number = 2
+		e.bytes(1, m.Offer.Envelope)
+		e.sub(2, func(n *enc) { encRef(n, &m.At) })
+		e.sub(3, func(n *enc) { encRegion(n, &m.Region) })
+		encIDs(&e, 4, m.Replicas)
+	case *OfferAck:
+		number = 3
+		encAck(&e, m.Seq, &m.Region, m.Code)
+	case *RefreshOffer:
+		number = 4
+		encAck(&e, m.Seq, &m.Region, m.Code)
+	case *RefreshAck:
+		number = 5
+		if m.Offer != nil {
+			e.bytes(1, m.Offer.Envelope)
+		}
+		e.sub(2, func(n *enc) { encRef(n, &m.At) })
+		e.sub(3, func(n *enc) { encRegion(n, &m.Region) })
+	case *RemoveOffer:
+		number = 6
+		encAck(&e, m.Seq, &m.Region, 0)
+	case *GetOffers:
+		number = 7
+		e.uint(1, m.Ref)
+		e.sub(2, func(n *enc) { encRegion(n, &m.Region) })
+		e.sub(3, func(n *enc) { encWant(n, &m.Want) })
+		e.uint(4, uint64(m.Max))
+		e.bool(5, m.Relay)
+	case *Offers:
+		number = 8
+		e.uint(1, m.Ref)
+		e.sub(2, func(n *enc) { encRegion(n, &m.Region) })
+		each(&e, 3, m.Offers, func(n *enc, o *OfferAt) { n.bytes(1, o.Offer.Envelope); n.strs(2, o.Addrs) })
+		e.sub(4, func(n *enc) { encTally(n, &m.Tally) })
+		each(&e, 5, m.Hints, func(n *enc, h *Hint) {
+			n.sub(1, func(n *enc) { encSummary(n, &h.Summary) })
+			each(n, 2, h.Traders, encRef)
+		})
+		e.bool(6, m.Trader)
+	case *AdvertiseOffersNeighbor:
+		number = 9
+		e.sub(1, func(n *enc) { encSummary(n, &m.Summary) })
+		e.sub(2, func(n *enc) { encRef(n, &m.At) })
+	case *LaunchContainer:
+		number = 10
+		e.sub(1, func(n *enc) { encSignedLease(n, m.Lease) })
+		if m.Spec != nil {
+			e.raw(2, EncodeSpec(m.Spec))
+		}
+		e.str(3, m.Auth)
+		e.sub(4, func(n *enc) { encRef(n, &m.At) })
+	case *Grant:
+		number = 11
+		e.sub(1, func(n *enc) { encSignedLease(n, m.Lease) })
+	case *Refusal:
+		number = 12
+		e.id(1, m.Lease)
+		e.uint(2, uint64(m.Reason))
+		e.str(3, m.Detail)
+		e.sub(4, func(n *enc) { encResources(n, &m.Free) })
+	case *StopContainer:
+		number = 13
+		e.id(1, m.Unit)
+		e.uint(2, uint64(m.Op))
+		e.str(3, m.Signal)
+		e.millis(4, m.Grace)
+		e.uint(5, m.Ref)
+	case *StopAck:
+		number = 14
+		e.id(1, m.Unit)
+		e.uint(2, m.Ref)
+		e.uint(3, uint64(m.Reason))
+		e.str(4, m.Detail)
+	case *StatusUpdate:
+		number = 15
+		e.bytes(1, m.Status.Envelope)
+	case *StatusAck:
+		number = 16
+		e.id(1, m.Unit)
+		e.uint(2, m.Seq)
+	case *Goodbye:
+		number = 17
+	default:
+		panic(fmt.Sprintf("market: message of unknown type %T", m))
+	}
+	var out enc
+	out.uint(1, uint64(number))
+	out.raw(2, e.b)
+	if len(out.b) > MaxMessage {
+		return nil, fmt.Errorf("market: %T of %d bytes is over the limit of %d", m, len(out.b), MaxMessage)
+	}
+	return out.b, nil
+}
+
+// DecodeMessage reads what EncodeMessage wrote. It verifies bounds and every
+// signature inside, so that a Message in memory is always genuine.
+func DecodeMessage(b []byte) (Message, error) {
+	if len(b) > MaxMessage {
+		return nil, fmt.Errorf("%w: message of %d bytes", ErrMalformed, len(b))
+	}
+	var number uint64
+	var body []byte
+	err := fields(b, func(d *dec) {
+		switch d.field {
+		case 1:
+			number = d.uint()
+		case 2:
+			body = d.view(MaxMessage)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if number == 0 || number >= uint64(len(messageTypes)) {
+		return nil, fmt.Errorf("%w: message type %d; the peer may run a newer version", ErrMalformed, number)
+	}
+	m, decode := messageTypes[number]()
+	if err := fields(body, decode); err != nil {
+		return nil, fmt.Errorf("%T: %w", m, err)
+	}
+	if err := validateMessage(m); err != nil {
+		return nil, fmt.Errorf("%T: %w", m, err)
+	}
+	return m, nil
+}
+
+func validateMessage(m Message) error {
+	missing := func(is bool) error {
+		if is {
+			return fmt.Errorf("%w: a required field is missing", ErrMalformed)
+		}
+		return nil
+	}
+	region := func(r Region) error {
+		if !r.Valid() {
+			return fmt.Errorf("%w: region", ErrMalformed)
+		}
+		return nil
+	}
+	switch m := m.(type) {
+	case *CreateOffer:
+		if m.Offer == nil {
+			return missing(true)
+		}
+		return region(m.Region)
+	case *UpdateOffer:
+		if m.Offer == nil {
+			return missing(true)
+		}
+		return region(m.Region)
+	case *OfferAck:
+		return region(m.Region)
+	case *RefreshOffer:
+		return region(m.Region)
+	case *RefreshAck:
+		return region(m.Region)
+	case *RemoveOffer:
+		return region(m.Region)
+	case *GetOffers:
+		return region(m.Region)
+	case *Offers:
+		return region(m.Region)
+	case *AdvertiseOffersNeighbor:
+		return region(m.Summary.Region)
+	case *LaunchContainer:
+		if m.Lease == nil || (m.Spec == nil) != !m.Lease.Prev.IsZero() {
+			return missing(true)
+		}
+		if m.Spec != nil && HashSpec(m.Spec) != m.Lease.SpecHash {
+			return fmt.Errorf("%w: the container is not the lease's", ErrMalformed)
+		}
+	case *Grant:
+		return missing(m.Lease == nil || m.Lease.BySupplier == nil)
+	case *StatusUpdate:
+		return missing(m.Status == nil)
+	}
+	return nil
+}
+
+func (d *dec) reason() Reason {
+	if r := d.upTo(255); r < uint64(maxReason) {
+		return Reason(r)
+	}
+	return Unsupported // a newer peer's reason; its detail says more
+}
+
+func (d *dec) spec() *Spec {
+	s, err := DecodeSpec(d.view(MaxSpecBytes))
+	if err != nil && d.err == nil {
+		d.err = err
+	}
+	return s
+}
+
+func decSignedOffer(d *dec) *SignedOffer {
+	if len(d.data) == 0 {
+		return nil
+	}
+	o, err := OpenOffer(d.bytes(MaxOfferBytes))
+	if err != nil && d.err == nil {
+		d.err = err
+	}
+	return o
+}
+
+func encSignedLease(e *enc, l *SignedLease) { e.bytes(1, l.ByBuyer); e.bytes(2, l.BySupplier) }
+
+func decSignedLease(d *dec) *SignedLease {
+	var buyer, supplier []byte
+	d.sub(func(n *dec) {
+		switch n.field {
+		case 1:
+			buyer = n.bytes(MaxOfferBytes)
+		case 2:
+			supplier = n.bytes(MaxOfferBytes)
+		}
+	})
+	if d.err != nil {
+		return nil
+	}
+	l, err := OpenLease(buyer, supplier)
+	if err != nil {
+		d.err = err
+	}
+	return l
+}
+
+func decSignedStatus(d *dec) *SignedStatus {
+	s, err := OpenStatus(d.bytes(MaxOfferBytes))
+	if err != nil && d.err == nil {
+		d.err = err
+	}
+	return s
+}
+
+func encAck(e *enc, seq uint64, r *Region, c AckCode) {
+	e.uint(1, seq)
+	e.sub(2, func(n *enc) { encRegion(n, r) })
+	e.uint(3, uint64(c))
+}
+
+func decAck(d *dec, seq *uint64, r *Region, c *AckCode) {
+	switch {
+	case d.field == 1:
+		*seq = d.uint()
+	case d.field == 2:
+		d.sub(func(n *dec) { decRegion(n, r) })
+	case d.field == 3 && c != nil:
+		*c = AckCode(d.upTo(uint64(maxAck) - 1))
+	}
+}
+
+func encRef(e *enc, r *Ref) { e.id(1, r.Peer); e.strs(2, r.Addrs) }
+
+func decRef(d *dec, r *Ref) {
+	switch d.field {
+	case 1:
+		r.Peer = d.id()
+	case 2:
+		d.addStr(&r.Addrs, MaxAddrs, MaxAddr)
+	}
+}
+
+func encIDs(e *enc, field int, ids []PeerID) {
+	for _, p := range ids {
+		e.raw(field, p[:])
+	}
+}
+
+func encRegion(e *enc, r *Region) {
+	e.sub(1, func(n *enc) { encPlatform(n, &r.Platform) })
+	e.uint(2, uint64(r.Rung+1))
+	e.uint(3, uint64(r.Depth))
+	e.uint(4, uint64(r.Shard))
+}
+
+func decRegion(d *dec, r *Region) {
+	if d.field == 1 {
+		r.Rung = -1
+	}
+	switch d.field {
+	case 1:
+		d.sub(func(n *dec) { decPlatform(n, &r.Platform) })
+	case 2:
+		r.Rung = int8(d.upTo(32)) - 1
+	case 3:
+		r.Depth = uint8(d.upTo(MaxDepth))
+	case 4:
+		r.Shard = uint32(d.upTo(1<<32 - 1))
+	}
+}
+
+func encSummary(e *enc, s *Summary) {
+	e.sub(1, func(n *enc) { encRegion(n, &s.Region) })
+	e.uint(2, uint64(s.Offers))
+	e.sub(3, func(n *enc) { encResources(n, &s.Max) })
+	e.uint(4, uint64(s.Class))
+}
+
+func decSummary(d *dec, s *Summary) {
+	switch d.field {
+	case 1:
+		d.sub(func(n *dec) { decRegion(n, &s.Region) })
+	case 2:
+		s.Offers = uint32(d.upTo(1<<32 - 1))
+	case 3:
+		d.sub(func(n *dec) { decResources(n, &s.Max) })
+	case 4:
+		s.Class = CPUClass(d.upTo(255))
+	}
+}
+
+func decOfferAt(d *dec, o *OfferAt) {
+	switch d.field {
+	case 1:
+		if o.Offer = decSignedOffer(d); o.Offer == nil {
+			d.fail("no offer")
+		}
+	case 2:
+		d.addStr(&o.Addrs, MaxAddrs, MaxAddr)
+	}
+}
+
+func decHint(d *dec, h *Hint) {
+	switch d.field {
+	case 1:
+		d.sub(func(n *dec) { decSummary(n, &h.Summary) })
+	case 2:
+		add(d, &h.Traders, MaxRefs, decRef)
+	}
+}
+
+func encWant(e *enc, w *Want) {
+	e.sub(1, func(n *enc) { encResources(n, &w.Need) })
+	e.sub(2, func(n *enc) { encPlatform(n, &w.Platform) })
+	e.uint(3, uint64(w.Class))
+	each(e, 4, w.Constraints, func(n *enc, c *Constraint) { n.str(1, c.Key); n.str(2, c.Value); n.bool(3, c.Not) })
+	for _, p := range w.Ports {
+		e.uint(5, uint64(p))
+	}
+	e.bool(6, w.Publishes)
+	e.seconds(7, w.Term)
+	e.uint(8, uint64(w.Strategy))
+	e.id(9, w.On)
+	encIDs(e, 10, w.Exclude)
+}
+
+func decWant(d *dec, w *Want) {
+	switch d.field {
+	case 1:
+		d.sub(func(n *dec) { decResources(n, &w.Need) })
+	case 2:
+		d.sub(func(n *dec) { decPlatform(n, &w.Platform) })
+	case 3:
+		w.Class = CPUClass(d.upTo(255))
+	case 4:
+		add(d, &w.Constraints, MaxConstraints, func(n *dec, c *Constraint) {
+			switch n.field {
+			case 1:
+				c.Key = n.str(MaxLabel)
+			case 2:
+				c.Value = n.str(MaxLabel)
+			case 3:
+				c.Not = n.bool()
+			}
+		})
+	case 5:
+		if len(w.Ports) >= MaxPorts {
+			d.fail("too many")
+			return
+		}
+		w.Ports = append(w.Ports, uint16(d.upTo(65535)))
+	case 6:
+		w.Publishes = d.bool()
+	case 7:
+		w.Term = d.seconds()
+	case 8:
+		w.Strategy = Strategy(d.upTo(255))
+	case 9:
+		w.On = d.id()
+	case 10:
+		d.addID(&w.Exclude, MaxExclude)
+	}
+}
+
+func encTally(e *enc, t *Tally) {
+	e.uint(1, uint64(t.Regions))
+	e.uint(2, uint64(t.Offers))
+	e.uint(3, uint64(t.Fit))
+	each(e, 4, t.Misses, func(n *enc, m *Miss) {
+		n.uint(1, uint64(m.Kind))
+		n.str(2, m.Detail)
+		n.uint(3, uint64(m.Count))
+		n.int(4, m.Best)
+	})
+	if t.Near != nil {
+		e.sub(5, func(n *enc) {
+			n.id(1, t.Near.Supplier)
+			n.str(2, t.Near.Name)
+			n.uint(3, uint64(t.Near.Kind))
+			n.int(4, t.Near.Have)
+		})
+	}
+}
+
+func decTally(d *dec, t *Tally) {
+	switch d.field {
+	case 1:
+		t.Regions = uint32(d.upTo(1 << 20))
+	case 2:
+		t.Offers = uint32(d.upTo(1 << 30))
+	case 3:
+		t.Fit = uint32(d.upTo(1 << 30))
+	case 4:
+		add(d, &t.Misses, MaxMisses, func(n *dec, m *Miss) {
+			switch n.field {
+			case 1:
+				m.Kind = MissKind(n.upTo(uint64(maxMiss) - 1))
+			case 2:
+				m.Detail = n.str(2*MaxLabel + 2)
+			case 3:
+				m.Count = uint32(n.upTo(1 << 30))
+			case 4:
+				m.Best = n.int()
+			}
+		})
+	case 5:
+		t.Near = &Nearest{}
+		d.sub(func(n *dec) {
+			switch n.field {
+			case 1:
+				t.Near.Supplier = n.id()
+			case 2:
+				t.Near.Name = n.str(64)
+			case 3:
+				t.Near.Kind = MissKind(n.upTo(uint64(maxMiss) - 1))
+			case 4:
+				t.Near.Have = n.int()
+			}
+		})
+	}
+}

@@ -1,0 +1,206 @@
+package market
+
+import "time"
+
+// Message is what one peer says to another. Every message is idempotent:
+// drivers may repeat, delay and reorder it. doc.go tells what each role does
+// with each message.
+//
+//sumtype:decl
+type Message interface{ message() }
+
+// CreateOffer asks a peer to become a trader of the offer. A supplier sends
+// it to the peers nearest to the region's key; a trader sends it to a nearer
+// peer that appeared.
+type CreateOffer struct {
+	Offer    *SignedOffer
+	At       Ref // the supplier's addresses
+	Region   Region
+	Replicas []PeerID // all traders of this offer, as far as the sender knows
+	Above    []Ref    // traders of the parent region, where the sender came from
+}
+
+// UpdateOffer replaces an offer that the receiver holds by a newer one.
+type UpdateOffer struct {
+	Offer    *SignedOffer
+	At       Ref
+	Region   Region
+	Replicas []PeerID
+}
+
+// OfferAck answers CreateOffer and UpdateOffer.
+type OfferAck struct {
+	Seq    uint64 // of the offer that the trader now has, or refuses
+	Region Region
+	Code   AckCode
+}
+
+// AckCode is a trader's answer to an offer.
+type AckCode uint8
+
+// The answers.
+const (
+	AckStored  AckCode = iota
+	AckSplit           // too many here: publish in the region's child
+	AckFull            // this peer holds as much as it can
+	AckRefused         // not a trader, wrong region, or not valid
+	AckStale           // a newer one is known
+	AckMerge           // too few here: publish in the region's parent
+	maxAck
+)
+
+// RefreshOffer is a trader's question to a supplier: are you there, and is
+// this still your offer? The supplier learns that the trader lives.
+type RefreshOffer struct {
+	Seq    uint64
+	Region Region
+	Code   AckCode // AckStored, or AckSplit/AckMerge to send the supplier to another region
+}
+
+// RefreshAck answers RefreshOffer with the current offer; nil means that the
+// supplier has none in that region any more.
+type RefreshAck struct {
+	Region Region
+	Offer  *SignedOffer
+	At     Ref
+}
+
+// RemoveOffer withdraws the sender's offer, up to Seq, from a region.
+type RemoveOffer struct {
+	Seq    uint64
+	Region Region
+}
+
+// GetOffers searches a trader's offers; a supplier that gets it answers with
+// its own. With Relay the answer tells of neighbouring regions, too.
+type GetOffers struct {
+	Ref    uint64 // returned in the answer
+	Region Region
+	Want   Want
+	Max    int // most offers in the answer
+	Relay  bool
+}
+
+// Offers answers GetOffers.
+type Offers struct {
+	Ref    uint64
+	Region Region
+	Offers []OfferAt // best first
+	Tally  Tally
+	Hints  []Hint
+	Trader bool // the sender holds offers of the region, so its answer is complete for it
+}
+
+// OfferAt is an offer and where its supplier can be dialled.
+type OfferAt struct {
+	Offer *SignedOffer
+	Addrs []string
+}
+
+// Hint says where else offers are.
+type Hint struct {
+	Summary Summary
+	Traders []Ref
+}
+
+// AdvertiseOffersNeighbor tells a neighbouring trader (of the parent region,
+// or another replica of the same region) what the sender holds. Only the
+// sender itself can be advertised.
+type AdvertiseOffersNeighbor struct {
+	Summary Summary
+	At      Ref
+}
+
+// LaunchContainer asks a supplier to sign the lease and run the container.
+// With Lease.Prev set it asks for a renewal, and Spec is nil.
+type LaunchContainer struct {
+	Lease *SignedLease
+	Spec  *Spec
+	Auth  string // registry credentials for this one pull, docker's base64 form; never stored
+	At    Ref    // the buyer's addresses
+}
+
+// Grant is the supplier's yes to LaunchContainer: the lease with both signatures.
+type Grant struct{ Lease *SignedLease }
+
+// Refusal is the supplier's no. Free is what it could give instead.
+type Refusal struct {
+	Lease  LeaseID
+	Reason Reason
+	Detail string
+	Free   Resources
+}
+
+// StopContainer is the owner's command to a unit. OpRemove ends the lease.
+type StopContainer struct {
+	Unit   LeaseID
+	Op     Op
+	Signal string        // with OpKill; "" = SIGKILL
+	Grace  time.Duration // with OpStop, OpRestart, OpRemove; <0 = the container's own
+	Ref    uint64        // returned in the answer
+}
+
+// Op is a command to a unit.
+type Op uint8
+
+// The commands.
+const (
+	OpStop Op = iota
+	OpStart
+	OpRestart
+	OpKill
+	OpRemove
+	maxOp
+)
+
+// String returns the command line's verb.
+func (o Op) String() string { return name(int(o), "stop", "start", "restart", "kill", "rm") }
+
+// StopAck answers StopContainer, once the engine has done it.
+type StopAck struct {
+	Unit   LeaseID
+	Ref    uint64
+	Reason Reason // NoReason = done
+	Detail string
+}
+
+// StatusUpdate brings a unit's newest status to its owner, until StatusAck.
+type StatusUpdate struct{ Status *SignedStatus }
+
+// StatusAck says that the owner has stored the status.
+type StatusAck struct {
+	Unit LeaseID
+	Seq  uint64
+}
+
+// Goodbye says that the sender leaves: do not count on it.
+type Goodbye struct{}
+
+func (*CreateOffer) message()             {}
+func (*UpdateOffer) message()             {}
+func (*OfferAck) message()                {}
+func (*RefreshOffer) message()            {}
+func (*RefreshAck) message()              {}
+func (*RemoveOffer) message()             {}
+func (*GetOffers) message()               {}
+func (*Offers) message()                  {}
+func (*AdvertiseOffersNeighbor) message() {}
+func (*LaunchContainer) message()         {}
+func (*Grant) message()                   {}
+func (*Refusal) message()                 {}
+func (*StopContainer) message()           {}
+func (*StopAck) message()                 {}
+func (*StatusUpdate) message()            {}
+func (*StatusAck) message()               {}
+func (*Goodbye) message()                 {}
+
+// Bounds of lists in messages.
+const (
+	MaxOffers   = 32        // in one answer
+	MaxHints    = 64        // in one answer
+	MaxRefs     = 16        // replicas, or traders of a hint
+	MaxMessage  = 512 << 10 // bytes of an encoded message
+	MaxAuth     = 16 << 10  // bytes of registry credentials
+	MaxSignal   = 16
+	MaxClipText = 256
+)

@@ -1,0 +1,79 @@
+package market
+
+import (
+	"fmt"
+	"time"
+)
+
+// Reach says how a supplier's published ports and its node can be reached.
+type Reach uint8
+
+// From unknown to the Internet.
+const (
+	ReachUnknown Reach = iota
+	ReachRelayed       // behind NAT: sells and serves streams through relays, publishes no port directly
+	ReachLocal         // on a loopback or private address
+	ReachPublic        // on a public address
+)
+
+// String returns one lower-case word.
+func (r Reach) String() string { return name(int(r), "unknown", "relayed", "local", "public") }
+
+// Offer is what a supplier says it can sell now. The newest sequence number
+// of a supplier wins everywhere; an offer is a hint, only the supplier's
+// grant makes a lease.
+type Offer struct {
+	Network    NetworkID
+	Supplier   PeerID
+	Seq        uint64    // grows with every change, over restarts too
+	Free       Resources // what can be leased now
+	Total      Resources // what is sold in all
+	Platform   Platform
+	Class      CPUClass
+	Reach      Reach
+	Name       string  // the node's name; not unique
+	Labels     []Label // the node's labels, sorted by key
+	PortLow    uint16  // host ports that tenants may ask for; 0..0 = none
+	PortHigh   uint16
+	Longest    time.Duration // longest lease, in whole seconds; 0 = no bound
+	ValidUntil Wall
+}
+
+// MaxOfferBytes bounds an encoded offer with its envelope.
+const MaxOfferBytes = 16 << 10
+
+// Validate refuses what no honest supplier signs.
+func (o *Offer) Validate() error {
+	switch {
+	case o.Supplier.IsZero() || o.Seq == 0:
+		return fmt.Errorf("%w: offer without supplier or sequence", ErrMalformed)
+	case !o.Free.Valid() || !o.Total.Valid() || !o.Total.Fits(o.Free):
+		return fmt.Errorf("%w: offer of %v free out of %v", ErrMalformed, o.Free, o.Total)
+	case !o.Platform.Valid() || o.Platform.OS == "" || o.Class > MaxCPUClass || o.Reach > ReachPublic:
+		return fmt.Errorf("%w: offer with platform %q class %d", ErrMalformed, clip(o.Platform.String()), o.Class)
+	case o.Name != "" && !ValidName(o.Name):
+		return fmt.Errorf("%w: offer of a node named %q", ErrMalformed, clip(o.Name))
+	case o.PortLow > o.PortHigh || o.Longest < 0:
+		return fmt.Errorf("%w: offer with ports %d-%d", ErrMalformed, o.PortLow, o.PortHigh)
+	}
+	return ValidLabels(o.Labels)
+}
+
+// SignedOffer is an Offer and the envelope that proves it. It is immutable
+// and shared: whoever has one has verified it, or made it.
+type SignedOffer struct {
+	Offer
+	Envelope []byte
+}
+
+// Ref names a peer and where it can be dialled.
+type Ref struct {
+	Peer  PeerID
+	Addrs []string // multiaddrs, at most MaxAddrs; nil = ask the overlay
+}
+
+// Bounds of a Ref.
+const (
+	MaxAddrs = 12
+	MaxAddr  = 512 // bytes
+)

@@ -1,0 +1,103 @@
+package market
+
+import (
+	"fmt"
+	"time"
+)
+
+// Genesis names a network for ever: the network's ID is the SHA-256 of its
+// signed envelope.
+type Genesis struct {
+	Name    string
+	Creator PeerID
+	Created Wall
+	Nonce   [16]byte
+	Private bool // peers need the pre-shared key
+}
+
+// Params are what all peers of a network must agree on. They are signed by
+// the genesis' creator; the highest version wins.
+type Params struct {
+	Network  NetworkID
+	Version  uint64        // 1, 2, ...
+	Replicas int           // traders of a region
+	Refresh  time.Duration // a trader asks after each offer this often
+	OfferTTL time.Duration // an offer lapses this long after its last signature
+	Resettle time.Duration // a supplier looks its traders up again this often
+	SplitAt  int           // offers in a region from which its traders send newcomers to the region's children
+	Rungs    []Rung        // tiers, ascending; the first is zero
+	Term     time.Duration // default length of a lease
+	Grant    time.Duration // how long a buyer waits for a grant
+}
+
+// Rung is one tier of free resources: an offer stands on the highest rung
+// that it fills in both.
+type Rung struct {
+	CPU    MilliCPU
+	Memory Bytes
+}
+
+// DefaultParams are what `caravela create` signs.
+func DefaultParams(n NetworkID) Params {
+	p := Params{
+		Network: n, Version: 1, Replicas: 3,
+		Refresh: 5 * time.Minute, OfferTTL: 15 * time.Minute, Resettle: time.Hour,
+		SplitAt: 256, Term: 24 * time.Hour, Grant: 5 * time.Second,
+		Rungs: []Rung{{}},
+	}
+	for c, m := MilliCPU(500), 256*MiB; c <= 64000; c, m = 2*c, 2*m {
+		p.Rungs = append(p.Rungs, Rung{c, m})
+	}
+	return p
+}
+
+// Validate refuses parameters under which no market works.
+func (p *Params) Validate() error {
+	bad := func(what string, v any) error { return fmt.Errorf("%w: parameter %s = %v", ErrMalformed, what, v) }
+	switch {
+	case p.Version == 0:
+		return bad("version", p.Version)
+	case p.Replicas < 1 || p.Replicas > 16:
+		return bad("replicas", p.Replicas)
+	case p.Refresh < time.Second || p.Refresh > 24*time.Hour:
+		return bad("refresh", p.Refresh)
+	case p.OfferTTL < 2*p.Refresh || p.OfferTTL > 7*24*time.Hour:
+		return bad("offer_ttl", p.OfferTTL)
+	case p.Resettle < p.Refresh || p.Resettle > 7*24*time.Hour:
+		return bad("resettle", p.Resettle)
+	case p.SplitAt < 2 || p.SplitAt > 1<<16:
+		return bad("split_at", p.SplitAt)
+	case p.Term < time.Minute || p.Term > MaxTerm:
+		return bad("term", p.Term)
+	case p.Grant < 100*time.Millisecond || p.Grant > 10*time.Minute:
+		return bad("grant", p.Grant)
+	case len(p.Rungs) == 0 || len(p.Rungs) > 32 || p.Rungs[0] != Rung{}:
+		return bad("rungs", len(p.Rungs))
+	}
+	for i, r := range p.Rungs[1:] {
+		if r.CPU <= p.Rungs[i].CPU || r.Memory <= p.Rungs[i].Memory || r.CPU > MaxCPU || r.Memory > MaxBytes {
+			return bad("rungs", r)
+		}
+	}
+	return nil
+}
+
+// RungOf returns the highest rung that r fills.
+func (p *Params) RungOf(r Resources) int {
+	i := 0
+	for i+1 < len(p.Rungs) && r.CPU >= p.Rungs[i+1].CPU && r.Memory >= p.Rungs[i+1].Memory {
+		i++
+	}
+	return i
+}
+
+// SignedNetwork is a network's whole constitution, each part with its envelope.
+type SignedNetwork struct {
+	Genesis         Genesis
+	Params          Params
+	GenesisEnvelope []byte
+	ParamsEnvelope  []byte
+}
+
+// ID is the SHA-256 of the signed genesis.
+func (s *SignedNetwork) ID() NetworkID { return hash(s.GenesisEnvelope) }

@@ -1,0 +1,253 @@
+package market
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Strategy ranks the offers that fit.
+type Strategy uint8
+
+// The strategies. The seller with the least (Binpack) or the most (Spread)
+// left over is preferred.
+const (
+	Binpack Strategy = iota
+	Spread
+)
+
+// String returns the value of the --strategy flag.
+func (s Strategy) String() string { return name(int(s), "binpack", "spread") }
+
+// Constraint asks something of the supplier's labels.
+type Constraint struct {
+	Key, Value string
+	Not        bool // the label must differ, or be absent
+}
+
+// String returns the form of the --constraint flag.
+func (c Constraint) String() string {
+	if c.Not {
+		return c.Key + "!=" + c.Value
+	}
+	return c.Key + "==" + c.Value
+}
+
+// ParseConstraint reads "region==eu" and "node.labels.region!=eu".
+func ParseConstraint(s string) (Constraint, error) {
+	op := "=="
+	if strings.Contains(s, "!=") {
+		op = "!="
+	}
+	k, v, ok := strings.Cut(s, op)
+	k = strings.TrimPrefix(strings.TrimSpace(k), "node.labels.")
+	v = strings.TrimSpace(v)
+	if !ok || k == "" || len(k) > MaxLabel || len(v) > MaxLabel || strings.ContainsAny(k, "=!, ") {
+		return Constraint{}, fmt.Errorf("%w: constraint %q is not like region==eu or region!=eu", ErrBadQuantity, clip(s))
+	}
+	return Constraint{Key: k, Value: v, Not: op == "!="}, nil
+}
+
+// MaxConstraints and MaxExclude bound a Want.
+const (
+	MaxConstraints = 32
+	MaxExclude     = 64
+)
+
+// Want is the part of a request that traders filter by.
+type Want struct {
+	Need        Resources
+	Platform    Platform
+	Class       CPUClass
+	Constraints []Constraint
+	Ports       []uint16 // host ports that are asked for by number
+	Publishes   bool     // some port is published: a relayed supplier does not serve
+	Term        time.Duration
+	Strategy    Strategy
+	On          PeerID   // only this supplier; zero = any
+	Exclude     []PeerID // not these
+}
+
+// MissKind is why an offer does not fit.
+type MissKind uint8
+
+// The kinds of misses, in the order in which they are looked for.
+const (
+	MissNone MissKind = iota
+	MissExcluded
+	MissNode
+	MissPlatform
+	MissClass
+	MissLabel
+	MissReach
+	MissPort
+	MissTerm
+	MissCPU
+	MissMemory
+	MissDisk
+	MissRefused // the supplier itself said no; Reason tells
+	maxMiss
+)
+
+// String returns one or two words.
+func (k MissKind) String() string {
+	return name(int(k), "fits", "excluded", "other node", "platform", "cpu class", "label", "reachability", "port",
+		"term", "cpu", "memory", "disk", "refused")
+}
+
+// Miss returns the first reason for which o does not serve w, and how many
+// reasons there are in all; MissNone and 0 when it fits.
+func (w *Want) Miss(o *Offer) (first MissKind, misses int) {
+	miss := func(k MissKind, is bool) {
+		if !is {
+			return
+		}
+		if misses == 0 {
+			first = k
+		}
+		misses++
+	}
+	for _, x := range w.Exclude {
+		if x == o.Supplier {
+			return MissExcluded, 1
+		}
+	}
+	miss(MissNode, !w.On.IsZero() && w.On != o.Supplier)
+	miss(MissPlatform, !o.Platform.Serves(w.Platform))
+	miss(MissClass, o.Class < w.Class)
+	miss(MissLabel, w.failed(o) != nil)
+	miss(MissReach, w.Publishes && o.Reach == ReachRelayed)
+	miss(MissPort, w.portOut(o))
+	miss(MissTerm, o.Longest > 0 && w.Term > o.Longest)
+	miss(MissCPU, w.Need.CPU > o.Free.CPU)
+	miss(MissMemory, w.Need.Memory > o.Free.Memory)
+	miss(MissDisk, w.Need.Disk > o.Free.Disk)
+	return first, misses
+}
+
+// failed returns the first constraint that o's labels break.
+func (w *Want) failed(o *Offer) *Constraint {
+	for i, c := range w.Constraints {
+		v, ok := LabelValue(o.Labels, c.Key)
+		if c.Key == "node.name" || c.Key == "name" && !ok {
+			v, ok = o.Name, true
+		}
+		if (ok && v == c.Value) == c.Not {
+			return &w.Constraints[i]
+		}
+	}
+	return nil
+}
+
+func (w *Want) portOut(o *Offer) bool {
+	for _, p := range w.Ports {
+		if p < o.PortLow || p > o.PortHigh {
+			return true
+		}
+	}
+	return false
+}
+
+// Score orders the offers that fit w: smaller is better. It is the leftover
+// of the scarcer resource in thousandths of the supplier's total.
+func (w *Want) Score(o *Offer) int64 {
+	left := o.Free.Sub(w.Need)
+	cpu := int64(left.CPU) * 1000 / max(1, int64(o.Total.CPU))
+	mem := int64(left.Memory/MiB) * 1000 / max(1, int64(o.Total.Memory/MiB))
+	s := min(cpu, mem)
+	if w.Strategy == Spread {
+		return -s
+	}
+	return s
+}
+
+// Tally is why offers were left out: what a "why not" table is made of.
+type Tally struct {
+	Regions uint32   // asked
+	Offers  uint32   // looked at
+	Fit     uint32   // that fitted
+	Misses  []Miss   // sorted by kind, then detail
+	Near    *Nearest // an offer that misses one thing only
+}
+
+// Miss is one line of a Tally.
+type Miss struct {
+	Kind   MissKind
+	Detail string // the broken constraint, or the supplier's reason
+	Count  uint32
+	Best   int64 // with cpu, memory, disk: the largest that was free
+}
+
+// Nearest is the offer that came closest.
+type Nearest struct {
+	Supplier PeerID
+	Name     string
+	Kind     MissKind
+	Have     int64 // what it has of the missing resource
+}
+
+// MaxMisses bounds the lines of a Tally on the wire.
+const MaxMisses = 32
+
+// Look counts one offer, and reports whether it fits w.
+func (t *Tally) Look(w *Want, o *Offer) bool {
+	t.Offers++
+	kind, misses := w.Miss(o)
+	if misses == 0 {
+		t.Fit++
+		return true
+	}
+	m := Miss{Kind: kind, Count: 1}
+	switch kind {
+	case MissCPU:
+		m.Best = int64(o.Free.CPU)
+	case MissMemory:
+		m.Best = int64(o.Free.Memory)
+	case MissDisk:
+		m.Best = int64(o.Free.Disk)
+	case MissLabel:
+		m.Detail = w.failed(o).String()
+	}
+	t.add(m)
+	if misses == 1 && kind != MissExcluded && kind != MissNode && (t.Near == nil || t.Near.Kind == kind && m.Best > t.Near.Have) {
+		t.Near = &Nearest{o.Supplier, o.Name, kind, m.Best}
+	}
+	return false
+}
+
+// Refused counts a supplier's refusal.
+func (t *Tally) Refused(r Reason) { t.add(Miss{Kind: MissRefused, Detail: r.String(), Count: 1}) }
+
+// Merge adds another trader's tally.
+func (t *Tally) Merge(u *Tally) {
+	t.Regions += u.Regions
+	t.Offers += u.Offers
+	t.Fit += u.Fit
+	for _, m := range u.Misses {
+		t.add(m)
+	}
+	if t.Near == nil {
+		t.Near = u.Near
+	}
+}
+
+func (t *Tally) add(m Miss) {
+	i := 0
+	for ; i < len(t.Misses); i++ {
+		x := &t.Misses[i]
+		if x.Kind == m.Kind && x.Detail == m.Detail {
+			x.Count += m.Count
+			x.Best = max(x.Best, m.Best)
+			return
+		}
+		if x.Kind > m.Kind || x.Kind == m.Kind && x.Detail > m.Detail {
+			break
+		}
+	}
+	if len(t.Misses) >= MaxMisses {
+		return
+	}
+	t.Misses = append(t.Misses, Miss{})
+	copy(t.Misses[i+1:], t.Misses[i:])
+	t.Misses[i] = m
+}
