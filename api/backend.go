@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"io"
+)
+
+// Backend is what a node offers to its local user. All methods may be called
+// at once. Errors that the user should read are *Error; others are logged and
+// reported as internal.
+//
+// A method with an emit function calls it from one goroutine at a time. When
+// emit fails nobody listens any more: the method stops and returns that error.
+type Backend interface {
+	NodeBackend
+	MarketBackend
+	ContainerBackend
+}
+
+// NodeBackend is about the node itself and its network.
+type NodeBackend interface {
+	// Version answers even while the node starts.
+	Version(ctx context.Context) (Version, error)
+	Status(ctx context.Context) (Status, error)
+	Doctor(ctx context.Context) (Diagnosis, error)
+	// Leave says goodbye to the network and then stops the node. The stream
+	// ends with a LeaveLeft event, and the node exits after it has been sent.
+	Leave(ctx context.Context, req LeaveRequest, emit func(LeaveEvent) error) error
+
+	Nodes(ctx context.Context) ([]Node, error)
+	// Node finds a peer by ID, unique prefix or suffix of the ID, or unique name.
+	Node(ctx context.Context, ref NodeRef) (NodeDetail, error)
+
+	Tokens(ctx context.Context) ([]Token, error)
+	CreateToken(ctx context.Context, req TokenRequest) (NewToken, error)
+	RemoveToken(ctx context.Context, id string) error
+
+	// Settings returns the effective configuration, sorted by key.
+	Settings(ctx context.Context) ([]Setting, error)
+	Setting(ctx context.Context, key string) (Setting, error)
+	// SetSetting changes the node's configuration file and returns the setting
+	// as it now stands; NeedsRestart says whether it acts at once.
+	SetSetting(ctx context.Context, key, value string) (Setting, error)
+
+	// ExportIdentity returns the node's private key. The server lets it pass
+	// through the Unix socket only.
+	ExportIdentity(ctx context.Context) (Identity, error)
+
+	// Events sends what happened since the given time, oldest first, and with
+	// Follow what happens from now on, until ctx ends.
+	Events(ctx context.Context, opts EventOptions, emit func(Event) error) error
+}
+
+// MarketBackend is about offers.
+type MarketBackend interface {
+	// Offers returns the node's own offer and those that it holds as a trader.
+	Offers(ctx context.Context) ([]Offer, error)
+	// Offer finds one of them by ID or unique prefix.
+	Offer(ctx context.Context, id string) (Offer, error)
+	// Search asks the market and leases nothing. That nothing fits is an answer,
+	// not an error: Offers is empty and WhyNot says why.
+	Search(ctx context.Context, req SearchRequest) (SearchResult, error)
+	// Explain is Search with a verdict on every offer seen.
+	Explain(ctx context.Context, req SearchRequest) (SearchResult, error)
+}
+
+// ContainerBackend is about containers: those that this node bought, and, for
+// listing and inspection, those that it sold.
+type ContainerBackend interface {
+	// Run searches, leases and launches. It returns when every replica runs, has
+	// failed, or (with Policy.DryRun) is planned. ctx ends the search; from the
+	// first RunLeased event on it is the caller's duty to keep ctx alive if the
+	// run is to go on, which the server does unless the request is Attach.
+	// When nothing fits the error has CodeNoOffer and its WhyNot.
+	Run(ctx context.Context, req RunRequest, emit func(RunEvent) error) error
+
+	Containers(ctx context.Context, opts ListOptions) ([]Container, error)
+	Container(ctx context.Context, ref ContainerRef) (ContainerDetail, error)
+	Stop(ctx context.Context, ref ContainerRef, req StopRequest) error
+	Start(ctx context.Context, ref ContainerRef) error
+	Restart(ctx context.Context, ref ContainerRef, req StopRequest) error
+	Kill(ctx context.Context, ref ContainerRef, req KillRequest) error
+	// Remove ends the lease. A running container is refused with CodeConflict
+	// unless Force.
+	Remove(ctx context.Context, ref ContainerRef, opts RemoveOptions) error
+	// Wait blocks until the container has stopped and returns how.
+	Wait(ctx context.Context, ref ContainerRef) (Exit, error)
+	// Resize sets the size of the terminal of a container made with TTY.
+	Resize(ctx context.Context, ref ContainerRef, size Size) error
+	// Stats emits one sample, or with Follow one about every second.
+	Stats(ctx context.Context, ref ContainerRef, opts StatsOptions, emit func(Stats) error) error
+
+	// Logs, Exec and Attach open a byte stream. They return once the other side
+	// has agreed, so that "no such container" is an error here; the bytes flow
+	// in the Session, which must be called exactly once. Cancelling the ctx
+	// given here ends an opened session as well.
+	Logs(ctx context.Context, ref ContainerRef, opts LogOptions) (Session, error)
+	Exec(ctx context.Context, ref ContainerRef, req ExecRequest) (Session, error)
+	Attach(ctx context.Context, ref ContainerRef, req AttachRequest) (Session, error)
+}
+
+// Session copies bytes between a container's process and stdio until the
+// process ends, the stream breaks or ctx is done, and returns the process' exit
+// code: 0 for logs, -1 when it is not known (attach to a process that goes on).
+type Session func(ctx context.Context, stdio Stdio) (exitCode int, err error)
+
+// Stdio is the near end of a Session. Nil members are absent: no input,
+// discarded output, no resizing.
+type Stdio struct {
+	// In is read until io.EOF, which closes the process' stdin; any other error
+	// ends the session with that error. A Session returns without waiting for
+	// a Read that blocks.
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer // stays empty with a TTY
+	// Resize tells new terminal sizes. Closing it is allowed.
+	Resize <-chan Size
+}
+
+// ContainerRef names a container: its name, its lease ID, or a prefix of either
+// ID that is unique among the containers of this node. Not found is
+// CodeNotFound, several is CodeAmbiguous.
+type ContainerRef string
+
+// NodeRef names a peer: its ID, its unique name, or a unique end of the ID.
+type NodeRef string

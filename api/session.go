@@ -1,0 +1,176 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+)
+
+// upgradeProtocol is the name of the framed protocol in the Upgrade header.
+const upgradeProtocol = "caravela-stream/1"
+
+// framesType is the media type of framed output without input.
+const framesType = "application/vnd.caravela.stream"
+
+// read opens a stream of output frames, such as logs.
+func (c *Client) read(ctx context.Context, path string, query url.Values) (Session, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	resp, err := c.send(ctx, http.MethodGet, path, query, nil, nil)
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	return func(caller context.Context, s Stdio) (int, error) {
+		defer cancel(nil)
+		defer resp.Body.Close()
+		defer context.AfterFunc(caller, func() { cancel(context.Cause(caller)) })()
+		code, err := copyOutput(resp.Body, s)
+		if err != nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return code, err
+	}, nil
+}
+
+// upgrade opens a stream of frames in both directions.
+func (c *Client) upgrade(ctx context.Context, path string, req any) (Session, error) {
+	header := http.Header{"Connection": {"Upgrade"}, "Upgrade": {upgradeProtocol}}
+	resp, err := c.send(ctx, http.MethodPost, path, nil, req, header)
+	if err != nil {
+		return nil, err
+	}
+	conn, ok := resp.Body.(io.ReadWriteCloser)
+	if !ok || resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Upgrade") != upgradeProtocol {
+		resp.Body.Close()
+		return nil, Errorf(CodeUnsupported, "%s does not speak %s: is it a caravela node of this version?", c.where, upgradeProtocol).complete()
+	}
+	opened, cancel := context.WithCancelCause(ctx)
+	context.AfterFunc(opened, func() { conn.Close() })
+	return func(caller context.Context, s Stdio) (int, error) {
+		defer cancel(nil) // closes conn, which ends the goroutines of sendInput
+		defer context.AfterFunc(caller, func() { cancel(context.Cause(caller)) })()
+		sendInput(opened, cancel, conn, s)
+		code, err := copyOutput(conn, s)
+		if err != nil && opened.Err() != nil {
+			err = context.Cause(opened)
+		}
+		return code, err
+	}, nil
+}
+
+// sendInput starts to send stdin and sizes. An error of stdin ends the session
+// through cancel. Nobody waits for these goroutines: a Read of a terminal may
+// block for ever.
+func sendInput(ctx context.Context, cancel context.CancelCauseFunc, conn io.Writer, s Stdio) {
+	w := &frameSender{w: conn}
+	if s.In == nil {
+		_ = w.send(FrameInputEnd, nil) // a broken conn shows in copyOutput
+	} else {
+		go func() {
+			if err := copyInput(w, s.In); err != nil {
+				cancel(err)
+			}
+		}()
+	}
+	if s.Resize == nil {
+		return
+	}
+	go func() {
+		for {
+			select {
+			case size, ok := <-s.Resize:
+				if !ok || w.send(FrameResize, resizePayload(size)) != nil {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+// copyInput sends in until it ends and returns in's error. What the conn
+// suffers is left to copyOutput, which knows more.
+func copyInput(w *frameSender, in io.Reader) error {
+	buf := make([]byte, MaxFrame)
+	for {
+		n, err := in.Read(buf)
+		if n > 0 && w.send(FrameInput, buf[:n]) != nil {
+			return nil
+		}
+		if err == io.EOF {
+			_ = w.send(FrameInputEnd, nil)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// copyOutput writes output frames to s until the last frame.
+func copyOutput(r io.Reader, s Stdio) (int, error) {
+	out, errs := orDiscard(s.Out), orDiscard(s.Err)
+	frames := frameReader{r: r}
+	for {
+		t, p, err := frames.next()
+		if err != nil {
+			return -1, brokenStream(err)
+		}
+		switch t {
+		case FrameOutput:
+			_, err = out.Write(p)
+		case FrameErrors:
+			_, err = errs.Write(p)
+		case FrameExit:
+			return exitOf(p), nil
+		case FrameFailure:
+			return -1, problemOf(p)
+		}
+		if err != nil {
+			return -1, err
+		}
+	}
+}
+
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}
+
+func brokenStream(err error) error {
+	if errors.Is(err, ErrBadFrame) {
+		return err
+	}
+	return Errorf(CodeUnreachable, "the connection to the node broke: %v", err).WithNext("caravela status").complete()
+}
+
+// problemOf decodes a problem; garbage becomes an internal error.
+func problemOf(b []byte) *Error {
+	var e Error
+	if json.Unmarshal(b, &e) != nil || e.Code == "" {
+		return Errorf(CodeInternal, "the node's answer cannot be read: %s", clip(string(b))).complete()
+	}
+	return &e
+}
+
+// frameSender writes whole frames; it may be shared.
+type frameSender struct {
+	mu  sync.Mutex
+	w   io.Writer
+	buf []byte
+}
+
+func (f *frameSender) send(t FrameType, payload []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.buf = appendFrame(f.buf[:0], t, payload)
+	_, err := f.w.Write(f.buf)
+	return err
+}
