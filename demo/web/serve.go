@@ -106,8 +106,13 @@ func health(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	client := http.Client{Timeout: 2 * time.Second}
-	answer, err := client.Get(*url)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, *url, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
 	}

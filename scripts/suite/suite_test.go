@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// stream is what go test -json says of a package with one test of each fate,
+// of one that does not build, and of one that panics in a test.
+const stream = `{"Action":"start","Package":"caravela/a"}
+{"Action":"run","Package":"caravela/a","Test":"TestGood"}
+{"Action":"pass","Package":"caravela/a","Test":"TestGood","Elapsed":0}
+{"Action":"output","Package":"caravela/a","Test":"TestBad","Output":"    a_test.go:7: got 1, want 2\n"}
+{"Action":"fail","Package":"caravela/a","Test":"TestBad","Elapsed":0}
+{"Action":"output","Package":"caravela/a","Test":"TestLater","Output":"=== RUN   TestLater\n"}
+{"Action":"output","Package":"caravela/a","Test":"TestLater","Output":"    a_test.go:9: needs a moon\n"}
+{"Action":"output","Package":"caravela/a","Test":"TestLater","Output":"--- SKIP: TestLater (0.00s)\n"}
+{"Action":"skip","Package":"caravela/a","Test":"TestLater","Elapsed":0}
+{"Action":"output","Package":"caravela/a","Output":"coverage: 91.5% of statements\n"}
+{"Action":"fail","Package":"caravela/a","Elapsed":0.1}
+{"ImportPath":"caravela/b","Action":"build-output","Output":"b.go:3: undefined: x\n"}
+{"Action":"fail","Package":"caravela/b","Elapsed":0,"FailedBuild":"caravela/b"}
+{"Action":"run","Package":"caravela/c","Test":"TestPanics"}
+{"Action":"output","Package":"caravela/c","Test":"TestPanics","Output":"panic: overboard\n"}
+{"Action":"fail","Package":"caravela/c","Elapsed":0.1}
+{"Action":"skip","Package":"caravela/d","Elapsed":0}
+withengine: lab is closed
+`
+
+func TestTallyCountsEveryFate(t *testing.T) {
+	var got tally
+	var out bytes.Buffer
+	if err := got.read(strings.NewReader(stream), &out); err != nil {
+		t.Fatal(err)
+	}
+	if got.passed != 1 || got.failed != 3 || got.skipped != 1 {
+		t.Errorf("passed, failed, skipped = %d, %d, %d, want 1, 3, 1", got.passed, got.failed, got.skipped)
+	}
+	if want := []string{"a TestBad", "b", "c"}; !slices.Equal(got.failures, want) {
+		t.Errorf("failures = %q, want %q", got.failures, want)
+	}
+	if want := []string{"a TestLater: a_test.go:9: needs a moon"}; !slices.Equal(got.skips, want) {
+		t.Errorf("skips = %q, want %q", got.skips, want)
+	}
+	for _, said := range []string{"got 1, want 2", "undefined: x", "panic: overboard", "withengine: lab is closed"} {
+		if !strings.Contains(out.String(), said) {
+			t.Errorf("output lacks %q:\n%s", said, out.String())
+		}
+	}
+}
+
+func TestGate(t *testing.T) {
+	got := tally{coverage: map[string]float64{"market": 90, "trader": 89.9, "supplier": 100, "buyer": 95}}
+	got.gate(core, 90)
+	if got.passed != 3 || got.failed != 2 {
+		t.Errorf("passed, failed = %d, %d, want 3, 2 (trader is low, discovery is missing)", got.passed, got.failed)
+	}
+}
+
+func TestSummaryEndsWithTheTotals(t *testing.T) {
+	var out bytes.Buffer
+	failed := summarise(&out, []*tally{{part: "unit", passed: 2, skipped: 1}, {part: "race", passed: 3, failed: 1, failures: []string{"a TestBad"}}}, time.Minute)
+	if !failed {
+		t.Error("failed = false")
+	}
+	if want := "failed   race: a TestBad\n\nFAIL in 1m0s\n5 passed, 1 failed, 1 skipped\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("summary =\n%s\nwant it to end with\n%s", out.String(), want)
+	}
+}
+
+func TestParseTargets(t *testing.T) {
+	const out = "FuzzA\nFuzzB\nok  \tcaravela/market\t0.1s\nok  \tcaravela/trader\t0.1s\n?   \tcaravela\t[no test files]\nFuzzC\nok  \tcaravela/remote\t0.1s\n"
+	want := []fuzzTarget{{"caravela/market", "FuzzA"}, {"caravela/market", "FuzzB"}, {"caravela/remote", "FuzzC"}}
+	if got := parseTargets(out); !slices.Equal(got, want) {
+		t.Errorf("targets = %v, want %v", got, want)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	chosen, err := choose(parts(time.Second), "race,unit")
+	if err != nil || len(chosen) != 2 || chosen[0].name != "unit" {
+		t.Errorf("chosen = %v, %v, want unit and race in the order of the table", chosen, err)
+	}
+	if _, err := choose(parts(time.Second), "unit,moon"); err == nil {
+		t.Error("no error for a part that does not exist")
+	}
+}
