@@ -1,0 +1,182 @@
+//go:build hosts
+
+package hosts
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"caravela/api"
+)
+
+// Node is a caravela daemon on a host, and the command line that talks to it.
+type Node struct {
+	Host *Host
+	Name string
+
+	binary string
+	dir    string   // data directory, socket and log; survives Kill
+	args   []string // of its start, so that Restart is the same again
+	cmd    *exec.Cmd
+	ended  chan struct{}
+}
+
+// nodeStart bounds how long a node may take to serve.
+const nodeStart = 30 * time.Second
+
+// StartNode starts a daemon with "create" or "join ADDRESS" and further flags,
+// and returns once it is ready. Nodes of one host need different names.
+func (h *Host) StartNode(ctx context.Context, binary, name string, args ...string) (*Node, error) {
+	n := &Node{Host: h, Name: name, binary: binary, dir: h.path("node-" + name), args: args}
+	if err := os.MkdirAll(n.dir, 0o700); err != nil {
+		return nil, err
+	}
+	return n, n.Restart(ctx)
+}
+
+// Restart starts the daemon again on what Kill or Stop left.
+func (n *Node) Restart(ctx context.Context) error {
+	log, err := os.OpenFile(n.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	args := append(n.args, "--name", n.Name, "--data-dir", n.dir+"/data", "--api", n.socket())
+	n.cmd = n.Host.Command(context.Background(), n.binary, args...)
+	n.cmd.Env = n.environment()
+	n.cmd.Stdout, n.cmd.Stderr = log, log
+	if err := n.cmd.Start(); err != nil {
+		return err
+	}
+	n.ended = make(chan struct{})
+	go func(cmd *exec.Cmd, ended chan struct{}) {
+		reap(cmd)
+		close(ended)
+	}(n.cmd, n.ended)
+	if err := until(ctx, nodeStart, n.ready); err != nil {
+		return fmt.Errorf("%s %s on %s is not ready, its log ends with:\n%s\n%w", n.Name, strings.Join(n.args, " "), n.Host.Name, n.LogTail(2000), err)
+	}
+	return nil
+}
+
+func (n *Node) ready(ctx context.Context) error {
+	select {
+	case <-n.ended:
+		return errors.New("the process has ended")
+	default:
+	}
+	status, err := n.Status(ctx)
+	if err == nil && status.State != api.NodeReady {
+		err = fmt.Errorf("the node is %s", status.State)
+	}
+	return err
+}
+
+// Kill is kill -9.
+func (n *Node) Kill() { n.end(syscall.SIGKILL) }
+
+// Stop is what systemd does.
+func (n *Node) Stop() { n.end(syscall.SIGTERM) }
+
+func (n *Node) end(signal syscall.Signal) {
+	_ = n.cmd.Process.Signal(signal)
+	<-n.ended
+}
+
+func (n *Node) socket() string { return "unix://" + n.dir + "/api.sock" }
+func (n *Node) log() string    { return n.dir + "/log" }
+
+func (n *Node) environment() []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=" + n.dir,
+		"DOCKER_HOST=" + n.Host.DockerHost(),
+		"CARAVELA_HOST=" + n.socket(),
+	}
+}
+
+// LogTail returns the last bytes of the daemon's log.
+func (n *Node) LogTail(bytes int) string {
+	log, err := os.ReadFile(n.log())
+	if err != nil {
+		return err.Error()
+	}
+	return string(log[max(0, len(log)-bytes):])
+}
+
+// Said is what a command wrote and how it ended.
+type Said struct {
+	Out, Err string
+	Code     int
+}
+
+// Do runs a command of the command line; that it ran is no error, whatever its code.
+func (n *Node) Do(ctx context.Context, args ...string) (Said, error) {
+	cmd := n.CLI(ctx, args...)
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Exited() {
+		err = nil
+	}
+	said := Said{Out: out.String(), Err: problems.String()}
+	if cmd.ProcessState != nil {
+		said.Code = cmd.ProcessState.ExitCode()
+	}
+	return said, err
+}
+
+// CLI prepares a command of the command line.
+func (n *Node) CLI(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := n.Host.Command(ctx, n.binary, args...)
+	cmd.Env = n.environment()
+	return cmd
+}
+
+// Must is Do for commands that have to end with code 0; it returns what they
+// wrote to stdout, trimmed.
+func (n *Node) Must(ctx context.Context, args ...string) (string, error) {
+	said, err := n.Do(ctx, args...)
+	if err == nil && said.Code != 0 {
+		err = fmt.Errorf("code %d: %s", said.Code, strings.TrimSpace(said.Err+said.Out))
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: caravela %s: %w", n.Name, strings.Join(args, " "), err)
+	}
+	return strings.TrimSpace(said.Out), nil
+}
+
+// Status is caravela status.
+func (n *Node) Status(ctx context.Context) (api.Status, error) { return ask[api.Status](ctx, n, "status") }
+
+// Containers is caravela ps -a.
+func (n *Node) Containers(ctx context.Context) ([]api.Container, error) {
+	return ask[[]api.Container](ctx, n, "ps", "-a")
+}
+
+// Nodes is caravela node ls.
+func (n *Node) Nodes(ctx context.Context) ([]api.Node, error) {
+	return ask[[]api.Node](ctx, n, "node", "ls")
+}
+
+// ask decodes what a command prints with -o json.
+func ask[T any](ctx context.Context, n *Node, args ...string) (T, error) {
+	var answer T
+	out, err := n.Must(ctx, append(args, "-o", "json")...)
+	if err != nil {
+		return answer, err
+	}
+	if err := json.Unmarshal([]byte(out), &answer); err != nil {
+		return answer, fmt.Errorf("%s: caravela %s -o json: %w in %q", n.Name, strings.Join(args, " "), err, out)
+	}
+	return answer, nil
+}
