@@ -1,0 +1,207 @@
+package supplier
+
+import (
+	"slices"
+	"time"
+
+	"caravela/market"
+)
+
+// Waiting times that are nobody else's concern.
+const (
+	ackTimeout  = 4 * time.Second         // for a trader's OfferAck
+	maxTries    = 3                       // before another trader is looked for
+	relook      = 15 * time.Second        // between searches for traders when too few answer
+	statusRetry = 2 * time.Second         // first repetition of a status; doubles up to statusMax
+	statusMax   = 5 * time.Minute         //
+	keepExited  = 10 * time.Second        // a container with Spec.Remove, for its last output to be read
+	keepEnded   = 10 * time.Minute        // an ended unit whose owner does not answer
+	maxSkew     = 2 * time.Minute         // between a buyer's clock and ours at signing
+	tombTime    = 2*maxSkew + time.Minute // as long as a late launch could still be accepted
+	maxTombs    = 1024
+	seqBlock    = 1024 // sequence numbers reserved by one write
+	maxSeqJump  = 1 << 32
+	updatePause = 20 * time.Millisecond // gathers changes of the free resources into one update
+	maxKnown    = 8                     // regions whose traders are remembered
+)
+
+// Supplier is the selling role.
+//
+// It accepts Boot, Supply, EngineChanged, UnitChanged, Tick, Found, Near,
+// Gone, Leave, Undelivered, and Received with OfferAck, RefreshOffer,
+// LaunchContainer, StopContainer, StatusAck, Goodbye. It emits Saves of Sold
+// and Seq, Sends, Lookups, Runs and Controls. It repeats offers and statuses
+// until they are acknowledged; it forgets a unit when its end is acknowledged.
+type Supplier struct {
+	self    market.PeerID
+	network market.NetworkID
+	params  *market.Params
+	seal    market.Sealer
+	rng     market.Rand
+	refs    uint64
+
+	stock   market.Stock
+	selling bool
+	engine  bool // the engine answers
+	leaving bool
+
+	units []unit // sorted by unit ID
+	tombs []tomb // launches that must not be granted any more
+
+	pub publication
+}
+
+// New returns a supplier that sells nothing until Supply. refs is the start
+// of the numbers by which it knows its lookups again.
+func New(self market.PeerID, network market.NetworkID, params *market.Params, seal market.Sealer, seed, refs uint64) Supplier {
+	return Supplier{self: self, network: network, params: params, seal: seal, rng: market.Rand(seed), refs: refs,
+		pub: publication{at: market.Never, lookAt: market.Never}}
+}
+
+// Step implements market.Machine.
+func (s *Supplier) Step(now market.Time, ev market.Event, out *market.Outbox) {
+	switch ev := ev.(type) {
+	case market.Boot:
+		s.onBoot(now, ev, out)
+	case market.Supply:
+		s.onSupply(now, ev, out)
+	case market.EngineChanged:
+		s.onEngineChanged(now, ev, out)
+	case market.UnitChanged:
+		s.onUnitChanged(now, ev, out)
+	case market.Tick:
+		s.onTick(now, out)
+	case market.Found:
+		s.onFound(now, ev, out)
+	case market.Near:
+		s.onNear(now, ev, out)
+	case market.Gone:
+		s.onGone(now, ev.Peer, out)
+	case market.Leave:
+		s.onLeave(now, ev, out)
+	case market.Undelivered:
+		s.onUndelivered(now, ev, out)
+	case market.Received:
+		s.onReceived(now, ev, out)
+	}
+	s.publish(now, out)
+}
+
+func (s *Supplier) onReceived(now market.Time, ev market.Received, out *market.Outbox) {
+	switch m := ev.Msg.(type) {
+	case *market.OfferAck:
+		s.onOfferAck(now, ev.From, m, out)
+	case *market.RefreshOffer:
+		s.onRefreshOffer(now, ev.From, m, out)
+	case *market.LaunchContainer:
+		s.onLaunch(now, ev.From, m, out)
+	case *market.StopContainer:
+		s.onStop(now, ev.From, m, out)
+	case *market.StatusAck:
+		s.onStatusAck(now, ev.From, m, out)
+	case *market.Goodbye:
+		s.onGone(now, ev.From.Peer, out)
+	}
+}
+
+func (s *Supplier) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
+	for _, r := range ev.Records {
+		switch r := r.(type) {
+		case *market.Seq:
+			s.pub.seq, s.pub.reserved = r.Seq, r.Seq
+		case *market.Sold:
+			u := unit{rec: r, endsAt: now.Mono + r.Lease.End.Sub(now.Wall), removeAt: market.Never, resendAt: market.Never}
+			if u.ended() {
+				u.removeAt = now.Mono + keepEnded
+			}
+			i, _ := s.find(r.Lease.Unit())
+			s.units = slices.Insert(s.units, i, u)
+			s.resend(now, &s.units[i], out)
+		}
+	}
+}
+
+func (s *Supplier) onSupply(now market.Time, ev market.Supply, out *market.Outbox) {
+	s.stock, s.selling = ev.Stock, ev.Selling
+	s.stock.Labels = slices.Clone(ev.Stock.Labels)
+	s.changed(now)
+}
+
+func (s *Supplier) onEngineChanged(now market.Time, ev market.EngineChanged, out *market.Outbox) {
+	s.engine = ev.Up
+	s.changed(now)
+	for i := range s.units {
+		u := &s.units[i]
+		switch {
+		case u.ended():
+		case ev.Up:
+			s.resume(u, out)
+		case u.state() != market.Unknown:
+			s.say(now, u, market.Status{State: market.Unknown, Reason: market.EngineDown, Detail: clip(ev.Reason)}, out)
+		}
+	}
+}
+
+// onLeave withdraws the offer; publish does the sending.
+func (s *Supplier) onLeave(now market.Time, ev market.Leave, out *market.Outbox) {
+	s.leaving = true
+	s.changed(now)
+	for i := range s.units {
+		if u := &s.units[i]; ev.End && !u.ended() && u.rec.Ending == 0 {
+			s.end(now, u, market.SupplierLeft, 0, out)
+		}
+	}
+}
+
+func (s *Supplier) onUndelivered(now market.Time, ev market.Undelivered, out *market.Outbox) {
+	switch ev.Msg.(type) {
+	case *market.CreateOffer, *market.UpdateOffer:
+		s.onLostOffer(now, ev.To)
+	}
+}
+
+func (s *Supplier) onTick(now market.Time, out *market.Outbox) {
+	s.tickUnits(now, out)
+	s.tickPublication(now, out)
+}
+
+// Deadline implements market.Machine.
+func (s *Supplier) Deadline() time.Duration {
+	d := s.pub.deadline()
+	for i := range s.units {
+		d = min(d, s.units[i].deadline())
+	}
+	return d
+}
+
+// Free is the stock less what units hold.
+func (s *Supplier) Free() market.Resources {
+	f := s.stock.Total
+	for i := range s.units {
+		if u := &s.units[i]; !u.ended() {
+			f = f.Sub(u.rec.Lease.Resources)
+		}
+	}
+	return market.Resources{CPU: max(0, f.CPU), Memory: max(0, f.Memory), Disk: max(0, f.Disk)}
+}
+
+// Stock is what Supply told last, and whether it is sold.
+func (s *Supplier) Stock() (market.Stock, bool) { return s.stock, s.selling && !s.leaving }
+
+// Sold lists the units that this peer sold. The records are never mutated.
+func (s *Supplier) Sold() []*market.Sold {
+	list := make([]*market.Sold, len(s.units))
+	for i := range s.units {
+		list[i] = s.units[i].rec
+	}
+	return list
+}
+
+func (s *Supplier) ref() uint64 { s.refs++; return s.refs }
+
+func clip(s string) string {
+	if len(s) > market.MaxDetail {
+		return s[:market.MaxDetail]
+	}
+	return s
+}

@@ -1,0 +1,305 @@
+package supplier
+
+import (
+	"slices"
+	"time"
+
+	"caravela/market"
+)
+
+// unit is one leased container and what is still to be done about it.
+type unit struct {
+	rec      *market.Sold  // replaced, never mutated
+	endsAt   time.Duration // the lease's end
+	removeAt time.Duration // of an exited container with Spec.Remove, or an ended unit
+	resendAt time.Duration // of the status, until it is acknowledged
+	wait     time.Duration // before the next repetition
+	orders   []order       // commands that the engine has not yet answered
+}
+
+// order is an owner's command under way.
+type order struct {
+	ref    uint64 // of our Control
+	from   market.Ref
+	theirs uint64 // the owner's Ref
+}
+
+func (u *unit) state() market.State {
+	if u.rec.Status == nil {
+		return market.Accepted
+	}
+	return u.rec.Status.State
+}
+
+func (u *unit) ended() bool { return u.state() == market.Ended }
+
+func (u *unit) starting() bool {
+	st := u.state()
+	return st == market.Accepted || st == market.Pulling || st == market.Starting
+}
+
+func (u *unit) publishes(p market.Port) bool {
+	same := func(q market.Port) bool { return q.Host == p.Host && q.UDP == p.UDP }
+	return slices.ContainsFunc(u.rec.Lease.Ports, same) ||
+		u.rec.Status != nil && slices.ContainsFunc(u.rec.Status.Ports, func(b market.Binding) bool { return same(b.Port) })
+}
+
+func (u *unit) deadline() time.Duration {
+	d := min(u.removeAt, u.resendAt)
+	if !u.ended() && u.rec.Ending == market.NoReason {
+		d = min(d, u.endsAt)
+	}
+	return d
+}
+
+// say signs and saves the next status of a unit and sends it to its owner.
+func (s *Supplier) say(now market.Time, u *unit, st market.Status, out *market.Outbox) {
+	st.Lease, st.Seq, st.At = u.rec.Lease.Unit(), 1, now.Wall
+	if last := u.rec.Status; last != nil {
+		st.Seq, st.Prev = last.Seq+1, last.Hash
+		if st.Digest == "" {
+			st.Digest = last.Digest
+		}
+		if st.Ports == nil && (st.State.Live() || st.State == market.Unknown) {
+			st.Ports = last.Ports
+		}
+	}
+	rec := *u.rec
+	rec.Status = s.seal.Status(st)
+	u.rec, u.wait = &rec, 0
+	out.Save(u.rec)
+	out.Note(market.NoteUnit, rec.Lease.Buyer, st.Lease, st.State.String())
+	s.resend(now, u, out)
+}
+
+// resend repeats the newest status until the owner acknowledges it.
+func (s *Supplier) resend(now market.Time, u *unit, out *market.Outbox) {
+	if u.rec.Status == nil || u.rec.Acked >= u.rec.Status.Seq {
+		u.resendAt = market.Never
+		return
+	}
+	out.Send(u.rec.Buyer, &market.StatusUpdate{Status: u.rec.Status})
+	u.wait = min(max(2*u.wait, statusRetry), statusMax)
+	u.resendAt = now.Mono + u.wait
+}
+
+func (s *Supplier) onStatusAck(now market.Time, from market.Ref, m *market.StatusAck, out *market.Outbox) {
+	i, known := s.find(m.Unit)
+	if !known || s.units[i].rec.Lease.Buyer != from.Peer {
+		return
+	}
+	u := &s.units[i]
+	if u.rec.Status == nil || m.Seq <= u.rec.Acked || m.Seq > u.rec.Status.Seq {
+		return
+	}
+	// Not saved by itself: after a crash the status is sent once more.
+	rec := *u.rec
+	rec.Acked = m.Seq
+	u.rec = &rec
+	if rec.Acked == rec.Status.Seq {
+		u.resendAt = market.Never
+	}
+	if u.ended() && rec.Acked == rec.Status.Seq {
+		s.forget(now, i, out)
+	}
+}
+
+// forget drops an ended unit. Its lease stays buried while it could be
+// launched again.
+func (s *Supplier) forget(now market.Time, i int, out *market.Outbox) {
+	u := &s.units[i]
+	out.Drop(u.rec)
+	s.bury(now, u.rec.Lease.Unit(), u.rec.Lease.Buyer)
+	s.units = slices.Delete(s.units, i, i+1)
+}
+
+// resume tells the engine what a unit should be, after a start of ours or of
+// the engine's.
+func (s *Supplier) resume(u *unit, out *market.Outbox) {
+	id := u.rec.Lease.Unit()
+	if u.rec.Ending != market.NoReason {
+		out.Controls = append(out.Controls, market.Control{Unit: id, Op: market.OpRemove, Keep: true})
+		return
+	}
+	began := u.rec.Status != nil && !u.starting()
+	out.Runs = append(out.Runs, market.Run{Unit: id, Owner: u.rec.Lease.Buyer, Spec: u.rec.Spec, Adopt: began})
+}
+
+// onUnitChanged turns the engine's word into a status, and ends what cannot
+// go on.
+func (s *Supplier) onUnitChanged(now market.Time, ev market.UnitChanged, out *market.Outbox) {
+	i, known := s.find(ev.Unit)
+	if !known {
+		return
+	}
+	u := &s.units[i]
+	s.answer(u, ev, out)
+	switch {
+	case u.ended():
+		return
+	case ev.State == market.Unknown:
+		if u.rec.Ending != market.NoReason { // not removed: once more, later
+			u.removeAt = now.Mono + statusMax
+		}
+		return
+	}
+	st := market.Status{State: ev.State, Reason: ev.Reason, ExitCode: ev.ExitCode, Restarts: ev.Restarts,
+		Detail: clip(ev.Detail), Ports: ev.Ports, Digest: ev.Digest}
+	switch ev.State {
+	case market.Ended:
+		s.ended(now, u, st, out)
+		return
+	case market.Failed, market.Lost:
+		s.report(now, u, st, out)
+		if u.rec.Ending == market.NoReason {
+			s.end(now, u, ev.Reason, 0, out)
+		}
+		return
+	case market.Stopped:
+		if u.rec.Spec.Remove && u.rec.Ending == market.NoReason {
+			u.removeAt = now.Mono + keepExited
+		}
+		if u.rec.Stopped && st.Reason == market.Exited {
+			st.Reason = market.StoppedByOwner
+		}
+	}
+	if u.rec.Ending == market.NoReason {
+		s.report(now, u, st, out)
+	}
+}
+
+// report says a status unless it says nothing new.
+func (s *Supplier) report(now market.Time, u *unit, st market.Status, out *market.Outbox) {
+	if l := u.rec.Status; l != nil && l.State == st.State && l.Reason == st.Reason && l.ExitCode == st.ExitCode &&
+		l.Restarts == st.Restarts && l.Detail == st.Detail && (st.Ports == nil || slices.Equal(l.Ports, st.Ports)) {
+		return
+	}
+	s.say(now, u, st, out)
+}
+
+// answer closes the owner's command that the engine's word is about.
+func (s *Supplier) answer(u *unit, ev market.UnitChanged, out *market.Outbox) {
+	i := slices.IndexFunc(u.orders, func(o order) bool { return o.ref == ev.Ref })
+	if ev.Ref == 0 || i < 0 {
+		return
+	}
+	o := u.orders[i]
+	u.orders = slices.Delete(u.orders, i, i+1)
+	ack := &market.StopAck{Unit: ev.Unit, Ref: o.theirs}
+	if ev.State == market.Unknown { // the engine could not do it
+		ack.Reason, ack.Detail = ev.Reason, clip(ev.Detail)
+		if ack.Reason == market.NoReason {
+			ack.Reason = market.EngineDown
+		}
+	}
+	out.Send(o.from, ack)
+}
+
+// end makes the lease over: from here on only the removal of the container
+// can follow, over restarts too.
+func (s *Supplier) end(now market.Time, u *unit, why market.Reason, grace time.Duration, out *market.Outbox) uint64 {
+	rec := *u.rec
+	rec.Ending = why
+	u.rec, u.removeAt = &rec, market.Never
+	out.Save(u.rec)
+	c := market.Control{Ref: s.ref(), Unit: rec.Lease.Unit(), Op: market.OpRemove, Grace: grace, Keep: true}
+	out.Controls = append(out.Controls, c)
+	return c.Ref
+}
+
+// ended frees what the unit held. The final status carries the reason of the
+// end and the last exit code.
+func (s *Supplier) ended(now market.Time, u *unit, st market.Status, out *market.Outbox) {
+	if st.Reason = u.rec.Ending; st.Reason == market.NoReason {
+		st.Reason = market.Vanished
+	}
+	if last := u.rec.Status; last != nil && (last.State == market.Failed || last.State == market.Stopped) {
+		st.ExitCode, st.Detail = last.ExitCode, last.Detail
+	}
+	st.Ports = nil
+	s.say(now, u, st, out)
+	u.removeAt = now.Mono + keepEnded
+	out.Note(market.NoteLeaseEnded, u.rec.Lease.Buyer, st.Lease, st.Reason.String())
+	s.changed(now)
+}
+
+func (s *Supplier) onStop(now market.Time, from market.Ref, m *market.StopContainer, out *market.Outbox) {
+	ack := func(r market.Reason, detail string) {
+		out.Send(from, &market.StopAck{Unit: m.Unit, Ref: m.Ref, Reason: r, Detail: detail})
+	}
+	i, known := s.find(m.Unit)
+	if !known {
+		if m.Op == market.OpRemove { // its launch may still be on the way
+			s.bury(now, m.Unit, from.Peer)
+		}
+		ack(market.NoSuchLease, "no such container here")
+		return
+	}
+	u := &s.units[i]
+	switch {
+	case u.rec.Lease.Buyer != from.Peer:
+		ack(market.NotOwner, "the container is another peer's")
+		out.Note(market.NoteBadMessage, from.Peer, m.Unit, "stop of another's container")
+	case u.ended():
+		reason := market.Superseded
+		if m.Op == market.OpRemove {
+			reason = market.NoReason
+		}
+		ack(reason, "the lease is over")
+	case slices.ContainsFunc(u.orders, func(o order) bool { return o.theirs == m.Ref && o.from.Peer == from.Peer }):
+		// a repetition of what is under way
+	case m.Op == market.OpRemove:
+		ref := s.end(now, u, market.RemovedByOwner, m.Grace, out)
+		u.orders = append(u.orders, order{ref, from, m.Ref})
+	case u.rec.Ending != market.NoReason:
+		ack(market.Superseded, "the lease is over")
+	case !s.engine:
+		ack(market.EngineDown, "the container engine does not answer")
+	default:
+		s.order(u, from, m, out)
+	}
+}
+
+// order passes a command to the engine, and remembers what the owner wants
+// the container to be.
+func (s *Supplier) order(u *unit, from market.Ref, m *market.StopContainer, out *market.Outbox) {
+	if stopped := m.Op == market.OpStop || m.Op == market.OpKill && killing(m.Signal); stopped != u.rec.Stopped {
+		rec := *u.rec
+		rec.Stopped = stopped
+		u.rec = &rec
+		out.Save(u.rec)
+	}
+	u.removeAt = market.Never
+	o := order{s.ref(), from, m.Ref}
+	u.orders = append(u.orders, o)
+	out.Controls = append(out.Controls, market.Control{Ref: o.ref, Unit: m.Unit, Op: m.Op, Signal: m.Signal, Grace: m.Grace})
+}
+
+func killing(signal string) bool {
+	return signal == "" || signal == "KILL" || signal == "SIGKILL" || signal == "9"
+}
+
+func (s *Supplier) tickUnits(now market.Time, out *market.Outbox) {
+	for i := len(s.units) - 1; i >= 0; i-- {
+		u := &s.units[i]
+		switch {
+		case u.ended():
+			if now.Mono >= u.removeAt {
+				s.forget(now, i, out)
+				continue
+			}
+		case u.rec.Ending != market.NoReason:
+			if now.Mono >= u.removeAt {
+				u.removeAt = market.Never
+				s.resume(u, out)
+			}
+		case now.Mono >= u.endsAt:
+			s.end(now, u, market.Expired, 0, out)
+		case now.Mono >= u.removeAt:
+			s.end(now, u, market.Exited, 0, out)
+		}
+		if now.Mono >= u.resendAt {
+			s.resend(now, u, out)
+		}
+	}
+}
