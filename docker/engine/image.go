@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/image"
+
+	"caravela/docker"
+	"caravela/market"
+)
+
+// errNoImage tells a buyer whose image is only on the buyer's machine what to do.
+func errNoImage(ref, why string) error {
+	return fmt.Errorf("%w: %s: %s; the supplier needs it: push it to a registry that the supplier can reach "+
+		"and name it with that registry's host, log in if it is private, or choose a supplier that already has it (--on)",
+		docker.ErrImageMissing, ref, why)
+}
+
+// image makes sure that the unit's image is here, and returns its description.
+func (e *Engine) image(ctx context.Context, u *docker.Unit, report func(docker.Progress)) (image.InspectResponse, error) {
+	ref, err := reference.ParseNormalizedNamed(u.Spec.Image)
+	if err != nil {
+		return image.InspectResponse{}, fmt.Errorf("%w: image %q: %w", docker.ErrBadUnit, u.Spec.Image, err)
+	}
+	name := reference.TagNameOnly(ref).String()
+	if u.Spec.Pull != market.PullAlways {
+		img, err := e.api.ImageInspect(ctx, name)
+		switch {
+		case err == nil && (u.Spec.Pull == market.PullNever || checkPlatform(&img, u) == nil):
+			return img, checkPlatform(&img, u)
+		case err == nil: // for another platform: the registry may have the right one
+		case !cerrdefs.IsNotFound(err):
+			return img, explain("look for image "+u.Spec.Image, err, nil)
+		case u.Spec.Pull == market.PullNever:
+			return img, errNoImage(u.Spec.Image, "not on the supplier, and --pull never forbids to fetch it")
+		}
+	}
+	if err := e.pull(ctx, name, u, report); err != nil {
+		return image.InspectResponse{}, err
+	}
+	img, err := e.api.ImageInspect(ctx, name)
+	if err != nil {
+		return img, explain("look for image "+u.Spec.Image, err, docker.ErrPullFailed)
+	}
+	return img, checkPlatform(&img, u)
+}
+
+func checkPlatform(img *image.InspectResponse, u *docker.Unit) error {
+	has := market.Platform{OS: img.Os, Arch: img.Architecture}
+	if has.Arch == "" || has.Serves(u.Spec.Platform) {
+		return nil
+	}
+	return fmt.Errorf("%w: the supplier's %s is for %v, asked for was %v", docker.ErrPlatform, u.Spec.Image, has, u.Spec.Platform)
+}
+
+// pull fetches an image with the unit's credentials, which go nowhere else.
+func (e *Engine) pull(ctx context.Context, name string, u *docker.Unit, report func(docker.Progress)) error {
+	auth, err := registryAuth(u.Auth)
+	if err != nil {
+		return err
+	}
+	o := image.PullOptions{RegistryAuth: auth}
+	if u.Spec.Platform.OS != "" {
+		o.Platform = u.Spec.Platform.String()
+	}
+	body, err := e.api.ImagePull(ctx, name, o)
+	if err == nil {
+		defer body.Close()
+		err = followPull(body, report)
+	}
+	return e.explainPull(ctx, u.Spec.Image, err)
+}
+
+// registryAuth turns either base64 alphabet into the one that the API takes.
+func registryAuth(s docker.Secret) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	text := strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(string(s), "="))
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || !json.Valid(raw) || len(raw) > 64<<10 {
+		return "", fmt.Errorf("%w: registry credentials are not base64 of docker's AuthConfig", docker.ErrBadUnit)
+	}
+	return base64.URLEncoding.EncodeToString(raw), nil
+}
+
+func (e *Engine) explainPull(ctx context.Context, ref string, err error) error {
+	attempt := "pull " + ref
+	if err == nil || ctx.Err() != nil || isDown(err) {
+		return explain(attempt, errors.Join(err, ctx.Err()), nil)
+	}
+	text := err.Error()
+	for _, sign := range []string{"manifest unknown", "not found", "does not exist", "name unknown", "repository name not known"} {
+		if cerrdefs.IsNotFound(err) || strings.Contains(text, sign) {
+			return errNoImage(ref, "the registry does not have it, or not for these credentials: "+scrub(text))
+		}
+	}
+	return explain(attempt, err, docker.ErrPullFailed)
+}
+
+// pullMessage is one line of a pull's answer.
+type pullMessage struct {
+	ID       string `json:"id"`
+	Status   string `json:"status"`
+	Error    string `json:"error"`
+	Progress struct {
+		Current int64 `json:"current"`
+		Total   int64 `json:"total"`
+	} `json:"progressDetail"`
+}
+
+// followPull reads a pull's answer to its end and adds up its layers. It
+// reports a few times a second at most, and at the end.
+func followPull(body io.Reader, report func(docker.Progress)) error {
+	var (
+		d    = json.NewDecoder(body)
+		sum  = layers{}
+		last time.Time
+	)
+	for {
+		var m pullMessage
+		if err := d.Decode(&m); errors.Is(err, io.EOF) {
+			report(sum.progress())
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read the engine's answer: %w", err)
+		}
+		if m.Error != "" {
+			return errors.New(m.Error)
+		}
+		sum.add(&m)
+		if now := time.Now(); now.Sub(last) > 200*time.Millisecond {
+			last = now
+			report(sum.progress())
+		}
+	}
+}
+
+// layers are the layers of an image under way, by their short digests.
+type layers map[string]*layer
+
+type layer struct {
+	done, total int64
+	complete    bool
+}
+
+func (ls layers) add(m *pullMessage) {
+	l := ls[m.ID]
+	switch {
+	case m.Status == "Pulling fs layer" || m.Status == "Already exists":
+		l = &layer{}
+		ls[m.ID] = l
+	case l == nil:
+		return // of the image, not of a layer
+	}
+	switch m.Status {
+	case "Downloading":
+		l.done, l.total = m.Progress.Current, m.Progress.Total
+	case "Download complete", "Extracting":
+		l.done = l.total
+	case "Pull complete", "Already exists":
+		l.done, l.complete = l.total, true
+	}
+}
+
+func (ls layers) progress() docker.Progress {
+	p := docker.Progress{State: market.Pulling, Layers: len(ls)}
+	for _, l := range ls {
+		p.Done += market.Bytes(l.done)
+		p.Total += market.Bytes(l.total)
+		if l.complete {
+			p.LayersDone++
+		}
+	}
+	return p
+}
+
+// digestOf is the manifest's digest under the name that was asked for, else
+// the ID of the image.
+func digestOf(img *image.InspectResponse, ref string) string {
+	if named, err := reference.ParseNormalizedNamed(ref); err == nil {
+		for _, d := range img.RepoDigests {
+			if at, err := reference.ParseNormalizedNamed(d); err == nil && at.Name() == named.Name() {
+				if c, ok := at.(reference.Canonical); ok {
+					return c.Digest().String()
+				}
+			}
+		}
+	}
+	return img.ID
+}

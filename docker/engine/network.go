@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+
+	"caravela/docker"
+	"caravela/market"
+)
+
+const bridgeName = "com.docker.network.bridge.name"
+
+// makeNetwork makes the tenant's bridge, and the walls around all bridges.
+// The caller shares the tenant's lock.
+func (e *Engine) makeNetwork(ctx context.Context, owner market.PeerID) error {
+	release, err := e.locks.alone(ctx, "network")
+	if err != nil {
+		return fmt.Errorf("make the tenant's network: %w", err)
+	}
+	defer release()
+	if err := e.ensureBridge(ctx, owner); err != nil {
+		return err
+	}
+	if e.cfg.AllowLAN {
+		return nil
+	}
+	return e.raiseWalls(ctx, e.bridge(owner))
+}
+
+func (e *Engine) ensureBridge(ctx context.Context, owner market.PeerID) error {
+	name := e.names.network(owner)
+	n, err := e.api.NetworkInspect(ctx, name, network.InspectOptions{})
+	if err == nil {
+		if !e.ours(n.Labels) || n.Labels[labelOwner] != owner.String() {
+			return fmt.Errorf("make the tenant's network: %w: a foreign network bears its name", docker.ErrConflict)
+		}
+		return nil
+	}
+	if !cerrdefs.IsNotFound(err) {
+		return explain("look for the tenant's network", err, nil)
+	}
+	_, err = e.api.NetworkCreate(ctx, name, network.CreateOptions{
+		Driver:     "bridge",
+		EnableIPv6: new(false), // the walls are of IPv4 only
+		Labels:     e.tenantLabels(owner),
+		Options:    map[string]string{bridgeName: e.bridge(owner)},
+	})
+	return explain("make the tenant's network", err, docker.ErrStartFailed)
+}
+
+// raiseWalls keeps all tenants in. bridge must be visible here: iptables in
+// one network namespace does nothing for a daemon in another.
+func (e *Engine) raiseWalls(ctx context.Context, bridge string) error {
+	nets, err := e.api.NetworkList(ctx, network.ListOptions{Filters: e.filter()})
+	if err != nil {
+		return explain("list the tenants' networks", err, nil)
+	}
+	var bridges []string
+	for _, n := range nets {
+		bridges = append(bridges, n.Options[bridgeName])
+	}
+	return e.wall.raise(ctx, bridge, bridges, e.cfg.DNS)
+}
+
+// dropNetworks removes the tenant's network if no unit needs it, and the
+// walls with the scope's last network. The caller holds the tenant's lock
+// alone.
+func (e *Engine) dropNetworks(ctx context.Context, owner market.PeerID) error {
+	release, err := e.locks.alone(ctx, "network")
+	if err != nil {
+		return fmt.Errorf("remove the tenant's network: %w", err)
+	}
+	defer release()
+	if err := e.dropNetwork(ctx, owner); err != nil {
+		return err
+	}
+	left, err := e.api.NetworkList(ctx, network.ListOptions{Filters: e.filter()})
+	if err != nil {
+		return explain("list the tenants' networks", err, nil)
+	}
+	if len(left) > 0 || e.cfg.AllowLAN {
+		return nil
+	}
+	return e.wall.drop(ctx)
+}
+
+func (e *Engine) dropNetwork(ctx context.Context, owner market.PeerID) error {
+	units, err := e.api.ContainerList(ctx, container.ListOptions{
+		All: true, Filters: e.filter(labelOwner + "=" + owner.String()),
+	})
+	if err != nil {
+		return explain("list the tenant's containers", err, nil)
+	}
+	if len(units) > 0 {
+		return nil
+	}
+	err = e.api.NetworkRemove(ctx, e.names.network(owner))
+	if cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	return explain("remove the tenant's network", err, docker.ErrUnsupported)
+}
