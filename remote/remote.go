@@ -80,6 +80,9 @@ type Transport interface {
 	// network's configuration. The token may be empty.
 	FetchConfiguration(ctx context.Context, target, token string) (Configuration, error)
 
+	// Ping measures one round trip to a peer.
+	Ping(ctx context.Context, to Peer) (time.Duration, error)
+
 	// Peers returns the members that are connected now.
 	Peers() []Connection
 

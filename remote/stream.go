@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -34,16 +35,55 @@ func (e *Exited) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
 type Stream struct {
 	peer market.PeerID
 	c    Conduit
+
+	rmu  sync.Mutex // guards r and buf: Read and guard take turns
 	r    *bufio.Reader
 	buf  []byte
+	read chan struct{} // a frame was read; capacity 1
 
-	mu  sync.Mutex // one frame is written at a time
+	wmu sync.Mutex // one frame is written at a time
 	out []byte
 }
 
 // NewStream wraps a conduit to peer. Transports call it.
 func NewStream(peer market.PeerID, c Conduit) *Stream {
-	return &Stream{peer: peer, c: c, r: bufio.NewReaderSize(c, MaxFrame+frameHead)}
+	return &Stream{peer: peer, c: c, r: bufio.NewReaderSize(c, 4<<10), read: make(chan struct{}, 1)}
+}
+
+// Guard returns a context that ends when the other side resets the stream or
+// is lost, so that a handler which only writes, and seldom, notices. It looks
+// ahead by one byte; what it sees is still there for Read. A side that merely
+// ends its half does not end the context. Transports call it, once.
+func (s *Stream) Guard(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		for s.peek() {
+			select {
+			case <-s.read:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if !s.ended() {
+			cancel()
+		}
+	}()
+	return ctx, cancel
+}
+
+func (s *Stream) peek() bool {
+	s.rmu.Lock()
+	defer s.rmu.Unlock()
+	_, err := s.r.Peek(1)
+	return err == nil
+}
+
+// ended reports whether the other side closed its half in good order.
+func (s *Stream) ended() bool {
+	s.rmu.Lock()
+	defer s.rmu.Unlock()
+	_, err := s.r.Peek(1)
+	return errors.Is(err, io.EOF)
 }
 
 // Peer returns the proven identity of the other side.
@@ -52,6 +92,8 @@ func (s *Stream) Peer() market.PeerID { return s.peer }
 // Read returns the next frame. Its data is valid until the next Read. io.EOF
 // means that the other side will not write any more.
 func (s *Stream) Read() (Frame, error) {
+	s.rmu.Lock()
+	defer s.rmu.Unlock()
 	f, err := ReadFrame(s.r, s.buf)
 	if err != nil {
 		if errors.Is(err, ErrFrame) {
@@ -60,13 +102,17 @@ func (s *Stream) Read() (Frame, error) {
 		return Frame{}, err
 	}
 	s.buf = f.Data[:0]
+	select {
+	case s.read <- struct{}{}:
+	default:
+	}
 	return f, nil
 }
 
 // Write sends one frame; it blocks while the other side is slow to read.
 func (s *Stream) Write(f Frame) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.wmu.Lock()
+	defer s.wmu.Unlock()
 	var err error
 	if s.out, err = AppendFrame(s.out[:0], f); err != nil {
 		return err

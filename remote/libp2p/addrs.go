@@ -1,0 +1,185 @@
+package libp2p
+
+import (
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// class says from where an address can be dialled.
+type class uint8
+
+const (
+	classNone     class = iota // no IP address in it
+	classLoopback              // this machine
+	classLink                  // this cable
+	classPrivate               // this site: RFC 1918, RFC 4193, RFC 6598 (used by overlays such as Tailscale)
+	classPublic                // everywhere
+)
+
+// classOf judges the first IP address of a multiaddress: that of the relay,
+// where there is one. Host names count as public until they are resolved.
+func classOf(a ma.Multiaddr) class {
+	ip, ok := ipOf(a)
+	switch {
+	case !ok && isDNS(a):
+		return classPublic
+	case !ok:
+		return classNone
+	case ip.IsLoopback():
+		return classLoopback
+	case ip.IsLinkLocalUnicast():
+		return classLink
+	case ip.IsPrivate() || sharedSpace().Contains(ip):
+		return classPrivate
+	default:
+		return classPublic
+	}
+}
+
+func sharedSpace() netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10)
+}
+
+func ipOf(a ma.Multiaddr) (netip.Addr, bool) {
+	if len(a) == 0 {
+		return netip.Addr{}, false
+	}
+	ip, err := manet.ToIP(a)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	addr, ok := netip.AddrFromSlice(ip)
+	return addr.Unmap(), ok
+}
+
+func isDNS(a ma.Multiaddr) bool {
+	if len(a) == 0 {
+		return false
+	}
+	switch a[0].Protocol().Code {
+	case ma.P_DNS, ma.P_DNS4, ma.P_DNS6, ma.P_DNSADDR:
+		return true
+	}
+	return false
+}
+
+func isQUIC(a ma.Multiaddr) bool {
+	_, err := a.ValueForProtocol(ma.P_QUIC_V1)
+	return err == nil
+}
+
+func isCircuit(a ma.Multiaddr) bool {
+	_, err := a.ValueForProtocol(ma.P_CIRCUIT)
+	return err == nil
+}
+
+// permitted reports whether this node deals with peers at a at all.
+func (c *Config) permitted(a ma.Multiaddr) bool {
+	return c.AllowPublic || classOf(a) < classPublic
+}
+
+// Filter keeps the addresses that this node may dial, for address books.
+func (h *Host) Filter(addrs []ma.Multiaddr) []ma.Multiaddr {
+	return slices.DeleteFunc(slices.Clone(addrs), func(a ma.Multiaddr) bool { return !h.cfg.permitted(a) })
+}
+
+// advertised chooses, of all addresses at which the host listens, those that
+// others are told. Loopback and link-local ones mean something else on every
+// machine, as do the bridges that container engines make: they are told only
+// if there is nothing better, which is the case of a market on one machine.
+func (c *Config) advertised(addrs []ma.Multiaddr, bridges []netip.Addr) []ma.Multiaddr {
+	best, rest := []ma.Multiaddr{}, []ma.Multiaddr{}
+	for _, a := range addrs {
+		ip, _ := ipOf(a)
+		switch cl := classOf(a); {
+		case !c.permitted(a) || isCircuit(a):
+		case cl == classPrivate && !slices.Contains(bridges, ip), cl == classPublic:
+			best = append(best, a)
+		case cl == classLoopback:
+			rest = append(rest, a)
+		}
+	}
+	if len(best) == 0 {
+		best = rest
+	}
+	return best[:min(len(best), maxAddrs)]
+}
+
+// Bounds of what is told and believed of one peer: addresses, and bytes of each.
+const (
+	maxAddrs   = 12
+	maxAddrLen = 512
+)
+
+// bridgeName matches interfaces whose addresses are the same on many machines.
+func bridgeName() *regexp.Regexp {
+	return regexp.MustCompile(`^(docker\d+|br-[0-9a-f]{12}|veth.*|virbr\d+|cni\d+|podman\d+|lxcbr\d+|lxdbr\d+)$`)
+}
+
+// bridgeAddrs lists the addresses of container and machine bridges.
+func bridgeAddrs() (out []netip.Addr) {
+	ifaces, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	name := bridgeName()
+	for _, i := range ifaces {
+		if !name.MatchString(i.Name) {
+			continue
+		}
+		addrs, err := i.Addrs()
+		if err != nil {
+			continue
+		}
+		for _, a := range addrs {
+			if p, err := netip.ParsePrefix(a.String()); err == nil {
+				out = append(out, p.Addr().Unmap())
+			}
+		}
+	}
+	return out
+}
+
+func haveIPv6() bool {
+	l, err := net.ListenPacket("udp6", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
+}
+
+func texts(addrs []ma.Multiaddr) []string {
+	out := make([]string, 0, len(addrs))
+	for _, a := range addrs {
+		out = append(out, a.String())
+	}
+	return out
+}
+
+// parse reads addresses that others wrote: what cannot be read, is too much
+// or may not be dialled is left out.
+func (h *Host) parse(id peer.ID, addrs []string) (out []ma.Multiaddr) {
+	for _, s := range addrs {
+		if len(s) > maxAddrLen || len(out) == maxAddrs {
+			continue
+		}
+		a, err := ma.NewMultiaddr(s)
+		if err != nil {
+			continue
+		}
+		a, last := peer.SplitAddr(a)
+		if a == nil || last != "" && last != id || !h.cfg.permitted(a) {
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
+}
