@@ -373,8 +373,21 @@ func validateMessage(m Message) error {
 	case *RemoveOffer:
 		return region(m.Region)
 	case *GetOffers:
+		if !m.Want.Platform.Valid() {
+			return fmt.Errorf("%w: wanted platform", ErrMalformed)
+		}
 		return region(m.Region)
 	case *Offers:
+		for _, o := range m.Offers {
+			if o.Offer == nil {
+				return missing(true)
+			}
+		}
+		for _, h := range m.Hints {
+			if err := region(h.Summary.Region); err != nil {
+				return err
+			}
+		}
 		return region(m.Region)
 	case *AdvertiseOffersNeighbor:
 		return region(m.Summary.Region)
@@ -401,6 +414,7 @@ func (d *dec) reason() Reason {
 }
 
 func (d *dec) spec() *Spec {
+	d.once()
 	s, err := DecodeSpec(d.view(MaxSpecBytes))
 	if err != nil && d.err == nil {
 		d.err = err
@@ -409,7 +423,7 @@ func (d *dec) spec() *Spec {
 }
 
 func decSignedOffer(d *dec) *SignedOffer {
-	if len(d.data) == 0 {
+	if d.once(); d.err != nil {
 		return nil
 	}
 	o, err := OpenOffer(d.bytes(MaxOfferBytes))
@@ -423,6 +437,7 @@ func encSignedLease(e *enc, l *SignedLease) { e.bytes(1, l.ByBuyer); e.bytes(2, 
 
 func decSignedLease(d *dec) *SignedLease {
 	var buyer, supplier []byte
+	d.once()
 	d.sub(func(n *dec) {
 		switch n.field {
 		case 1:
@@ -442,6 +457,9 @@ func decSignedLease(d *dec) *SignedLease {
 }
 
 func decSignedStatus(d *dec) *SignedStatus {
+	if d.once(); d.err != nil {
+		return nil
+	}
 	s, err := OpenStatus(d.bytes(MaxOfferBytes))
 	if err != nil && d.err == nil {
 		d.err = err
@@ -529,9 +547,7 @@ func decSummary(d *dec, s *Summary) {
 func decOfferAt(d *dec, o *OfferAt) {
 	switch d.field {
 	case 1:
-		if o.Offer = decSignedOffer(d); o.Offer == nil {
-			d.fail("no offer")
-		}
+		o.Offer = decSignedOffer(d)
 	case 2:
 		d.addStr(&o.Addrs, MaxAddrs, MaxAddr)
 	}
@@ -585,7 +601,11 @@ func decWant(d *dec, w *Want) {
 			d.fail("too many")
 			return
 		}
-		w.Ports = append(w.Ports, uint16(d.upTo(65535)))
+		port := d.upTo(65535)
+		if port == 0 {
+			d.fail("port 0")
+		}
+		w.Ports = append(w.Ports, uint16(port))
 	case 6:
 		w.Publishes = d.bool()
 	case 7:

@@ -84,6 +84,7 @@ type dec struct {
 	num   uint64
 	data  []byte
 	isNum bool
+	seen  uint64 // the fields, up to 63, that once has met
 	err   error
 }
 
@@ -100,6 +101,16 @@ func (d *dec) fail(what string) {
 	if d.err == nil {
 		d.err = fmt.Errorf("%w: field %d: %s", ErrMalformed, d.field, what)
 	}
+}
+
+// once refuses a field that stands twice. Where reading one costs a signature's
+// verification, a message full of repetitions would be a cheap attack.
+func (d *dec) once() {
+	bit := uint64(1) << d.field
+	if d.seen&bit != 0 {
+		d.fail("stands twice")
+	}
+	d.seen |= bit
 }
 
 func (d *dec) varint() uint64 {
