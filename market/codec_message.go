@@ -413,6 +413,16 @@ func (d *dec) reason() Reason {
 	return Unsupported // a newer peer's reason; its detail says more
 }
 
+// quantity is of any resource, so the largest of their bounds holds.
+func (d *dec) quantity() int64 {
+	v := d.int()
+	if v < 0 || v > int64(MaxBytes) {
+		d.fail("number out of range")
+		return 0
+	}
+	return v
+}
+
 func (d *dec) spec() *Spec {
 	d.once()
 	s, err := DecodeSpec(d.view(MaxSpecBytes))
@@ -657,7 +667,7 @@ func decTally(d *dec, t *Tally) {
 			case 3:
 				m.Count = uint32(n.upTo(1 << 30))
 			case 4:
-				m.Best = n.int()
+				m.Best = n.quantity()
 			}
 		})
 	case 5:
@@ -671,7 +681,7 @@ func decTally(d *dec, t *Tally) {
 			case 3:
 				t.Near.Kind = MissKind(n.upTo(uint64(maxMiss) - 1))
 			case 4:
-				t.Near.Have = n.int()
+				t.Near.Have = n.quantity()
 			}
 		})
 	}

@@ -88,7 +88,7 @@ func (c MilliCPU) String() string {
 // "64m", "1.5g".
 func (b Bytes) String() string {
 	if b < 0 {
-		return "-" + (-b).String()
+		return "-" + max(-b, 0).String()
 	}
 	for _, u := range []struct {
 		size Bytes
@@ -100,8 +100,7 @@ func (b Bytes) String() string {
 		if b%u.size == 0 {
 			return strconv.FormatInt(int64(b/u.size), 10) + u.name
 		}
-		tenths := int64(b / (u.size / 10))
-		return fmt.Sprintf("%d.%d%s", tenths/10, tenths%10, u.name)
+		return fmt.Sprintf("%d.%d%s", b/u.size, b%u.size*10/u.size, u.name)
 	}
 	return strconv.FormatInt(int64(b), 10) + "b"
 }
