@@ -406,11 +406,19 @@ func validateMessage(m Message) error {
 	return nil
 }
 
-func (d *dec) reason() Reason {
-	if r := d.upTo(255); r < uint64(maxReason) {
-		return Reason(r)
+// A newer peer's word is read as the nearest one that is known here: its
+// message must not be lost for it, and its detail says more.
+
+func (d *dec) reason() Reason   { return oneOf(d, maxReason, Unsupported) }
+func (d *dec) state() State     { return oneOf(d, maxState, Unknown) }
+func (d *dec) miss() MissKind   { return oneOf(d, maxMiss, MissRefused) }
+func (d *dec) ackCode() AckCode { return oneOf(d, maxAck, AckRefused) }
+
+func oneOf[T ~uint8](d *dec, end, otherwise T) T {
+	if v := T(d.upTo(255)); v < end {
+		return v
 	}
-	return Unsupported // a newer peer's reason; its detail says more
+	return otherwise
 }
 
 // quantity is of any resource, so the largest of their bounds holds.
@@ -490,7 +498,7 @@ func decAck(d *dec, seq *uint64, r *Region, c *AckCode) {
 	case d.field == 2:
 		d.sub(func(n *dec) { decRegion(n, r) })
 	case d.field == 3 && c != nil:
-		*c = AckCode(d.upTo(uint64(maxAck) - 1))
+		*c = d.ackCode()
 	}
 }
 
@@ -661,7 +669,7 @@ func decTally(d *dec, t *Tally) {
 		add(d, &t.Misses, MaxMisses, func(n *dec, m *Miss) {
 			switch n.field {
 			case 1:
-				m.Kind = MissKind(n.upTo(uint64(maxMiss) - 1))
+				m.Kind = n.miss()
 			case 2:
 				m.Detail = n.str(2*MaxLabel + 2)
 			case 3:
@@ -679,7 +687,7 @@ func decTally(d *dec, t *Tally) {
 			case 2:
 				t.Near.Name = n.str(64)
 			case 3:
-				t.Near.Kind = MissKind(n.upTo(uint64(maxMiss) - 1))
+				t.Near.Kind = n.miss()
 			case 4:
 				t.Near.Have = n.quantity()
 			}

@@ -231,9 +231,9 @@ func decStatus(d *dec, s *Status) {
 	case 3:
 		s.Seq = d.uint()
 	case 4:
-		s.State = State(d.upTo(uint64(maxState) - 1))
+		s.State = d.state()
 	case 5:
-		s.Reason = Reason(d.upTo(uint64(maxReason) - 1))
+		s.Reason = d.reason()
 	case 6:
 		s.ExitCode = d.int32()
 	case 7:
