@@ -16,7 +16,9 @@ import (
 
 // Disk is where one store lives: Open returns a new handle on it, as a
 // restarted process would, and closes the one before.
-type Disk interface{ Open(t *testing.T) store.Store }
+type Disk interface {
+	Open(t *testing.T) store.Store
+}
 
 // Run runs every property on a fresh disk each.
 func Run(t *testing.T, fresh func(t *testing.T) Disk) {
