@@ -382,8 +382,11 @@ func OpenLease(byBuyer, bySupplier []byte) (*SignedLease, error) {
 func OpenStatus(envelope []byte) (*SignedStatus, error) {
 	s := SignedStatus{Envelope: envelope}
 	by, payload, err := open(KindStatus, envelope, decStatus, &s.Status)
+	if err != nil {
+		return nil, err
+	}
 	s.By, s.Hash = by, hash(payload)
-	return &s, err
+	return &s, s.Validate()
 }
 
 // OpenNetwork verifies a network's genesis and parameters.

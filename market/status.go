@@ -1,5 +1,7 @@
 package market
 
+import "fmt"
+
 // State is where a leased unit stands. The first signed answer to a launch is
 // the grant itself (Accepted); the others follow as Status messages.
 type State uint8
@@ -97,6 +99,14 @@ type Status struct {
 	Ports    []Binding // where the ports are published, once it runs
 	Digest   string    // "sha256:..." of the image that runs, when known
 	Prev     [32]byte  // hash of the payload of status Seq-1; zero in the first
+}
+
+// Validate refuses what is no link of any chain.
+func (s *Status) Validate() error {
+	if s.Lease.IsZero() || s.Seq == 0 {
+		return fmt.Errorf("%w: status without lease or sequence", ErrMalformed)
+	}
+	return nil
 }
 
 // MaxDetail bounds the free text of a status or refusal, in bytes.
