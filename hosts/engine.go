@@ -4,7 +4,6 @@ package hosts
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -99,7 +98,7 @@ func socketAnswers(path string) error {
 // until tries again and again until try succeeds or the time is up; the error
 // is that of the last try.
 func until(ctx context.Context, limit time.Duration, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %s", limit))
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -110,7 +109,7 @@ func until(ctx context.Context, limit time.Duration, try func(context.Context) e
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("not within %s", limit), err)
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		case <-tick.C:
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 type fixture struct {
 	lab              *Lab
 	h1, h2, h3, home *Host
+	caravela         string // path of the binary
 }
 
 var lab fixture
@@ -61,6 +63,9 @@ func (f *fixture) open(ctx context.Context) (err error) {
 	if f.home, err = f.lab.AddHome(ctx, "home"); err != nil {
 		return err
 	}
+	if f.caravela, err = caravelaBinary(ctx); err != nil {
+		return err
+	}
 	layer, err := buildWeb(ctx, root)
 	if err != nil {
 		return err
@@ -78,4 +83,13 @@ func (f *fixture) close() error {
 		return nil
 	}
 	return f.lab.Close(context.Background())
+}
+
+// caravelaBinary is the one that CARAVELA_BIN names, or a fresh build.
+func caravelaBinary(ctx context.Context) (string, error) {
+	if path := os.Getenv("CARAVELA_BIN"); path != "" {
+		return path, nil
+	}
+	path := filepath.Join(root, "caravela")
+	return path, do(ctx, "env", "CGO_ENABLED=0", "go", "build", "-o", path, "caravela/cmd/caravela")
 }

@@ -56,10 +56,13 @@ func (n *Node) Restart(ctx context.Context) error {
 	if err := n.cmd.Start(); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	n.ended = make(chan struct{})
 	go func(cmd *exec.Cmd, ended chan struct{}) {
 		reap(cmd)
 		close(ended)
+		cancel() // there is nothing more to wait for
 	}(n.cmd, n.ended)
 	if err := until(ctx, nodeStart, n.ready); err != nil {
 		return fmt.Errorf("%s %s on %s is not ready, its log ends with:\n%s\n%w", n.Name, strings.Join(n.args, " "), n.Host.Name, n.LogTail(2000), err)
@@ -156,7 +159,9 @@ func (n *Node) Must(ctx context.Context, args ...string) (string, error) {
 }
 
 // Status is caravela status.
-func (n *Node) Status(ctx context.Context) (api.Status, error) { return ask[api.Status](ctx, n, "status") }
+func (n *Node) Status(ctx context.Context) (api.Status, error) {
+	return ask[api.Status](ctx, n, "status")
+}
 
 // Containers is caravela ps -a.
 func (n *Node) Containers(ctx context.Context) ([]api.Container, error) {

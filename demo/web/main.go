@@ -1,11 +1,11 @@
 // Web is the container of Caravela's demo and of its test hosts: one static
 // binary that is all of its image.
 //
-//	web [-listen :8080] [-beat 100ms] [-beat-size 80]   serve the page
-//	web health [-url URL]                               exit 0 when the page answers
-//	web say WORD...                                     print the words
-//	web echo                                            copy stdin to stdout
-//	web exit CODE                                       exit with the code
+//	web [serve] [-listen :8080] [-beat 100ms] [-beat-size 80]   serve the page
+//	web health [-url URL]                                       exit 0 when the page answers
+//	web say WORD...                                             print the words
+//	web echo                                                    copy stdin to stdout
+//	web exit CODE                                               exit with the code
 //
 // The image has no shell, so the small commands are what exec and health
 // checks run in it.
@@ -20,7 +20,7 @@ import (
 	"strings"
 )
 
-var errUsage = errors.New("usage: web [serve flags] | health | say WORD... | echo | exit CODE")
+var errUsage = errors.New("usage: web [serve] [FLAG...] | health | say WORD... | echo | exit CODE")
 
 func main() {
 	err := run(os.Args[1:], os.Stdin, os.Stdout)
@@ -45,6 +45,8 @@ func run(args []string, in io.Reader, out io.Writer) error {
 		return serve(args, out)
 	}
 	switch verb, rest := args[0], args[1:]; verb {
+	case "serve":
+		return serve(rest, out)
 	case "health":
 		return health(rest)
 	case "say":

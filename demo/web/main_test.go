@@ -22,6 +22,7 @@ func TestCommands(t *testing.T) {
 		{args: "exit", err: "usage"},
 		{args: "dance", err: `unknown command "dance"`},
 		{args: "-beat-size 1", err: "usage"},
+		{args: "serve -beat-size 1", err: "usage"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			var out bytes.Buffer
