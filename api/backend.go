@@ -105,7 +105,7 @@ type ContainerBackend interface {
 type Session func(ctx context.Context, stdio Stdio) (exitCode int, err error)
 
 // Stdio is the near end of a Session. Nil members are absent: no input,
-// discarded output, no resizing.
+// discarded output, no resizing; a Session calls Complete first.
 type Stdio struct {
 	// In is read until io.EOF, which closes the process' stdin; any other error
 	// ends the session with that error. A Session returns without waiting for
@@ -116,6 +116,26 @@ type Stdio struct {
 	// Resize tells new terminal sizes. Closing it is allowed.
 	Resize <-chan Size
 }
+
+// Complete replaces nil members: no input, discarded output.
+func (s Stdio) Complete() Stdio {
+	if s.In == nil {
+		s.In = eof{}
+	}
+	if s.Out == nil {
+		s.Out = io.Discard
+	}
+	if s.Err == nil {
+		s.Err = io.Discard
+	}
+	return s
+}
+
+// eof is an input that has ended.
+type eof struct{}
+
+// Read implements io.Reader.
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }
 
 // ContainerRef names a container: its name, its lease ID, or a prefix of either
 // ID that is unique among the containers of this node. Not found is

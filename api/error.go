@@ -22,6 +22,7 @@ const (
 	CodeMethod       Code = "method"       // 405: the path exists, the method does not
 	CodeAmbiguous    Code = "ambiguous"    // 409: several things have that prefix
 	CodeConflict     Code = "conflict"     // 409: not in this state
+	CodeTooLarge     Code = "too_large"    // 413: over a bound on size
 	CodeNoOffer      Code = "no_offer"     // 422: nothing fits; WhyNot says why
 	CodeBusy         Code = "busy"         // 429: over a limit; try again
 	CodeInternal     Code = "internal"     // 500: a defect; details are in the node's log
@@ -45,6 +46,7 @@ var codes = []struct {
 	{CodeMethod, http.StatusMethodNotAllowed, "method not allowed"},
 	{CodeAmbiguous, http.StatusConflict, "ambiguous name"},
 	{CodeConflict, http.StatusConflict, "not possible in this state"},
+	{CodeTooLarge, http.StatusRequestEntityTooLarge, "too large"},
 	{CodeNoOffer, http.StatusUnprocessableEntity, "no offer fits"},
 	{CodeBusy, http.StatusTooManyRequests, "busy"},
 	{CodeInternal, http.StatusInternalServerError, "internal error"},

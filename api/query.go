@@ -115,9 +115,25 @@ func setTime(q url.Values, key string, t time.Time) {
 // keeps the first problem.
 type queryReader struct {
 	values url.Values
-	asked  []string
+	asked  []param
 	err    *Error
 }
+
+// param is a query parameter: its name and its JSON schema.
+type param struct {
+	name string
+	form paramForm
+}
+
+type paramForm string
+
+const (
+	formString paramForm = "string"
+	formList   paramForm = "list of strings"
+	formBool   paramForm = "boolean"
+	formInt    paramForm = "integer"
+	formTime   paramForm = "date-time"
+)
 
 func (q *queryReader) fail(key, why string) {
 	if q.err == nil {
@@ -125,13 +141,17 @@ func (q *queryReader) fail(key, why string) {
 	}
 }
 
-func (q *queryReader) strings(key string) []string {
-	q.asked = append(q.asked, key)
+func (q *queryReader) ask(key string, form paramForm) []string {
+	q.asked = append(q.asked, param{key, form})
 	return q.values[key]
 }
 
-func (q *queryReader) string(key string) string {
-	vs := q.strings(key)
+func (q *queryReader) strings(key string) []string { return q.ask(key, formList) }
+
+func (q *queryReader) string(key string) string { return q.one(key, formString) }
+
+func (q *queryReader) one(key string, form paramForm) string {
+	vs := q.ask(key, form)
 	if len(vs) > 1 {
 		q.fail(key, "stands more than once")
 	}
@@ -142,7 +162,7 @@ func (q *queryReader) string(key string) string {
 }
 
 func (q *queryReader) bool(key string) bool {
-	switch s := q.string(key); s {
+	switch s := q.one(key, formBool); s {
 	case "", "false", "0":
 		return false
 	case "true", "1":
@@ -153,7 +173,7 @@ func (q *queryReader) bool(key string) bool {
 }
 
 func (q *queryReader) int(key string, least int) int {
-	s := q.string(key)
+	s := q.one(key, formInt)
 	if s == "" {
 		return 0
 	}
@@ -165,7 +185,7 @@ func (q *queryReader) int(key string, least int) int {
 }
 
 func (q *queryReader) time(key string) time.Time {
-	s := q.string(key)
+	s := q.one(key, formTime)
 	if s == "" {
 		return time.Time{}
 	}
@@ -178,9 +198,13 @@ func (q *queryReader) time(key string) time.Time {
 
 // done returns the first problem, an unknown parameter included.
 func (q *queryReader) done() error {
+	var names []string
+	for _, p := range q.asked {
+		names = append(names, p.name)
+	}
 	for key := range q.values {
-		if !slices.Contains(q.asked, key) {
-			return Errorf(CodeInvalid, "query parameter %q is unknown here; known are: %s", clip(key), orNone(q.asked))
+		if !slices.Contains(names, key) {
+			return Errorf(CodeInvalid, "query parameter %q is unknown here; known are: %s", clip(key), orNone(names))
 		}
 	}
 	if q.err != nil {

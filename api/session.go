@@ -67,15 +67,12 @@ func (c *Client) upgrade(ctx context.Context, path string, req any) (Session, er
 // block for ever.
 func sendInput(ctx context.Context, cancel context.CancelCauseFunc, conn io.Writer, s Stdio) {
 	w := &frameSender{w: conn}
-	if s.In == nil {
-		_ = w.send(FrameInputEnd, nil) // a broken conn shows in copyOutput
-	} else {
-		go func() {
-			if err := copyInput(w, s.In); err != nil {
-				cancel(err)
-			}
-		}()
-	}
+	in := s.Complete().In
+	go func() {
+		if err := copyInput(w, in); err != nil {
+			cancel(err)
+		}
+	}()
 	if s.Resize == nil {
 		return
 	}
@@ -114,7 +111,7 @@ func copyInput(w *frameSender, in io.Reader) error {
 
 // copyOutput writes output frames to s until the last frame.
 func copyOutput(r io.Reader, s Stdio) (int, error) {
-	out, errs := orDiscard(s.Out), orDiscard(s.Err)
+	s = s.Complete()
 	frames := frameReader{r: r}
 	for {
 		t, p, err := frames.next()
@@ -123,9 +120,9 @@ func copyOutput(r io.Reader, s Stdio) (int, error) {
 		}
 		switch t {
 		case FrameOutput:
-			_, err = out.Write(p)
+			_, err = s.Out.Write(p)
 		case FrameErrors:
-			_, err = errs.Write(p)
+			_, err = s.Err.Write(p)
 		case FrameExit:
 			return exitOf(p), nil
 		case FrameFailure:
@@ -135,13 +132,6 @@ func copyOutput(r io.Reader, s Stdio) (int, error) {
 			return -1, err
 		}
 	}
-}
-
-func orDiscard(w io.Writer) io.Writer {
-	if w == nil {
-		return io.Discard
-	}
-	return w
 }
 
 func brokenStream(err error) error {
@@ -160,17 +150,21 @@ func problemOf(b []byte) *Error {
 	return &e
 }
 
-// frameSender writes whole frames; it may be shared.
+// frameSender writes whole frames; it may be shared. After an error it stays
+// broken: half a frame may have been sent.
 type frameSender struct {
 	mu  sync.Mutex
 	w   io.Writer
 	buf []byte
+	err error
 }
 
 func (f *frameSender) send(t FrameType, payload []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.buf = appendFrame(f.buf[:0], t, payload)
-	_, err := f.w.Write(f.buf)
-	return err
+	if f.err == nil {
+		f.buf = appendFrame(f.buf[:0], t, payload)
+		_, f.err = f.w.Write(f.buf)
+	}
+	return f.err
 }

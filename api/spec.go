@@ -98,7 +98,7 @@ func (s Spec) Market() (market.Spec, error) {
 	}
 	m.Labels = LabelsToMarket(s.Labels)
 	if err := m.Validate(); err != nil {
-		return m, &Error{Code: CodeInvalid, Detail: strings.TrimPrefix(err.Error(), "market: ")}
+		return m, plain(err)
 	}
 	return m, nil
 }
@@ -176,7 +176,7 @@ func platformOf(s string) (market.Platform, error) {
 	}
 	p, err := market.ParsePlatform(s)
 	if err != nil {
-		return p, &Error{Code: CodeInvalid, Detail: strings.TrimPrefix(err.Error(), "market: ")}
+		return p, plain(err)
 	}
 	return p, nil
 }
