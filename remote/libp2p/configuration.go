@@ -106,18 +106,45 @@ func (h *Host) meet(ctx context.Context, t remote.Target) (peer.ID, error) {
 	return id, nil
 }
 
+// reveal asks all addresses at once, each with an identity of its own, and
+// believes the first answer: where UDP is blocked, QUIC takes 5 s to find out.
 func (h *Host) reveal(ctx context.Context, addrs []ma.Multiaddr) (peer.ID, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		id  peer.ID
+		err error
+	}
+	answers := make(chan answer, len(addrs))
+	for _, a := range addrs {
+		go func() {
+			id, err := h.revealAt(ctx, a)
+			answers <- answer{id, err}
+		}()
+	}
+	var last error
+	for range addrs {
+		a := <-answers
+		if a.err == nil || errors.Is(a.err, remote.ErrTarget) {
+			return a.id, a.err
+		}
+		last = a.err
+	}
+	return "", explainDial(ctx, last)
+}
+
+func (h *Host) revealAt(ctx context.Context, a ma.Multiaddr) (peer.ID, error) {
 	id, err := nobody()
 	if err != nil {
 		return "", err
 	}
-	err = h.lib.Connect(ctx, peer.AddrInfo{ID: id, Addrs: addrs})
+	err = h.lib.Connect(ctx, peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{a}})
 	h.lib.Peerstore().ClearAddrs(id)
 	var mismatch sec.ErrPeerIDMismatch
-	if !errors.As(err, &mismatch) {
-		return "", explainDial(ctx, err)
-	}
-	if mismatch.Actual == h.lib.ID() {
+	switch {
+	case !errors.As(err, &mismatch):
+		return "", err
+	case mismatch.Actual == h.lib.ID():
 		return "", fmt.Errorf("%w: this node itself listens there", remote.ErrTarget)
 	}
 	return mismatch.Actual, nil

@@ -97,13 +97,14 @@ func (h *Host) onEvent(e any) {
 		if e.Connectedness == network.NotConnected {
 			h.enrol(e.Peer, false)
 		} else {
-			h.expect(e.Peer)
+			h.expect(e.Peer, h.cfg.StrangerGrace)
 		}
 	}
 }
 
 // judge decides whether a connected peer is a member. Members of another
-// network are disconnected at once.
+// network are disconnected soon: not at once, for they are to find out, too,
+// why nothing comes of it.
 func (h *Host) judge(p peer.ID) {
 	_, proto, err := h.serving()
 	if err != nil || h.lib.Network().Connectedness(p) == network.NotConnected {
@@ -112,7 +113,7 @@ func (h *Host) judge(p peer.ID) {
 	ours, err := h.lib.Peerstore().SupportsProtocols(p, proto.message)
 	h.enrol(p, err == nil && len(ours) == 1)
 	if h.otherNetwork(p) {
-		h.dismiss(p)
+		h.expect(p, min(h.cfg.StrangerGrace, time.Second))
 	}
 }
 
@@ -142,8 +143,8 @@ func (h *Host) measure(p peer.ID) {
 }
 
 // expect disconnects a peer that has not become a member after a while.
-func (h *Host) expect(p peer.ID) {
-	time.AfterFunc(h.cfg.StrangerGrace, func() {
+func (h *Host) expect(p peer.ID, grace time.Duration) {
+	time.AfterFunc(grace, func() {
 		if h.ctx.Err() == nil && !h.members.has(p) {
 			h.dismiss(p)
 		}
