@@ -156,10 +156,19 @@ func (s *Spec) Validate() error {
 		return bad("unknown pull policy")
 	case s.StopGrace < 0 || s.StopGrace > 24*time.Hour:
 		return bad("a stop timeout of %v; at most 24h", s.StopGrace)
-	case s.Health.Retries < 0 || s.Health.Interval < 0 || s.Health.Timeout < 0 || s.Health.Start < 0:
-		return bad("a negative number in the health check")
+	case s.Health.Retries < 0 || s.Health.Retries > 1<<16:
+		return bad("%d retries of the health check", s.Health.Retries)
+	case !s.Platform.Valid():
+		return bad("platform %q is not OS/ARCH such as linux/amd64", clip(s.Platform.String()))
+	case len(s.StopSignal) > MaxSignal:
+		return bad("%q is not a signal", clip(s.StopSignal))
 	case s.Remove && s.Restart.Policy != RestartNo:
 		return bad("--rm and a restart policy exclude each other")
+	}
+	for _, d := range []time.Duration{s.Health.Interval, s.Health.Timeout, s.Health.Start} {
+		if d < 0 || d > 24*time.Hour {
+			return bad("a health check with a time of %v; at most 24h", d)
+		}
 	}
 	for _, list := range [][]string{s.Command, s.Entrypoint, s.Env, s.CapDrop} {
 		if len(list) > MaxSpecStrings {
@@ -210,6 +219,14 @@ func (s *Spec) validateLists(bad func(string, ...any) error) error {
 				return bad("two volumes at %q", clip(m.Target))
 			}
 		}
+	}
+	for _, c := range s.CapDrop {
+		if len(c) > 64 {
+			return bad("%q is not a capability", clip(c))
+		}
+	}
+	if n := len(EncodeSpec(s)); n > MaxSpecBytes {
+		return bad("%d bytes of arguments, variables and labels; at most %d", n, MaxSpecBytes)
 	}
 	return ValidLabels(s.Labels)
 }
