@@ -78,7 +78,14 @@ func ParsePeerID(s string) (PeerID, error) {
 	if n.BitLen() > 38*8 {
 		return PeerID{}, fmt.Errorf("%w: %q is too long for a peer ID", ErrBadID, clip(s))
 	}
-	return PeerIDFromBytes(n.FillBytes(make([]byte, 38)))
+	p, err := PeerIDFromBytes(n.FillBytes(make([]byte, 38)))
+	if err != nil {
+		return PeerID{}, err
+	}
+	if p.String() != s { // leading zeros: a second text for the same peer
+		return PeerID{}, fmt.Errorf("%w: %q is not a peer ID", ErrBadID, clip(s))
+	}
+	return p, nil
 }
 
 // NetworkID is the SHA-256 of a network's signed genesis.

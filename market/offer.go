@@ -39,8 +39,11 @@ type Offer struct {
 	ValidUntil Wall
 }
 
-// MaxOfferBytes bounds an encoded offer with its envelope.
-const MaxOfferBytes = 16 << 10
+// Bounds of an offer, in bytes.
+const (
+	MaxOfferBytes  = 16 << 10 // encoded, with its envelope
+	MaxOfferLabels = 8 << 10  // all labels together
+)
 
 // Validate refuses what no honest supplier signs.
 func (o *Offer) Validate() error {
@@ -55,6 +58,13 @@ func (o *Offer) Validate() error {
 		return fmt.Errorf("%w: offer of a node named %q", ErrMalformed, clip(o.Name))
 	case o.PortLow > o.PortHigh || o.Longest < 0:
 		return fmt.Errorf("%w: offer with ports %d-%d", ErrMalformed, o.PortLow, o.PortHigh)
+	}
+	size := 0
+	for _, l := range o.Labels {
+		size += len(l.Key) + len(l.Value)
+	}
+	if size > MaxOfferLabels {
+		return fmt.Errorf("%w: offer with %d bytes of labels; at most %d", ErrMalformed, size, MaxOfferLabels)
 	}
 	return ValidLabels(o.Labels)
 }

@@ -123,13 +123,25 @@ func ParseCPU(s string) (MilliCPU, error) {
 // "64MiB", "64mb"; all units are binary.
 func ParseBytes(s string) (Bytes, error) {
 	bad := fmt.Errorf("%w: %q is not a size such as 512m or 2g", ErrBadQuantity, clip(s))
-	t := strings.ToLower(s)
-	t = strings.TrimSuffix(strings.TrimSuffix(t, "b"), "i")
+	t, iec := strings.CutSuffix(strings.TrimSuffix(strings.ToLower(s), "b"), "i")
 	unit := Bytes(1)
 	if n := len(t); n > 0 {
-		if u, ok := map[byte]Bytes{'k': KiB, 'm': MiB, 'g': GiB, 't': TiB}[t[n-1]]; ok {
-			unit, t = u, t[:n-1]
+		switch t[n-1] {
+		case 'k':
+			unit = KiB
+		case 'm':
+			unit = MiB
+		case 'g':
+			unit = GiB
+		case 't':
+			unit = TiB
 		}
+	}
+	switch {
+	case unit > 1:
+		t = t[:len(t)-1]
+	case iec:
+		return 0, bad
 	}
 	whole, frac, _ := strings.Cut(t, ".")
 	if whole+frac == "" || len(whole) > 16 || len(frac) > 6 || !digits(whole) || !digits(frac) {
@@ -137,10 +149,11 @@ func ParseBytes(s string) (Bytes, error) {
 	}
 	n, _ := strconv.ParseInt("0"+whole, 10, 64)
 	f, _ := strconv.ParseInt("0"+(frac + "000000")[:6], 10, 64)
-	if Bytes(n) > MaxBytes/unit {
+	size := min(Bytes(n), MaxBytes/unit+1)*unit + Bytes(f)*unit/1_000_000
+	if size > MaxBytes {
 		return 0, fmt.Errorf("%w: %q is larger than any machine has", ErrBadQuantity, clip(s))
 	}
-	return Bytes(n)*unit + Bytes(f)*unit/1_000_000, nil
+	return size, nil
 }
 
 func digits(s string) bool {

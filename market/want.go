@@ -42,7 +42,8 @@ func ParseConstraint(s string) (Constraint, error) {
 	k, v, ok := strings.Cut(s, op)
 	k = strings.TrimPrefix(strings.TrimSpace(k), "node.labels.")
 	v = strings.TrimSpace(v)
-	if !ok || k == "" || len(k) > MaxLabel || len(v) > MaxLabel || strings.ContainsAny(k, "=!, ") {
+	odd := strings.ContainsAny(k, "=!, \x00") || strings.TrimSpace(k) != k || strings.HasPrefix(k, "node.labels.")
+	if !ok || k == "" || odd || len(k) > MaxLabel || len(v) > MaxLabel {
 		return Constraint{}, fmt.Errorf("%w: constraint %q is not like region==eu or region!=eu", ErrBadQuantity, clip(s))
 	}
 	return Constraint{Key: k, Value: v, Not: op == "!="}, nil
