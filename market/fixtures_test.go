@@ -1,0 +1,230 @@
+package market_test
+
+import (
+	"crypto/ed25519"
+	"math/rand/v2"
+	"time"
+
+	"caravela/market"
+)
+
+// The keys of the golden vectors: seeds 0..31 and 32..63.
+var (
+	sellerKey = testKey(0)
+	buyerKey  = testKey(32)
+	seller    = market.NewKeyring(sellerKey)
+	buyer     = market.NewKeyring(buyerKey)
+	stranger  = market.NewKeyring(testKey(64))
+)
+
+// testKey derives a key from the 32 bytes that follow each other from first.
+func testKey(first byte) ed25519.PrivateKey {
+	seed := make([]byte, ed25519.SeedSize)
+	for i := range seed {
+		seed[i] = first + byte(i)
+	}
+	return ed25519.NewKeyFromSeed(seed)
+}
+
+// filled returns 32 bytes of b: an identifier one can read in a dump.
+func filled(b byte) (v [32]byte) {
+	for i := range v {
+		v[i] = b
+	}
+	return v
+}
+
+// noon is 2026-01-02 12:00:00 UTC.
+const noon market.Wall = 1767355200000
+
+func randomPeer(r *rand.Rand) (p market.PeerID) {
+	for i := range p {
+		p[i] = byte(r.Uint32())
+	}
+	return p
+}
+
+func testOffer() market.Offer {
+	return market.Offer{
+		Network:    filled(0xaa),
+		Supplier:   seller.Self(),
+		Seq:        7,
+		Free:       market.Resources{CPU: 1500, Memory: 3 * market.GiB, Disk: 10 * market.GiB},
+		Total:      market.Resources{CPU: 4000, Memory: 8 * market.GiB, Disk: 20 * market.GiB},
+		Platform:   market.Platform{OS: "linux", Arch: "amd64"},
+		Class:      3,
+		Reach:      market.ReachPublic,
+		Name:       "cedar",
+		Labels:     []market.Label{{Key: "disk", Value: "ssd"}, {Key: "region", Value: "eu"}},
+		PortLow:    8000,
+		PortHigh:   8999,
+		Longest:    7 * 24 * time.Hour,
+		ValidUntil: noon.Add(15 * time.Minute),
+	}
+}
+
+func testSpec() *market.Spec {
+	return &market.Spec{
+		Image:      "registry.test/web:1",
+		Name:       "web",
+		Platform:   market.Platform{OS: "linux", Arch: "amd64"},
+		Command:    []string{"serve", "--dir", ""},
+		Entrypoint: []string{"/web"},
+		Env:        []string{"A=1", "B="},
+		User:       "1000:1000",
+		WorkDir:    "/srv",
+		Hostname:   "web",
+		Ports:      testPorts(),
+		Mounts:     []market.Mount{{Volume: "data", Target: "/data", ReadOnly: true, Keep: true}, {Target: "/tmp"}},
+		Labels:     []market.Label{{Key: "app", Value: "shop"}},
+		Limits:     market.Resources{CPU: 500, Memory: 64 * market.MiB, Disk: market.GiB},
+		Pids:       100,
+		Restart:    market.Restart{Policy: market.RestartOnFailure, Max: 3},
+		Health: market.Health{
+			Command: "/web -check", Disable: true, Interval: 10 * time.Second, Timeout: time.Second,
+			Start: 2500 * time.Millisecond, Retries: 4,
+		},
+		StopSignal: "SIGINT",
+		StopGrace:  30 * time.Second,
+		Pull:       market.PullAlways,
+		TTY:        true,
+		Stdin:      true,
+		ReadOnly:   true,
+		CapDrop:    []string{"NET_RAW"},
+	}
+}
+
+func testPorts() []market.Port {
+	return []market.Port{{Container: 80, Host: 8080}, {Container: 53, UDP: true}}
+}
+
+func testLease() market.Lease {
+	return market.Lease{
+		Network:   filled(0xaa),
+		Buyer:     buyer.Self(),
+		Supplier:  seller.Self(),
+		OfferSeq:  7,
+		Nonce:     1 << 40,
+		Resources: market.Resources{CPU: 500, Memory: 64 * market.MiB, Disk: market.GiB},
+		Pids:      100,
+		Image:     "registry.test/web:1",
+		Digest:    "sha256:0123456789abcdef",
+		Ports:     testPorts(),
+		SpecHash:  market.HashSpec(testSpec()),
+		Start:     noon,
+		End:       noon.Add(24 * time.Hour),
+		Renew:     market.RenewNever,
+	}
+}
+
+func testStatus(unit market.LeaseID) market.Status {
+	return market.Status{
+		Lease:    unit,
+		Seq:      4,
+		State:    market.Stopped,
+		Reason:   market.Exited,
+		ExitCode: -1,
+		At:       noon.Add(time.Minute),
+		Restarts: 2,
+		Detail:   "exited at once",
+		Ports:    []market.Binding{{Port: market.Port{Container: 80, Host: 8080}, Addr: "192.0.2.7"}},
+		Digest:   "sha256:0123456789abcdef",
+		Prev:     filled(0xbb),
+	}
+}
+
+func testGenesis() market.Genesis {
+	return market.Genesis{
+		Name: "harbour", Creator: seller.Self(), Created: noon,
+		Nonce: [16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, Private: true,
+	}
+}
+
+// renewal asks for the term after first, for the same unit.
+func renewal(first *market.SignedLease) market.Lease {
+	l := first.Lease
+	l.First, l.Prev = first.Unit(), first.ID
+	l.Start, l.End = first.End, first.End.Add(first.Term())
+	return l
+}
+
+func granted() *market.SignedLease { return seller.Countersign(buyer.Lease(testLease())) }
+
+func testRef(b byte) market.Ref {
+	return market.Ref{Peer: filled(b), Addrs: []string{"/ip4/192.0.2.1/tcp/7401", "/ip4/192.0.2.1/udp/7401/quic-v1"}}
+}
+
+func testRegion() market.Region {
+	return market.Region{Platform: market.Platform{OS: "linux", Arch: "amd64"}, Rung: 2, Depth: 3, Shard: 5}
+}
+
+func testSummary() market.Summary {
+	return market.Summary{Region: testRegion(), Offers: 40, Max: testOffer().Free, Class: 3}
+}
+
+func testWant() market.Want {
+	return market.Want{
+		Need:        market.Resources{CPU: 500, Memory: 64 * market.MiB, Disk: market.MiB},
+		Platform:    market.Platform{OS: "linux", Arch: "amd64"},
+		Class:       2,
+		Constraints: []market.Constraint{{Key: "region", Value: "eu"}, {Key: "disk", Value: "hdd", Not: true}},
+		Ports:       []uint16{8080, 8443},
+		Publishes:   true,
+		Term:        24 * time.Hour,
+		Strategy:    market.Spread,
+		On:          filled(0x31),
+		Exclude:     []market.PeerID{filled(0x41), filled(0x42)},
+	}
+}
+
+func testTally() market.Tally {
+	return market.Tally{
+		Regions: 3, Offers: 41, Fit: 2,
+		Misses: []market.Miss{
+			{Kind: market.MissLabel, Detail: "region==eu", Count: 6},
+			{Kind: market.MissMemory, Count: 22, Best: int64(384 * market.MiB)},
+		},
+		Near: &market.Nearest{Supplier: filled(0x51), Name: "oak", Kind: market.MissCPU, Have: 250},
+	}
+}
+
+// everyMessage returns one message of each type, all fields set.
+func everyMessage() []market.Message {
+	offer, lease := seller.Offer(testOffer()), buyer.Lease(testLease())
+	region := testRegion()
+	root := market.RootRegion(region.Platform)
+	return []market.Message{
+		&market.CreateOffer{Offer: offer, At: testRef(1), Region: region, Replicas: []market.PeerID{filled(2), filled(3)}, Above: []market.Ref{testRef(4), testRef(5)}},
+		&market.UpdateOffer{Offer: offer, At: testRef(1), Region: root, Replicas: []market.PeerID{filled(2), filled(3)}},
+		&market.OfferAck{Seq: 7, Region: region, Code: market.AckMerge},
+		&market.RefreshOffer{Seq: 7, Region: region, Code: market.AckSplit},
+		&market.RefreshAck{Region: region, Offer: offer, At: testRef(1)},
+		&market.RemoveOffer{Seq: 7, Region: region},
+		&market.GetOffers{Ref: 9, Region: region, Want: testWant(), Max: 5, Relay: true},
+		&market.Offers{
+			Ref: 9, Region: region, Tally: testTally(), Trader: true,
+			Offers: []market.OfferAt{{Offer: offer, Addrs: testRef(1).Addrs}, {Offer: offer}},
+			Hints:  []market.Hint{{Summary: testSummary(), Traders: []market.Ref{testRef(2)}}},
+		},
+		&market.AdvertiseOffersNeighbor{Summary: testSummary(), At: testRef(6)},
+		&market.LaunchContainer{Lease: lease, Spec: testSpec(), Auth: "e30=", At: testRef(7)},
+		&market.Grant{Lease: granted()},
+		&market.Refusal{Lease: lease.ID, Reason: market.NoCapacity, Detail: "1 of 4 cores is free", Free: testOffer().Free},
+		&market.StopContainer{Unit: lease.ID, Op: market.OpKill, Signal: "SIGHUP", Grace: -time.Second, Ref: 11},
+		&market.StopAck{Unit: lease.ID, Ref: 11, Reason: market.NotOwner, Detail: "another peer's"},
+		&market.StatusUpdate{Status: seller.Status(testStatus(lease.ID))},
+		&market.StatusAck{Unit: lease.ID, Seq: 4},
+		&market.Goodbye{},
+	}
+}
+
+// everyRecord returns one record of each table, all fields set.
+func everyRecord() []market.Record {
+	lease := granted()
+	status := seller.Status(testStatus(lease.ID))
+	return []market.Record{
+		&market.Sold{Lease: lease, Spec: testSpec(), Status: status, Acked: 3, Stopped: true, Ending: market.Expired, Buyer: testRef(7)},
+		&market.Bought{Lease: lease, Renewal: buyer.Lease(renewal(lease)), Spec: testSpec(), Status: status, Undo: true, Supplier: testRef(8), Offer: "cedar"},
+		&market.Seq{Seq: 1 << 33},
+	}
+}

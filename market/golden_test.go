@@ -1,0 +1,114 @@
+package market_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"caravela/market"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata from what the code does now")
+
+// vector is what another implementation checks itself against.
+type vector struct {
+	Name     string      `json:"name"`
+	Kind     market.Kind `json:"kind"`
+	Seed     string      `json:"seed"`   // of the Ed25519 key that signs
+	Signer   string      `json:"signer"` // its peer ID
+	Payload  string      `json:"payload"`
+	Envelope string      `json:"envelope"`
+	ID       string      `json:"id"` // SHA-256 of the payload; of the envelope for a genesis
+}
+
+func newVector(t *testing.T, name string, k market.Kind, seed []byte, envelope []byte) vector {
+	t.Helper()
+	by, payload, err := market.Open(k, envelope)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	id := sha256.Sum256(payload)
+	if k == market.KindGenesis {
+		id = sha256.Sum256(envelope)
+	}
+	h := hex.EncodeToString
+	return vector{name, k, h(seed), by.String(), h(payload), h(envelope), h(id[:])}
+}
+
+func goldenVectors(t *testing.T) []vector {
+	s, b := sellerKey.Seed(), buyerKey.Seed()
+	lease := granted()
+	renewed := seller.Countersign(buyer.Lease(renewal(lease)))
+	network := seller.Found(testGenesis(), market.DefaultParams)
+	return []vector{
+		newVector(t, "offer", market.KindOffer, s, seller.Offer(testOffer()).Envelope),
+		newVector(t, "lease, the buyer's signature", market.KindLease, b, lease.ByBuyer),
+		newVector(t, "lease, the supplier's signature", market.KindLease, s, lease.BySupplier),
+		newVector(t, "renewal, the buyer's signature", market.KindLease, b, renewed.ByBuyer),
+		newVector(t, "renewal, the supplier's signature", market.KindLease, s, renewed.BySupplier),
+		newVector(t, "status", market.KindStatus, s, seller.Status(testStatus(lease.ID)).Envelope),
+		newVector(t, "genesis", market.KindGenesis, s, network.GenesisEnvelope),
+		newVector(t, "parameters", market.KindParams, s, network.ParamsEnvelope),
+	}
+}
+
+// The bytes that are signed never change: what was signed under an earlier
+// version verifies under every later one.
+func TestGoldenVectors(t *testing.T) {
+	compareGolden(t, "objects.json", goldenVectors(t))
+}
+
+// wire is one encoded message or spec.
+type wire struct {
+	Name  string `json:"name"`
+	Bytes string `json:"bytes"`
+}
+
+// Nor do the messages that carry them.
+func TestGoldenMessages(t *testing.T) {
+	spec := market.EncodeSpec(testSpec())
+	got := []wire{{"Spec", hex.EncodeToString(spec)}}
+	for _, m := range everyMessage() {
+		got = append(got, wire{messageName(m), hex.EncodeToString(encode(t, m))})
+	}
+	compareGolden(t, "messages.json", got)
+}
+
+func compareGolden[T comparable](t *testing.T, file string, got []T) {
+	t.Helper()
+	path := filepath.Join("testdata", file)
+	if *update {
+		text, err := json.MarshalIndent(got, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := readGolden[T](t, file)
+	if len(got) != len(want) {
+		t.Fatalf("%d entries, %s has %d", len(got), path, len(want))
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("entry %d of %s differs; -update rewrites it, but nodes in the field will not follow\n got %+v\nwant %+v", i, path, got[i], want[i])
+		}
+	}
+}
+
+func readGolden[T any](t *testing.T, file string) (list []T) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &list); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return list
+}
