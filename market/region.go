@@ -1,9 +1,11 @@
 package market
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // Region is one node of the tree under which offers are kept. Its root holds
@@ -83,18 +85,8 @@ func (r Region) Contains(p *Params, o *Offer) bool {
 
 // Compare orders regions, for the total order that the machines need.
 func (r Region) Compare(s Region) int {
-	a, b := r.order(), s.order()
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-func (r Region) order() string {
-	return fmt.Sprintf("%s %03d %03d %010d", r.Platform, r.Rung+1, r.Depth, r.Shard)
+	return cmp.Or(strings.Compare(r.Platform.OS, s.Platform.OS), strings.Compare(r.Platform.Arch, s.Platform.Arch),
+		cmp.Compare(r.Rung, s.Rung), cmp.Compare(r.Depth, s.Depth), cmp.Compare(r.Shard, s.Shard))
 }
 
 func shardBits(p PeerID) uint32 {

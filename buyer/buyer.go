@@ -1,0 +1,149 @@
+package buyer
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"caravela/market"
+)
+
+// Waiting times and bounds that are nobody else's concern.
+const (
+	answerTimeout = 1500 * time.Millisecond // for a trader's answer before another one is asked
+	secondAnswer  = 60 * time.Millisecond   // for the other trader, once one had something
+	startTimeout  = time.Hour               // for the first running status after a grant; pulls are slow
+	roundPause    = 300 * time.Millisecond  // before searching again after refusals
+	waitPause     = 3 * time.Second         // between searches of a request that waits for an offer
+	maxRounds     = 4                       // searches of one request
+	maxAsks       = 24                      // traders asked in one search
+	askedAtOnce   = 2                       // traders asked about one region
+	undoRetry     = 2 * time.Second         // first repetition of a cancellation; doubles up to undoMax
+	undoMax       = 5 * time.Minute         //
+	renewRetry    = time.Minute             //
+	orderTimeout  = 45 * time.Second        // for the answer to a command, beyond its own grace
+	keepEnded     = 24 * time.Hour          // an ended unit stays visible this long
+	maxKnown      = 128                     // traders that are remembered
+	knownFor      = time.Hour               //
+	maxRequests   = 1024                    //
+)
+
+// Buyer is the buying role.
+//
+// It accepts Boot, Wanted, Abandon, Ordered, Tick, Found, Undelivered, and
+// Received with Offers, Grant, Refusal, StatusUpdate, StopAck. It emits Saves
+// of Bought, Sends, Lookups and Outcomes. It repeats cancellations and
+// renewals until they are answered; a request that is given up leaves no
+// lease behind.
+type Buyer struct {
+	self    market.PeerID
+	network market.NetworkID
+	params  *market.Params
+	seal    market.Sealer
+	rng     market.Rand
+	refs    uint64
+	at      []string // where this peer can be dialled
+
+	requests []request
+	holdings []holding // sorted by unit
+	known    []trader
+	scores   []score
+}
+
+// New returns a buyer that knows nobody.
+func New(self market.PeerID, network market.NetworkID, params *market.Params, seal market.Sealer, seed, refs uint64) Buyer {
+	return Buyer{self: self, network: network, params: params, seal: seal, rng: market.Rand(seed), refs: refs}
+}
+
+// Step implements market.Machine.
+func (b *Buyer) Step(now market.Time, ev market.Event, out *market.Outbox) {
+	switch ev := ev.(type) {
+	case market.Boot:
+		b.onBoot(now, ev, out)
+	case market.Supply:
+		b.at = ev.Stock.Addrs
+	case market.Wanted:
+		b.onWanted(now, ev, out)
+	case market.Abandon:
+		b.onAbandon(now, ev, out)
+	case market.Ordered:
+		b.onOrdered(now, ev, out)
+	case market.Tick:
+		b.onTick(now, out)
+	case market.Found:
+		b.onFound(now, ev, out)
+	case market.Undelivered:
+		b.onUndelivered(now, ev, out)
+	case market.Received:
+		b.onReceived(now, ev, out)
+	}
+	b.sweep()
+}
+
+func (b *Buyer) onReceived(now market.Time, ev market.Received, out *market.Outbox) {
+	switch m := ev.Msg.(type) {
+	case *market.Offers:
+		b.onOffers(now, ev.From, m, out)
+	case *market.Grant:
+		b.onGrant(now, ev.From, m, out)
+	case *market.Refusal:
+		b.onRefusal(now, ev.From, m, out)
+	case *market.StatusUpdate:
+		b.onStatus(now, ev.From, m, out)
+	case *market.StopAck:
+		b.onStopAck(now, ev.From, m, out)
+	}
+}
+
+func (b *Buyer) onUndelivered(now market.Time, ev market.Undelivered, out *market.Outbox) {
+	switch m := ev.Msg.(type) {
+	case *market.GetOffers:
+		b.onUnanswered(now, ev.To, m.Ref, out)
+	case *market.LaunchContainer:
+		b.onLostLaunch(now, m, out)
+	case *market.StopContainer:
+		b.onLostOrder(ev.To, m, out)
+	}
+}
+
+func (b *Buyer) onTick(now market.Time, out *market.Outbox) {
+	for i := range b.requests {
+		b.tickRequest(now, &b.requests[i], out)
+	}
+	b.tickHoldings(now, out)
+}
+
+// Deadline implements market.Machine.
+func (b *Buyer) Deadline() time.Duration {
+	d := market.Never
+	for i := range b.requests {
+		d = min(d, b.requests[i].deadline())
+	}
+	for i := range b.holdings {
+		d = min(d, b.holdings[i].deadline())
+	}
+	return d
+}
+
+// Bought lists what this peer bought. The records are never mutated.
+func (b *Buyer) Bought() []*market.Bought {
+	list := make([]*market.Bought, len(b.holdings))
+	for i := range b.holdings {
+		list[i] = b.holdings[i].rec
+	}
+	return list
+}
+
+func (b *Buyer) ref() uint64 { b.refs++; return b.refs }
+
+func (b *Buyer) find(unit market.LeaseID) (int, bool) {
+	return slices.BinarySearchFunc(b.holdings, unit, func(h holding, id market.LeaseID) int {
+		u := h.rec.Lease.Unit()
+		return bytes.Compare(u[:], id[:])
+	})
+}
+
+// sweep forgets requests that are over.
+func (b *Buyer) sweep() {
+	b.requests = slices.DeleteFunc(b.requests, func(r request) bool { return r.phase == over })
+}

@@ -1,0 +1,89 @@
+package buyer
+
+import (
+	"slices"
+	"time"
+
+	"caravela/market"
+)
+
+// trader is a peer that answered, or is said to answer, for a region.
+type trader struct {
+	region market.Region
+	market.Ref
+	at  time.Duration // when it was learnt or last answered
+	bad bool          // did not answer
+}
+
+// Learn remembers traders of a region: those of the own offer, or of a hint.
+func (b *Buyer) Learn(now market.Time, r market.Region, refs []market.Ref) {
+	for _, ref := range refs {
+		b.learn(now, r, ref)
+	}
+}
+
+func (b *Buyer) learn(now market.Time, r market.Region, ref market.Ref) {
+	i := slices.IndexFunc(b.known, func(k trader) bool { return k.region == r && k.Peer == ref.Peer })
+	if i < 0 {
+		if len(b.known) >= maxKnown {
+			b.known = slices.Delete(b.known, 0, 1)
+		}
+		b.known = append(b.known, trader{region: r})
+		i = len(b.known) - 1
+	}
+	k := &b.known[i]
+	k.at, k.bad, k.Peer = now.Mono, false, ref.Peer
+	if len(ref.Addrs) > 0 {
+		k.Addrs = ref.Addrs
+	}
+}
+
+func (b *Buyer) unlearn(r market.Region, p market.PeerID) {
+	b.known = slices.DeleteFunc(b.known, func(k trader) bool { return k.region == r && k.Peer == p })
+}
+
+// traders lists who is known to trade in a region, in random order.
+func (b *Buyer) traders(now market.Time, r market.Region) []market.Ref {
+	var refs []market.Ref
+	for i := range b.known {
+		if k := &b.known[i]; k.region == r && !k.bad && now.Mono-k.at < knownFor {
+			refs = append(refs, k.Ref)
+		}
+	}
+	for i := len(refs) - 1; i > 0; i-- {
+		j := b.rng.IntN(i + 1)
+		refs[i], refs[j] = refs[j], refs[i]
+	}
+	return refs
+}
+
+// score is how badly a supplier has treated us; it halves every scoreHalf.
+type score struct {
+	peer market.PeerID
+	n    int64
+	at   time.Duration
+}
+
+const (
+	scoreHalf = 10 * time.Minute
+	maxScores = 256
+	oneBad    = 100 // thousandths of a machine that a refusal weighs in the ranking
+)
+
+func (b *Buyer) blame(now market.Time, p market.PeerID) {
+	n := b.blamed(now, p) + oneBad
+	b.scores = slices.DeleteFunc(b.scores, func(s score) bool { return s.peer == p })
+	if len(b.scores) >= maxScores {
+		b.scores = slices.Delete(b.scores, 0, 1)
+	}
+	b.scores = append(b.scores, score{p, n, now.Mono})
+}
+
+func (b *Buyer) blamed(now market.Time, p market.PeerID) int64 {
+	for _, s := range b.scores {
+		if s.peer == p {
+			return s.n >> min(62, uint((now.Mono-s.at)/scoreHalf))
+		}
+	}
+	return 0
+}

@@ -1,0 +1,41 @@
+package discovery
+
+import (
+	"caravela/market"
+	"caravela/supplier"
+	"caravela/trader"
+)
+
+// The views are for people to look at. A driver calls them between steps;
+// what they return is never mutated.
+
+// Sold lists the units that this peer sold.
+func (p *Peer) Sold() []*market.Sold { return p.supplier.Sold() }
+
+// Bought lists the units that this peer bought.
+func (p *Peer) Bought() []*market.Bought { return p.buyer.Bought() }
+
+// HeldOffer is an offer that this peer keeps as a trader.
+type HeldOffer = trader.Holding
+
+// Held lists the offers that this peer keeps as a trader.
+func (p *Peer) Held() []HeldOffer { return p.trader.Held() }
+
+// TraderState is one trader of the own offer.
+type TraderState = supplier.TraderState
+
+// OwnOffer is what this peer sells now and who holds the offer.
+type OwnOffer struct {
+	Offer   *market.SignedOffer // nil = none is published
+	Region  market.Region
+	Traders []TraderState
+}
+
+// OwnOffer returns the own offer.
+func (p *Peer) OwnOffer() OwnOffer {
+	o, r, ts := p.supplier.Published()
+	return OwnOffer{o, r, ts}
+}
+
+// Free is what this peer could lease out now.
+func (p *Peer) Free() market.Resources { return p.supplier.Free() }

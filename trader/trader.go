@@ -1,0 +1,367 @@
+package trader
+
+import (
+	"slices"
+	"time"
+
+	"caravela/market"
+)
+
+// Waiting times and bounds that are nobody else's concern.
+const (
+	goneRetry  = 2 * time.Second // before asking after an offer whose supplier's connection broke
+	missRetry  = 5 * time.Second // between questions to a silent supplier
+	ackTimeout = 4 * time.Second // for a RefreshAck
+	maxMissed  = 3               // unanswered questions before an offer is dropped
+	maxSkew    = 2 * time.Minute // between a supplier's clock and ours
+	firstWord  = 5 * time.Second // before a new place is advertised
+	maxTombs   = 1024            //
+	maxPlaces  = 64              // regions that one peer trades in
+	maxChilds  = 128             // advertised regions below one place
+	sameChild  = 3               // traders believed for one child: the nearest to its key
+	loadFactor = 4               // offers in all, in units of Params.SplitAt
+)
+
+// Trader is the role that keeps offers.
+//
+// It accepts Tick, Near, Gone, Undelivered, and Received with CreateOffer,
+// UpdateOffer, RefreshAck, RemoveOffer, GetOffers, Offers,
+// AdvertiseOffersNeighbor and Goodbye. It emits Sends and Notes only: offers
+// are soft state that suppliers bring again. It asks after each offer every
+// Params.Refresh and drops one whose supplier misses three questions.
+type Trader struct {
+	self    market.PeerID
+	network market.NetworkID
+	params  *market.Params
+	rng     market.Rand
+	refs    uint64
+	on      bool
+
+	held   []held  // sorted by region, then supplier
+	places []place // sorted by region
+	tombs  []tomb
+}
+
+type held struct {
+	region    market.Region
+	offer     *market.SignedOffer
+	addrs     []string
+	heard     time.Duration // when the supplier last confirmed it
+	refreshAt time.Duration
+	expires   time.Duration
+	missed    int
+	asked     bool // a RefreshOffer is under way
+}
+
+type tomb struct {
+	supplier market.PeerID
+	region   market.Region
+	seq      uint64
+	until    time.Duration
+}
+
+type place struct {
+	region      market.Region
+	replicas    []market.PeerID
+	above       []market.Ref
+	split       bool // newcomers are sent to the children
+	merge       bool // the traders above take the offers back
+	children    []child
+	told        int // offers at the last advertisement
+	advertiseAt time.Duration
+	syncing     uint64 // Ref of a GetOffers to another replica
+}
+
+type child struct {
+	summary market.Summary
+	trader  market.Ref
+	heard   time.Duration
+}
+
+// New returns a trader; one that is off refuses every offer.
+func New(self market.PeerID, network market.NetworkID, params *market.Params, on bool, seed, refs uint64) Trader {
+	return Trader{self: self, network: network, params: params, rng: market.Rand(seed), refs: refs, on: on}
+}
+
+// Step implements market.Machine.
+func (t *Trader) Step(now market.Time, ev market.Event, out *market.Outbox) {
+	switch ev := ev.(type) {
+	case market.Tick:
+		t.onTick(now, out)
+	case market.Near:
+		t.onNear(now, ev, out)
+	case market.Gone:
+		t.onGone(now, ev.Peer)
+	case market.Undelivered:
+		t.onUndelivered(now, ev)
+	case market.Received:
+		t.onReceived(now, ev, out)
+	}
+}
+
+func (t *Trader) onReceived(now market.Time, ev market.Received, out *market.Outbox) {
+	switch m := ev.Msg.(type) {
+	case *market.CreateOffer:
+		t.onCreate(now, ev.From, m, out)
+	case *market.UpdateOffer:
+		t.onCreate(now, ev.From, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region, Replicas: m.Replicas}, out)
+	case *market.RefreshAck:
+		t.onRefreshAck(now, ev.From, m, out)
+	case *market.RemoveOffer:
+		t.onRemove(now, ev.From, m, out)
+	case *market.GetOffers:
+		out.Send(ev.From, t.Answer(now, m))
+	case *market.Offers:
+		t.onOffers(now, ev.From, m, out)
+	case *market.AdvertiseOffersNeighbor:
+		t.onAdvertise(now, ev.From, m, out)
+	case *market.Goodbye:
+		t.onGone(now, ev.From.Peer)
+	}
+}
+
+// Enable switches the role on or off; switched off it forgets everything.
+func (t *Trader) Enable(on bool) {
+	if t.on = on; !on {
+		t.held, t.places, t.tombs = nil, nil, nil
+	}
+}
+
+// onCreate stores an offer, from its supplier or from another trader.
+func (t *Trader) onCreate(now market.Time, from market.Ref, m *market.CreateOffer, out *market.Outbox) {
+	o := &m.Offer.Offer
+	code, seq := t.accept(now, from, m)
+	if code == market.AckStored {
+		t.store(now, from, m, out)
+	} else if from.Peer != o.Supplier {
+		return // a hand-over is not answered
+	}
+	out.Send(from, &market.OfferAck{Seq: seq, Region: m.Region, Code: code})
+}
+
+func (t *Trader) accept(now market.Time, from market.Ref, m *market.CreateOffer) (market.AckCode, uint64) {
+	o := &m.Offer.Offer
+	handed := from.Peer != o.Supplier
+	left := o.ValidUntil.Sub(now.Wall)
+	i, known := t.find(m.Region, o.Supplier)
+	switch {
+	case !t.on || o.Network != t.network || !m.Region.Contains(t.params, o):
+		return market.AckRefused, o.Seq
+	case handed && left <= 0, left < -maxSkew, left > t.params.OfferTTL+maxSkew:
+		return market.AckRefused, o.Seq // lapsed, or by a clock that nobody shares
+	case known && t.held[i].offer.Seq > o.Seq:
+		return market.AckStale, t.held[i].offer.Seq
+	case known:
+		return market.AckStored, o.Seq
+	}
+	if b := t.tomb(m.Region, o.Supplier); b != nil && b.seq >= o.Seq {
+		return market.AckStale, b.seq
+	}
+	if len(t.held) >= loadFactor*t.params.SplitAt {
+		return market.AckFull, o.Seq
+	}
+	if p := t.place(m.Region); p != nil && p.split {
+		return market.AckSplit, o.Seq
+	}
+	if j := t.placeIndex(m.Region); j < 0 && len(t.places) >= maxPlaces {
+		return market.AckFull, o.Seq
+	}
+	if t.count(m.Region) >= t.params.SplitAt && m.Region.Depth < market.MaxDepth {
+		t.mustPlace(now, m.Region).split = true
+		return market.AckSplit, o.Seq
+	}
+	return market.AckStored, o.Seq
+}
+
+func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, out *market.Outbox) {
+	o := m.Offer
+	i, known := t.find(m.Region, o.Supplier)
+	if !known {
+		t.held = slices.Insert(t.held, i, held{region: m.Region, refreshAt: now.Mono + t.rng.Jitter(t.params.Refresh)})
+		out.Note(market.NoteOfferStored, o.Supplier, market.LeaseID{}, m.Region.String())
+	}
+	h := &t.held[i]
+	h.offer, h.heard = o, now.Mono
+	h.expires = now.Mono + min(t.params.OfferTTL, max(0, o.ValidUntil.Sub(now.Wall))+maxSkew)
+	if m.At.Peer == o.Supplier && len(m.At.Addrs) > 0 {
+		h.addrs = m.At.Addrs
+	}
+	if from.Peer == o.Supplier {
+		h.missed, h.asked = 0, false
+	} else if !known { // handed over: hear it from the supplier itself
+		h.refreshAt = now.Mono
+	}
+	p := t.mustPlace(now, m.Region)
+	if len(m.Replicas) > 0 {
+		p.replicas = m.Replicas
+	}
+	if len(m.Above) > 0 {
+		p.above = m.Above
+	}
+	t.recount(now, p)
+}
+
+func (t *Trader) onRemove(now market.Time, from market.Ref, m *market.RemoveOffer, out *market.Outbox) {
+	if b := t.tomb(m.Region, from.Peer); b != nil {
+		b.seq, b.until = max(b.seq, m.Seq), now.Mono+t.params.OfferTTL
+	} else if i, known := t.find(m.Region, from.Peer); known && t.held[i].offer.Seq <= m.Seq {
+		if len(t.tombs) >= maxTombs {
+			t.tombs = slices.Delete(t.tombs, 0, 1)
+		}
+		t.tombs = append(t.tombs, tomb{from.Peer, m.Region, m.Seq, now.Mono + t.params.OfferTTL})
+	}
+	if i, known := t.find(m.Region, from.Peer); known && t.held[i].offer.Seq <= m.Seq {
+		t.drop(i, market.NoteOfferRemoved, out)
+	}
+}
+
+// drop forgets an offer, and its place with the last one.
+func (t *Trader) drop(i int, why market.NoteKind, out *market.Outbox) {
+	h := t.held[i]
+	t.held = slices.Delete(t.held, i, i+1)
+	out.Note(why, h.offer.Supplier, market.LeaseID{}, h.region.String())
+	t.tidy(h.region)
+}
+
+// tidy forgets a place without offers, children or marker.
+func (t *Trader) tidy(r market.Region) {
+	if j := t.placeIndex(r); j >= 0 && t.count(r) == 0 && len(t.places[j].children) == 0 {
+		t.places = slices.Delete(t.places, j, j+1)
+	}
+}
+
+// onTick asks, expires and advertises.
+func (t *Trader) onTick(now market.Time, out *market.Outbox) {
+	for i := len(t.held) - 1; i >= 0; i-- {
+		h := &t.held[i]
+		switch {
+		case now.Mono >= h.expires:
+			t.drop(i, market.NoteOfferExpired, out)
+		case now.Mono < h.refreshAt:
+		case h.asked && h.missed+1 >= maxMissed:
+			t.drop(i, market.NoteOfferExpired, out)
+		default:
+			t.ask(now, h, out)
+		}
+	}
+	t.tombs = slices.DeleteFunc(t.tombs, func(b tomb) bool { return now.Mono >= b.until })
+	t.tickPlaces(now, out)
+}
+
+// ask sends the audit: are you there, and is this still your offer?
+func (t *Trader) ask(now market.Time, h *held, out *market.Outbox) {
+	if h.asked {
+		h.missed++
+	}
+	h.asked, h.refreshAt = true, now.Mono+ackTimeout
+	out.Send(market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
+		&market.RefreshOffer{Seq: h.offer.Seq, Region: h.region, Code: t.advice(h.region)})
+}
+
+// advice sends a supplier to another region when this one has too many
+// offers, or too few. The gap between the two bounds stops flapping.
+func (t *Trader) advice(r market.Region) market.AckCode {
+	switch p := t.place(r); {
+	case p == nil:
+	case p.split:
+		return market.AckSplit
+	case p.merge:
+		return market.AckMerge
+	}
+	return market.AckStored
+}
+
+func (t *Trader) onRefreshAck(now market.Time, from market.Ref, m *market.RefreshAck, out *market.Outbox) {
+	i, known := t.find(m.Region, from.Peer)
+	if !known {
+		return
+	}
+	h := &t.held[i]
+	h.asked, h.missed = false, 0
+	switch {
+	case m.Offer == nil:
+		t.drop(i, market.NoteOfferRemoved, out)
+	case m.Offer.Supplier != from.Peer || m.Offer.Network != t.network || !m.Region.Contains(t.params, &m.Offer.Offer):
+		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "refresh with another offer")
+		t.drop(i, market.NoteOfferRemoved, out)
+	case m.Offer.Seq >= h.offer.Seq:
+		t.store(now, from, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region}, out)
+		h.refreshAt = now.Mono + t.rng.Jitter(2*t.params.Refresh)/2 + t.params.Refresh/2
+	}
+}
+
+// onUndelivered asks again soon: the supplier may be dead.
+func (t *Trader) onUndelivered(now market.Time, ev market.Undelivered) {
+	if m, ok := ev.Msg.(*market.RefreshOffer); ok {
+		if i, known := t.find(m.Region, ev.To); known {
+			t.held[i].refreshAt = now.Mono + missRetry
+		}
+	}
+}
+
+// onGone asks after the offers of a peer whose connection broke.
+func (t *Trader) onGone(now market.Time, peer market.PeerID) {
+	for i := range t.held {
+		if h := &t.held[i]; h.offer.Supplier == peer && !h.asked {
+			h.refreshAt = min(h.refreshAt, now.Mono+t.rng.Jitter(goneRetry))
+		}
+	}
+}
+
+// Deadline implements market.Machine.
+func (t *Trader) Deadline() time.Duration {
+	d := market.Never
+	for i := range t.held {
+		d = min(d, t.held[i].refreshAt, t.held[i].expires)
+	}
+	for i := range t.places {
+		d = min(d, t.places[i].advertiseAt)
+	}
+	return d
+}
+
+// Holding is one offer that this peer keeps, for people to look at.
+type Holding struct {
+	Region   market.Region
+	Offer    *market.SignedOffer
+	Addrs    []string
+	LastSeen time.Duration // monotonic
+}
+
+// Held lists the offers that this peer keeps.
+func (t *Trader) Held() []Holding {
+	list := make([]Holding, 0, len(t.held))
+	for i := range t.held {
+		h := &t.held[i]
+		list = append(list, Holding{h.region, h.offer, h.addrs, h.heard})
+	}
+	return list
+}
+
+func (t *Trader) find(r market.Region, p market.PeerID) (int, bool) {
+	return slices.BinarySearchFunc(t.held, p, func(h held, p market.PeerID) int {
+		if c := h.region.Compare(r); c != 0 {
+			return c
+		}
+		return h.offer.Supplier.Compare(p)
+	})
+}
+
+// count is the number of offers held in a region.
+func (t *Trader) count(r market.Region) (n int) {
+	for i := range t.held {
+		if t.held[i].region == r {
+			n++
+		}
+	}
+	return n
+}
+
+func (t *Trader) tomb(r market.Region, p market.PeerID) *tomb {
+	for i := range t.tombs {
+		if t.tombs[i].supplier == p && t.tombs[i].region == r {
+			return &t.tombs[i]
+		}
+	}
+	return nil
+}
