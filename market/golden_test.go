@@ -25,7 +25,7 @@ type vector struct {
 	ID       string      `json:"id"` // SHA-256 of the payload; of the envelope for a genesis
 }
 
-func newVector(t *testing.T, name string, k market.Kind, seed []byte, envelope []byte) vector {
+func newVector(t testing.TB, name string, k market.Kind, seed []byte, envelope []byte) vector {
 	t.Helper()
 	by, payload, err := market.Open(k, envelope)
 	if err != nil {
@@ -39,7 +39,7 @@ func newVector(t *testing.T, name string, k market.Kind, seed []byte, envelope [
 	return vector{name, k, h(seed), by.String(), h(payload), h(envelope), h(id[:])}
 }
 
-func goldenVectors(t *testing.T) []vector {
+func goldenVectors(t testing.TB) []vector {
 	s, b := sellerKey.Seed(), buyerKey.Seed()
 	lease := granted()
 	renewed := seller.Countersign(buyer.Lease(renewal(lease)))
