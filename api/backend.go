@@ -19,31 +19,38 @@ type Backend interface {
 
 // NodeBackend is about the node itself and its network.
 type NodeBackend interface {
-	// Version answers even while the node starts.
+	// Version tells which program runs. It answers even while the node starts.
 	Version(ctx context.Context) (Version, error)
+	// Status is the node's account of itself.
 	Status(ctx context.Context) (Status, error)
+	// Doctor looks at everything that can be wrong and names cause and remedy.
 	Doctor(ctx context.Context) (Diagnosis, error)
 	// Leave says goodbye to the network and then stops the node. The stream
 	// ends with a LeaveLeft event, and the node exits after it has been sent.
 	Leave(ctx context.Context, req LeaveRequest, emit func(LeaveEvent) error) error
 
+	// Nodes lists the peers seen, this node first.
 	Nodes(ctx context.Context) ([]Node, error)
-	// Node finds a peer by ID, unique prefix or suffix of the ID, or unique name.
+	// Node finds a peer by its ID, a unique end of it, or its unique name.
 	Node(ctx context.Context, ref NodeRef) (NodeDetail, error)
 
+	// Tokens lists the join tokens, without their secrets.
 	Tokens(ctx context.Context) ([]Token, error)
+	// CreateToken makes a join token. Its text is shown this once.
 	CreateToken(ctx context.Context, req TokenRequest) (NewToken, error)
+	// RemoveToken makes a token useless for later joins.
 	RemoveToken(ctx context.Context, id string) error
 
 	// Settings returns the effective configuration, sorted by key.
 	Settings(ctx context.Context) ([]Setting, error)
+	// Setting returns one key of the effective configuration.
 	Setting(ctx context.Context, key string) (Setting, error)
 	// SetSetting changes the node's configuration file and returns the setting
 	// as it now stands; NeedsRestart says whether it acts at once.
 	SetSetting(ctx context.Context, key, value string) (Setting, error)
 
-	// ExportIdentity returns the node's private key. The server lets it pass
-	// through the Unix socket only.
+	// ExportIdentity returns the node's private key, for a backup. The server
+	// lets it pass through the Unix socket only.
 	ExportIdentity(ctx context.Context) (Identity, error)
 
 	// Events sends what happened since the given time, oldest first, and with
@@ -55,7 +62,7 @@ type NodeBackend interface {
 type MarketBackend interface {
 	// Offers returns the node's own offer and those that it holds as a trader.
 	Offers(ctx context.Context) ([]Offer, error)
-	// Offer finds one of them by ID or unique prefix.
+	// Offer finds one of them by its ID or a unique prefix.
 	Offer(ctx context.Context, id string) (Offer, error)
 	// Search asks the market and leases nothing. That nothing fits is an answer,
 	// not an error: Offers is empty and WhyNot says why.
@@ -68,34 +75,47 @@ type MarketBackend interface {
 // listing and inspection, those that it sold.
 type ContainerBackend interface {
 	// Run searches, leases and launches. It returns when every replica runs, has
-	// failed, or (with Policy.DryRun) is planned. ctx ends the search; from the
-	// first RunLeased event on it is the caller's duty to keep ctx alive if the
-	// run is to go on, which the server does unless the request is Attach.
-	// When nothing fits the error has CodeNoOffer and its WhyNot.
+	// failed, or (with Policy.DryRun) is planned. ctx ends the search, and the
+	// run too: the server keeps it alive from the first RunLeased event on,
+	// unless the request is Attach. When nothing fits the error has CodeNoOffer
+	// and its WhyNot.
 	Run(ctx context.Context, req RunRequest, emit func(RunEvent) error) error
 
+	// Containers lists containers, newest first.
 	Containers(ctx context.Context, opts ListOptions) ([]Container, error)
+	// Container returns all that is known of one.
 	Container(ctx context.Context, ref ContainerRef) (ContainerDetail, error)
+	// Stop asks a container to end and kills it after the grace. It returns when
+	// it has stopped; one that does not run is left alone.
 	Stop(ctx context.Context, ref ContainerRef, req StopRequest) error
+	// Start starts a stopped container within its lease.
 	Start(ctx context.Context, ref ContainerRef) error
+	// Restart is Stop and Start.
 	Restart(ctx context.Context, ref ContainerRef, req StopRequest) error
+	// Kill sends a signal to the main process.
 	Kill(ctx context.Context, ref ContainerRef, req KillRequest) error
-	// Remove ends the lease. A running container is refused with CodeConflict
-	// unless Force.
+	// Remove ends the lease and removes the container. A running one is refused
+	// with CodeConflict unless Force.
 	Remove(ctx context.Context, ref ContainerRef, opts RemoveOptions) error
-	// Wait blocks until the container has stopped and returns how.
+	// Wait blocks until the container does not run (any more) and returns how
+	// it ended.
 	Wait(ctx context.Context, ref ContainerRef) (Exit, error)
 	// Resize sets the size of the terminal of a container made with TTY.
 	Resize(ctx context.Context, ref ContainerRef, size Size) error
 	// Stats emits one sample, or with Follow one about every second.
 	Stats(ctx context.Context, ref ContainerRef, opts StatsOptions, emit func(Stats) error) error
 
-	// Logs, Exec and Attach open a byte stream. They return once the other side
+	// The methods below open a byte stream. They return once the other side
 	// has agreed, so that "no such container" is an error here; the bytes flow
 	// in the Session, which must be called exactly once. Cancelling the ctx
 	// given here ends an opened session as well.
+
+	// Logs opens a container's output so far, and with Follow what comes.
 	Logs(ctx context.Context, ref ContainerRef, opts LogOptions) (Session, error)
+	// Exec runs one more command in a running container.
 	Exec(ctx context.Context, ref ContainerRef, req ExecRequest) (Session, error)
+	// Attach joins the main process of a running container. The session ends
+	// with the process; Wait tells its exit code.
 	Attach(ctx context.Context, ref ContainerRef, req AttachRequest) (Session, error)
 }
 

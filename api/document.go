@@ -8,7 +8,7 @@ import (
 // document is the OpenAPI 3.1 description of the routes and shapes. It is made
 // from the table of routes and the Go types with
 //
-//	go test ./api -run TestDocument -update
+//	go test ./api -run TestOpenAPI -update
 //
 // and a test fails while it is not what these say.
 //

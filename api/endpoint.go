@@ -181,7 +181,7 @@ func onlyLocal(e endpoint) endpoint {
 
 // writeJSON writes a whole answer. What cannot be encoded is a defect.
 func writeJSON(w http.ResponseWriter, status int, mediaType string, v any) error {
-	b, err := json.Marshal(v)
+	b, err := json.Marshal(filled(v))
 	if err != nil {
 		return err
 	}

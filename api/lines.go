@@ -48,7 +48,7 @@ func startLines(s *Server, w http.ResponseWriter, gone context.CancelCauseFunc, 
 
 // write sends one line.
 func (l *lineWriter) write(v any) error {
-	b, err := json.Marshal(v)
+	b, err := json.Marshal(filled(v))
 	if err != nil {
 		return err
 	}

@@ -140,12 +140,12 @@ type Check struct {
 // LeaveRequest says how a node is to leave its network.
 type LeaveRequest struct {
 	// Drain waits for the containers that others run here, until DeadlineMS.
-	Drain bool `json:"drain"`
+	Drain bool `json:"drain,omitzero"`
 	// DeadlineMS is the longest wait of Drain; 0 = without limit.
-	DeadlineMS int64 `json:"deadline_ms"`
+	DeadlineMS int64 `json:"deadline_ms,omitzero"`
 	// Force leaves although containers run here: their leases end with the
 	// reason "supplier left". Without Drain and Force that is CodeConflict.
-	Force bool `json:"force"`
+	Force bool `json:"force,omitzero"`
 }
 
 // LeaveEventType names a step of leaving.
@@ -204,9 +204,9 @@ type Refusal struct {
 
 // TokenRequest describes a join token to be made.
 type TokenRequest struct {
-	Name        string `json:"name"`
-	ExpiresInMS int64  `json:"expires_in_ms"` // 0 = never
-	MaxUses     int    `json:"max_uses"`      // 0 = no limit
+	Name        string `json:"name,omitzero"`
+	ExpiresInMS int64  `json:"expires_in_ms,omitzero"` // 0 = never
+	MaxUses     int    `json:"max_uses,omitzero"`      // 0 = no limit
 }
 
 // Token is a join token without its secret.

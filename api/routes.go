@@ -14,7 +14,7 @@ import (
 // and of the OpenAPI document.
 type route struct {
 	method, path string
-	id           string // operationId
+	id           string // operationId, and the metrics' label: the Backend's method, first letter lower
 	endpoint
 }
 
@@ -47,30 +47,30 @@ type none struct{}
 // routes returns the table.
 func routes() []route {
 	return []route{
-		{"GET", "/v1/version", "getVersion", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) (Version, error) {
+		{"GET", "/v1/version", "version", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) (Version, error) {
 			return b.Version(ctx)
 		})},
-		{"GET", "/v1/status", "getStatus", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) (Status, error) {
+		{"GET", "/v1/status", "status", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) (Status, error) {
 			return b.Status(ctx)
 		})},
-		{"GET", "/v1/doctor", "getDoctor", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) (Diagnosis, error) {
+		{"GET", "/v1/doctor", "doctor", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) (Diagnosis, error) {
 			return b.Doctor(ctx)
 		})},
 		{"POST", "/v1/leave", "leave", stream(optionalBody[LeaveRequest](), func(ctx context.Context, b Backend, _ string, in LeaveRequest, emit func(LeaveEvent) error) error {
 			return b.Leave(ctx, in, emit)
 		})},
-		{"GET", "/v1/events", "streamEvents", stream(query(parseEventOptions), func(ctx context.Context, b Backend, _ string, in EventOptions, emit func(Event) error) error {
+		{"GET", "/v1/events", "events", stream(query(parseEventOptions), func(ctx context.Context, b Backend, _ string, in EventOptions, emit func(Event) error) error {
 			return b.Events(ctx, in, emit)
 		})},
 
-		{"GET", "/v1/nodes", "listNodes", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) ([]Node, error) {
+		{"GET", "/v1/nodes", "nodes", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) ([]Node, error) {
 			return list(b.Nodes(ctx))
 		})},
-		{"GET", "/v1/nodes/{node}", "getNode", answer(nothing(), func(ctx context.Context, b Backend, ref string, _ none) (NodeDetail, error) {
+		{"GET", "/v1/nodes/{node}", "node", answer(nothing(), func(ctx context.Context, b Backend, ref string, _ none) (NodeDetail, error) {
 			return b.Node(ctx, NodeRef(ref))
 		})},
 
-		{"GET", "/v1/tokens", "listTokens", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) ([]Token, error) {
+		{"GET", "/v1/tokens", "tokens", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) ([]Token, error) {
 			return list(b.Tokens(ctx))
 		})},
 		{"POST", "/v1/tokens", "createToken", answer(optionalBody[TokenRequest](), func(ctx context.Context, b Backend, _ string, in TokenRequest) (NewToken, error) {
@@ -80,10 +80,10 @@ func routes() []route {
 			return b.RemoveToken(ctx, ref)
 		})},
 
-		{"GET", "/v1/config", "listSettings", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) ([]Setting, error) {
+		{"GET", "/v1/config", "settings", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) ([]Setting, error) {
 			return list(b.Settings(ctx))
 		})},
-		{"GET", "/v1/config/{key}", "getSetting", answer(nothing(), func(ctx context.Context, b Backend, ref string, _ none) (Setting, error) {
+		{"GET", "/v1/config/{key}", "setting", answer(nothing(), func(ctx context.Context, b Backend, ref string, _ none) (Setting, error) {
 			return b.Setting(ctx, ref)
 		})},
 		{"PUT", "/v1/config/{key}", "setSetting", answer(body[SettingRequest](), func(ctx context.Context, b Backend, ref string, in SettingRequest) (Setting, error) {
@@ -93,51 +93,51 @@ func routes() []route {
 			return b.ExportIdentity(ctx)
 		}))},
 
-		{"GET", "/v1/offers", "listOffers", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) ([]Offer, error) {
+		{"GET", "/v1/offers", "offers", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) ([]Offer, error) {
 			return list(b.Offers(ctx))
 		})},
-		{"GET", "/v1/offers/{offer}", "getOffer", answer(nothing(), func(ctx context.Context, b Backend, ref string, _ none) (Offer, error) {
+		{"GET", "/v1/offers/{offer}", "offer", answer(nothing(), func(ctx context.Context, b Backend, ref string, _ none) (Offer, error) {
 			return b.Offer(ctx, ref)
 		})},
-		{"POST", "/v1/market/search", "searchMarket", answer(body[SearchRequest](), func(ctx context.Context, b Backend, _ string, in SearchRequest) (SearchResult, error) {
+		{"POST", "/v1/market/search", "search", answer(body[SearchRequest](), func(ctx context.Context, b Backend, _ string, in SearchRequest) (SearchResult, error) {
 			return b.Search(ctx, in)
 		})},
-		{"POST", "/v1/market/explain", "explainMarket", answer(body[SearchRequest](), func(ctx context.Context, b Backend, _ string, in SearchRequest) (SearchResult, error) {
+		{"POST", "/v1/market/explain", "explain", answer(body[SearchRequest](), func(ctx context.Context, b Backend, _ string, in SearchRequest) (SearchResult, error) {
 			return b.Explain(ctx, in)
 		})},
 
 		{"POST", "/v1/run", "run", runEndpoint()},
-		{"GET", "/v1/containers", "listContainers", answer(query(parseListOptions), func(ctx context.Context, b Backend, _ string, in ListOptions) ([]Container, error) {
+		{"GET", "/v1/containers", "containers", answer(query(parseListOptions), func(ctx context.Context, b Backend, _ string, in ListOptions) ([]Container, error) {
 			return list(b.Containers(ctx, in))
 		})},
-		{"GET", "/v1/containers/{container}", "getContainer", answer(nothing(), func(ctx context.Context, b Backend, ref string, _ none) (ContainerDetail, error) {
+		{"GET", "/v1/containers/{container}", "container", answer(nothing(), func(ctx context.Context, b Backend, ref string, _ none) (ContainerDetail, error) {
 			return b.Container(ctx, ContainerRef(ref))
 		})},
-		{"DELETE", "/v1/containers/{container}", "removeContainer", action(query(parseRemoveOptions), func(ctx context.Context, b Backend, ref string, in RemoveOptions) error {
+		{"DELETE", "/v1/containers/{container}", "remove", action(query(parseRemoveOptions), func(ctx context.Context, b Backend, ref string, in RemoveOptions) error {
 			return b.Remove(ctx, ContainerRef(ref), in)
 		})},
-		{"POST", "/v1/containers/{container}/stop", "stopContainer", action(optionalBody[StopRequest](), func(ctx context.Context, b Backend, ref string, in StopRequest) error {
+		{"POST", "/v1/containers/{container}/stop", "stop", action(optionalBody[StopRequest](), func(ctx context.Context, b Backend, ref string, in StopRequest) error {
 			return b.Stop(ctx, ContainerRef(ref), in)
 		})},
-		{"POST", "/v1/containers/{container}/start", "startContainer", action(nothing(), func(ctx context.Context, b Backend, ref string, _ none) error {
+		{"POST", "/v1/containers/{container}/start", "start", action(nothing(), func(ctx context.Context, b Backend, ref string, _ none) error {
 			return b.Start(ctx, ContainerRef(ref))
 		})},
-		{"POST", "/v1/containers/{container}/restart", "restartContainer", action(optionalBody[StopRequest](), func(ctx context.Context, b Backend, ref string, in StopRequest) error {
+		{"POST", "/v1/containers/{container}/restart", "restart", action(optionalBody[StopRequest](), func(ctx context.Context, b Backend, ref string, in StopRequest) error {
 			return b.Restart(ctx, ContainerRef(ref), in)
 		})},
-		{"POST", "/v1/containers/{container}/kill", "killContainer", action(optionalBody[KillRequest](), func(ctx context.Context, b Backend, ref string, in KillRequest) error {
+		{"POST", "/v1/containers/{container}/kill", "kill", action(optionalBody[KillRequest](), func(ctx context.Context, b Backend, ref string, in KillRequest) error {
 			return b.Kill(ctx, ContainerRef(ref), in)
 		})},
-		{"GET", "/v1/containers/{container}/wait", "waitContainer", answer(nothing(), func(ctx context.Context, b Backend, ref string, _ none) (Exit, error) {
+		{"GET", "/v1/containers/{container}/wait", "wait", answer(nothing(), func(ctx context.Context, b Backend, ref string, _ none) (Exit, error) {
 			return b.Wait(ctx, ContainerRef(ref))
 		})},
-		{"POST", "/v1/containers/{container}/resize", "resizeContainer", action(body[Size](), func(ctx context.Context, b Backend, ref string, in Size) error {
+		{"POST", "/v1/containers/{container}/resize", "resize", action(body[Size](), func(ctx context.Context, b Backend, ref string, in Size) error {
 			return b.Resize(ctx, ContainerRef(ref), in)
 		})},
-		{"GET", "/v1/containers/{container}/stats", "streamStats", stream(query(parseStatsOptions), func(ctx context.Context, b Backend, ref string, in StatsOptions, emit func(Stats) error) error {
+		{"GET", "/v1/containers/{container}/stats", "stats", stream(query(parseStatsOptions), func(ctx context.Context, b Backend, ref string, in StatsOptions, emit func(Stats) error) error {
 			return b.Stats(ctx, ContainerRef(ref), in, emit)
 		})},
-		{"GET", "/v1/containers/{container}/logs", "streamLogs", output(query(parseLogOptions), func(ctx context.Context, b Backend, ref string, in LogOptions) (Session, error) {
+		{"GET", "/v1/containers/{container}/logs", "logs", output(query(parseLogOptions), func(ctx context.Context, b Backend, ref string, in LogOptions) (Session, error) {
 			return b.Logs(ctx, ContainerRef(ref), in)
 		})},
 		{"POST", "/v1/containers/{container}/exec", "exec", interactive(body[ExecRequest](), func(ctx context.Context, b Backend, ref string, in ExecRequest) (Session, error) {
@@ -147,8 +147,8 @@ func routes() []route {
 			return b.Attach(ctx, ContainerRef(ref), in)
 		})},
 
-		{"GET", "/v1/openapi.json", "getDocument", documentEndpoint()},
-		{"GET", "/metrics", "getMetrics", metricsEndpoint()},
+		{"GET", "/v1/openapi.json", "document", documentEndpoint()},
+		{"GET", "/metrics", "metrics", metricsEndpoint()},
 	}
 }
 

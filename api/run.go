@@ -5,7 +5,7 @@ import "time"
 // RunRequest asks for a container (or several alike) on somebody's machine.
 type RunRequest struct {
 	Spec   Spec   `json:"spec"`
-	Policy Policy `json:"policy"`
+	Policy Policy `json:"policy,omitzero"`
 	// RegistryAuth is docker's AuthConfig, JSON in URL-safe base64, used for the
 	// one pull and never stored.
 	RegistryAuth string `json:"registry_auth,omitzero"`
