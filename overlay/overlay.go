@@ -3,6 +3,7 @@ package overlay
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 
@@ -76,6 +77,22 @@ type Change struct {
 func Sort(peers []Peer, key market.Key) {
 	slices.SortFunc(peers, func(a, b Peer) int {
 		x, y := market.Distance(a.ID, key), market.Distance(b.ID, key)
+		return bytes.Compare(x[:], y[:])
+	})
+}
+
+// SortAround orders peers by their distance to another peer, nearest first.
+func SortAround(peers []Peer, center market.PeerID) {
+	c := sha256.Sum256(center.Bytes())
+	distance := func(p market.PeerID) [32]byte {
+		d := sha256.Sum256(p.Bytes())
+		for i := range d {
+			d[i] ^= c[i]
+		}
+		return d
+	}
+	slices.SortFunc(peers, func(a, b Peer) int {
+		x, y := distance(a.ID), distance(b.ID)
 		return bytes.Compare(x[:], y[:])
 	})
 }

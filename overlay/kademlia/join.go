@@ -1,0 +1,99 @@
+package kademlia
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	dht "github.com/libp2p/go-libp2p-kad-dht"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"caravela/overlay"
+)
+
+// maxSeeds bounds the peers that one Join dials.
+const maxSeeds = 16
+
+// Join enters through any of peers.
+func (o *Overlay) Join(ctx context.Context, peers []overlay.Peer) error {
+	d, err := o.prepare()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.cfg.Timeout)
+	defer cancel()
+	changes := o.feed.Watch(ctx)
+	if err := o.dial(ctx, peers); err != nil {
+		return err
+	}
+	if !entered(ctx, d, changes) {
+		return fmt.Errorf("%w: connected, but no peer serves this overlay", overlay.ErrNoPeers)
+	}
+	o.mu.Lock()
+	o.started = true
+	o.mu.Unlock()
+	// One lookup around ourselves makes us known to those who matter and
+	// fills the nearest buckets; the others follow in the background.
+	o.search(ctx, d, string(o.host.ID()), 1)
+	d.RefreshRoutingTable()
+	return nil
+}
+
+func (o *Overlay) prepare() (*dht.IpfsDHT, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.start(); err != nil {
+		return nil, err
+	}
+	return o.dht, nil
+}
+
+// dial connects to the peers and returns as soon as one of them is there.
+func (o *Overlay) dial(ctx context.Context, peers []overlay.Peer) error {
+	peers = peers[:min(len(peers), maxSeeds)]
+	answers := make(chan error, len(peers))
+	dialled := 0
+	for _, p := range peers {
+		ai := o.info(p)
+		if ai.ID == o.host.ID() {
+			continue
+		}
+		dialled++
+		go func() { answers <- o.host.Connect(o.ctx, ai) }()
+	}
+	last := errors.New("none was given")
+	for range dialled {
+		select {
+		case err := <-answers:
+			if err == nil {
+				return nil
+			}
+			last = err
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", overlay.ErrNoPeers, ctx.Err())
+		}
+	}
+	return fmt.Errorf("%w: %w", overlay.ErrNoPeers, last)
+}
+
+// entered waits for the first peer of the routing table: the DHT asks each
+// connected peer a question before it believes in it.
+func entered(ctx context.Context, d *dht.IpfsDHT, changes <-chan overlay.Change) bool {
+	for d.RoutingTable().Size() == 0 {
+		if _, ok := <-changes; !ok {
+			return d.RoutingTable().Size() > 0
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// dialTimeout bounds one background dial.
+const dialTimeout = 5 * time.Second
+
+// reconnect dials a peer and reports whether it is there.
+func (o *Overlay) reconnect(ai peer.AddrInfo) bool {
+	ctx, cancel := context.WithTimeout(o.ctx, dialTimeout)
+	defer cancel()
+	return o.host.Connect(ctx, ai) == nil
+}
