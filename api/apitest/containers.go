@@ -11,7 +11,7 @@ import (
 )
 
 // Run implements api.Backend. The container runs until it is stopped.
-func (n *Node) Run(ctx context.Context, req api.RunRequest, emit func(api.RunEvent) error) error {
+func (n *Fake) Run(ctx context.Context, req api.RunRequest, emit func(api.RunEvent) error) error {
 	if err := emit(api.RunEvent{Type: api.RunSearching, At: day, Search: &api.SearchRound{Round: 1, Regions: 1, Offers: 1}}); err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (n *Node) Run(ctx context.Context, req api.RunRequest, emit func(api.RunEve
 }
 
 // launch leases and starts one container.
-func (n *Node) launch(ctx context.Context, req api.RunRequest) (c *container, err error) {
+func (n *Fake) launch(ctx context.Context, req api.RunRequest) (c *container, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (n *Node) launch(ctx context.Context, req api.RunRequest) (c *container, er
 }
 
 // newContainer makes a running container. The caller holds the lock.
-func (n *Node) newContainer(s api.Spec) *container {
+func (n *Fake) newContainer(s api.Spec) *container {
 	id := n.id("lease")
 	c := &container{spec: s, output: "hello\n", Container: api.Container{
 		ID: id, LeaseID: id, Name: s.Name, Role: api.RoleBought, Image: s.Image, Command: strings.Join(s.Command, " "),
@@ -90,7 +90,7 @@ func launchEvents(c *container) []api.RunEvent {
 }
 
 // find resolves a reference. The caller holds the lock.
-func (n *Node) find(ref api.ContainerRef) (*container, error) {
+func (n *Fake) find(ref api.ContainerRef) (*container, error) {
 	var found []*container
 	for _, c := range n.containers {
 		if c.Name == string(ref) || c.ID == string(ref) {
@@ -114,7 +114,7 @@ func (n *Node) find(ref api.ContainerRef) (*container, error) {
 }
 
 // change finds a container and changes it.
-func (n *Node) change(ref api.ContainerRef, f func(c *container) error) error {
+func (n *Fake) change(ref api.ContainerRef, f func(c *container) error) error {
 	return n.update(func() error {
 		c, err := n.find(ref)
 		if err != nil {
@@ -125,7 +125,7 @@ func (n *Node) change(ref api.ContainerRef, f func(c *container) error) error {
 }
 
 // running finds a container that must run, and returns a copy.
-func (n *Node) running(ref api.ContainerRef) (container, error) {
+func (n *Fake) running(ref api.ContainerRef) (container, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	c, err := n.find(ref)
@@ -138,7 +138,7 @@ func (n *Node) running(ref api.ContainerRef) (container, error) {
 	return *c, nil
 }
 
-func (n *Node) stop(c *container, code int, reason string) {
+func (n *Fake) stop(c *container, code int, reason string) {
 	if c.State == "running" {
 		c.State, c.ExitCode, c.Reason, c.FinishedAt = "stopped", &code, reason, day
 		n.record(c, "stopped")
@@ -146,7 +146,7 @@ func (n *Node) stop(c *container, code int, reason string) {
 }
 
 // Containers implements api.Backend.
-func (n *Node) Containers(_ context.Context, opts api.ListOptions) ([]api.Container, error) {
+func (n *Fake) Containers(_ context.Context, opts api.ListOptions) ([]api.Container, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var out []api.Container
@@ -160,7 +160,7 @@ func (n *Node) Containers(_ context.Context, opts api.ListOptions) ([]api.Contai
 }
 
 // Container implements api.Backend.
-func (n *Node) Container(_ context.Context, ref api.ContainerRef) (api.ContainerDetail, error) {
+func (n *Fake) Container(_ context.Context, ref api.ContainerRef) (api.ContainerDetail, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	c, err := n.find(ref)
@@ -174,12 +174,12 @@ func (n *Node) Container(_ context.Context, ref api.ContainerRef) (api.Container
 }
 
 // Stop implements api.Backend.
-func (n *Node) Stop(_ context.Context, ref api.ContainerRef, _ api.StopRequest) error {
+func (n *Fake) Stop(_ context.Context, ref api.ContainerRef, _ api.StopRequest) error {
 	return n.change(ref, func(c *container) error { n.stop(c, 0, "stopped by owner"); return nil })
 }
 
 // Start implements api.Backend.
-func (n *Node) Start(_ context.Context, ref api.ContainerRef) error {
+func (n *Fake) Start(_ context.Context, ref api.ContainerRef) error {
 	return n.change(ref, func(c *container) error {
 		c.State, c.Reason, c.ExitCode, c.FinishedAt = "running", "none", nil, time.Time{}
 		n.record(c, "running")
@@ -188,7 +188,7 @@ func (n *Node) Start(_ context.Context, ref api.ContainerRef) error {
 }
 
 // Restart implements api.Backend.
-func (n *Node) Restart(ctx context.Context, ref api.ContainerRef, req api.StopRequest) error {
+func (n *Fake) Restart(ctx context.Context, ref api.ContainerRef, req api.StopRequest) error {
 	if err := n.Stop(ctx, ref, req); err != nil {
 		return err
 	}
@@ -196,12 +196,12 @@ func (n *Node) Restart(ctx context.Context, ref api.ContainerRef, req api.StopRe
 }
 
 // Kill implements api.Backend.
-func (n *Node) Kill(_ context.Context, ref api.ContainerRef, _ api.KillRequest) error {
+func (n *Fake) Kill(_ context.Context, ref api.ContainerRef, _ api.KillRequest) error {
 	return n.change(ref, func(c *container) error { n.stop(c, 137, "exited"); return nil })
 }
 
 // Remove implements api.Backend.
-func (n *Node) Remove(_ context.Context, ref api.ContainerRef, opts api.RemoveOptions) error {
+func (n *Fake) Remove(_ context.Context, ref api.ContainerRef, opts api.RemoveOptions) error {
 	return n.change(ref, func(c *container) error {
 		if c.State == "running" && !opts.Force {
 			return api.Errorf(api.CodeConflict, "container %s is running", c.Name).WithNext("caravela rm -f %s", c.Name)
@@ -213,7 +213,7 @@ func (n *Node) Remove(_ context.Context, ref api.ContainerRef, opts api.RemoveOp
 }
 
 // Wait implements api.Backend.
-func (n *Node) Wait(ctx context.Context, ref api.ContainerRef) (e api.Exit, err error) {
+func (n *Fake) Wait(ctx context.Context, ref api.ContainerRef) (e api.Exit, err error) {
 	n.mu.Lock()
 	c, err := n.find(ref)
 	n.mu.Unlock()
@@ -230,13 +230,13 @@ func (n *Node) Wait(ctx context.Context, ref api.ContainerRef) (e api.Exit, err 
 }
 
 // Resize implements api.Backend.
-func (n *Node) Resize(_ context.Context, ref api.ContainerRef, _ api.Size) error {
+func (n *Fake) Resize(_ context.Context, ref api.ContainerRef, _ api.Size) error {
 	_, err := n.running(ref)
 	return err
 }
 
 // Stats implements api.Backend.
-func (n *Node) Stats(ctx context.Context, ref api.ContainerRef, opts api.StatsOptions, emit func(api.Stats) error) error {
+func (n *Fake) Stats(ctx context.Context, ref api.ContainerRef, opts api.StatsOptions, emit func(api.Stats) error) error {
 	c, err := n.running(ref)
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 )
 
 // offer returns the offer of a node of this world. The caller holds the lock.
-func (n *Node) offer(node string) api.Offer {
+func (n *Fake) offer(node string) api.Offer {
 	o := api.Offer{
 		ID: strings.Repeat("0c", 32), Node: node, NodeName: "cedar", Seq: 1, Free: cedarTotal, Total: cedarTotal,
 		Platform: "linux/amd64", CPUClass: "v3", Region: "linux/amd64/v3/cpu2/mem8192", Reach: "local",
@@ -31,14 +31,14 @@ func (n *Node) offer(node string) api.Offer {
 }
 
 // Offers implements api.Backend.
-func (n *Node) Offers(context.Context) ([]api.Offer, error) {
+func (n *Fake) Offers(context.Context) ([]api.Offer, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return []api.Offer{n.offer(SelfID), n.offer(CedarID)}, nil
 }
 
 // Offer implements api.Backend.
-func (n *Node) Offer(_ context.Context, id string) (api.Offer, error) {
+func (n *Fake) Offer(_ context.Context, id string) (api.Offer, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var found []api.Offer
@@ -61,14 +61,14 @@ func (n *Node) Offer(_ context.Context, id string) (api.Offer, error) {
 }
 
 // Search implements api.Backend.
-func (n *Node) Search(_ context.Context, req api.SearchRequest) (api.SearchResult, error) {
+func (n *Fake) Search(_ context.Context, req api.SearchRequest) (api.SearchResult, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.search(req.Resources), nil
 }
 
 // Explain implements api.Backend.
-func (n *Node) Explain(_ context.Context, req api.SearchRequest) (api.SearchResult, error) {
+func (n *Fake) Explain(_ context.Context, req api.SearchRequest) (api.SearchResult, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	r := n.search(req.Resources)
@@ -81,7 +81,7 @@ func (n *Node) Explain(_ context.Context, req api.SearchRequest) (api.SearchResu
 }
 
 // search asks cedar alone. The caller holds the lock.
-func (n *Node) search(need api.Resources) api.SearchResult {
+func (n *Fake) search(need api.Resources) api.SearchResult {
 	o := n.offer(CedarID)
 	r := api.SearchResult{
 		Offers: []api.Candidate{}, WhyNot: []api.Tally{}, Rounds: 1, Messages: 1, OffersSeen: 1, NodesSeen: 1, ElapsedUS: 900,

@@ -12,7 +12,7 @@ import (
 )
 
 // Logs implements api.Backend.
-func (n *Node) Logs(_ context.Context, ref api.ContainerRef, opts api.LogOptions) (api.Session, error) {
+func (n *Fake) Logs(_ context.Context, ref api.ContainerRef, opts api.LogOptions) (api.Session, error) {
 	n.mu.Lock()
 	c, err := n.find(ref)
 	n.mu.Unlock()
@@ -35,7 +35,7 @@ func (n *Node) Logs(_ context.Context, ref api.ContainerRef, opts api.LogOptions
 //	exit N         exit with N
 //	sizes N        print N terminal sizes, one a line
 //	flood N        write N bytes to stdout
-func (n *Node) Exec(_ context.Context, ref api.ContainerRef, req api.ExecRequest) (api.Session, error) {
+func (n *Fake) Exec(_ context.Context, ref api.ContainerRef, req api.ExecRequest) (api.Session, error) {
 	if _, err := n.running(ref); err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func flood(w io.Writer, n int) error {
 
 // Attach implements api.Backend: stdin comes back as stdout, and the session
 // ends with the container or with stdin.
-func (n *Node) Attach(_ context.Context, ref api.ContainerRef, req api.AttachRequest) (api.Session, error) {
+func (n *Fake) Attach(_ context.Context, ref api.ContainerRef, req api.AttachRequest) (api.Session, error) {
 	c, err := n.running(ref)
 	if err != nil {
 		return nil, err

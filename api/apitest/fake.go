@@ -13,16 +13,16 @@ import (
 	"caravela/api"
 )
 
-// day is the date of everything that a Node reports.
+// day is the date of everything that a Fake reports.
 var day = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 
-// Node is an api.Backend in memory: one node that buys from a neighbour named
-// cedar, which has 4 CPUs and 8 GiB. Use NewNode. A test that needs another
-// behaviour embeds *Node in a struct and replaces the method.
+// Fake is an api.Backend in memory: one node that buys from a neighbour named
+// cedar, which has 4 CPUs and 8 GiB. Use NewFake. A test that needs another
+// behaviour embeds *Fake in a struct and replaces the method.
 //
 // Its containers run commands of their own, in Exec and as the main process'
 // output: see session.go. The image "missing" does not exist.
-type Node struct {
+type Fake struct {
 	mu         sync.Mutex
 	state      api.NodeState
 	containers []*container
@@ -33,7 +33,7 @@ type Node struct {
 	made       int           // IDs given out
 }
 
-// Peer IDs of a Node's world.
+// Peer IDs of a Fake's world.
 const (
 	SelfID  = "12D3KooWSelf1111111111111111111111111111111111111111"
 	CedarID = "12D3KooWCedar111111111111111111111111111111111111111"
@@ -49,11 +49,11 @@ type container struct {
 	output string
 }
 
-var _ api.Backend = (*Node)(nil)
+var _ api.Backend = (*Fake)(nil)
 
-// NewNode makes a node without containers.
-func NewNode() *Node {
-	return &Node{
+// NewFake makes a node without containers.
+func NewFake() *Fake {
+	return &Fake{
 		state:   api.NodeReady,
 		changed: make(chan struct{}),
 		settings: []api.Setting{
@@ -64,7 +64,7 @@ func NewNode() *Node {
 }
 
 // update changes the node under its lock and wakes those that wait.
-func (n *Node) update(f func() error) error {
+func (n *Fake) update(f func() error) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	err := f()
@@ -74,7 +74,7 @@ func (n *Node) update(f func() error) error {
 }
 
 // await blocks until f, called under the lock at every change, is true.
-func (n *Node) await(ctx context.Context, f func() bool) error {
+func (n *Fake) await(ctx context.Context, f func() bool) error {
 	for {
 		n.mu.Lock()
 		done, changed := f(), n.changed
@@ -91,14 +91,14 @@ func (n *Node) await(ctx context.Context, f func() bool) error {
 }
 
 // id makes the next ID. The caller holds the lock.
-func (n *Node) id(kind string) string {
+func (n *Fake) id(kind string) string {
 	n.made++
 	h := sha256.Sum256(fmt.Appendf(nil, "%s %d", kind, n.made))
 	return hex.EncodeToString(h[:])
 }
 
 // record adds an event. The caller holds the lock.
-func (n *Node) record(c *container, action string) {
+func (n *Fake) record(c *container, action string) {
 	e := api.Event{At: day, Seq: uint64(len(n.events) + 1), Type: "container", Action: action}
 	if c != nil {
 		e.Container, e.Name, e.Node, e.ExitCode = c.ID, c.Name, c.Node, c.ExitCode
@@ -107,12 +107,12 @@ func (n *Node) record(c *container, action string) {
 }
 
 // Version implements api.Backend.
-func (n *Node) Version(context.Context) (api.Version, error) {
+func (n *Fake) Version(context.Context) (api.Version, error) {
 	return api.Version{Version: "0.1.0-test", Commit: "abc1234", APIVersion: "v1", GoVersion: "go1.26", OS: "linux", Arch: "amd64"}, nil
 }
 
 // Status implements api.Backend.
-func (n *Node) Status(context.Context) (api.Status, error) {
+func (n *Fake) Status(context.Context) (api.Status, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return api.Status{
@@ -131,7 +131,7 @@ func (n *Node) Status(context.Context) (api.Status, error) {
 }
 
 // Doctor implements api.Backend.
-func (n *Node) Doctor(context.Context) (api.Diagnosis, error) {
+func (n *Fake) Doctor(context.Context) (api.Diagnosis, error) {
 	return api.Diagnosis{Checks: []api.Check{
 		{Name: "engine answers", State: api.CheckOK, Detail: "Docker 28.5.2"},
 		{Name: "reachable", State: api.CheckWarn, Detail: "nobody dialled back", Cause: "one peer only", Remedy: "caravela join ADDRESS"},
@@ -139,7 +139,7 @@ func (n *Node) Doctor(context.Context) (api.Diagnosis, error) {
 }
 
 // Leave implements api.Backend.
-func (n *Node) Leave(_ context.Context, req api.LeaveRequest, emit func(api.LeaveEvent) error) error {
+func (n *Fake) Leave(_ context.Context, req api.LeaveRequest, emit func(api.LeaveEvent) error) error {
 	n.mu.Lock()
 	running := len(n.containers)
 	n.mu.Unlock()
@@ -155,14 +155,14 @@ func (n *Node) Leave(_ context.Context, req api.LeaveRequest, emit func(api.Leav
 }
 
 // Nodes implements api.Backend.
-func (n *Node) Nodes(context.Context) ([]api.Node, error) {
+func (n *Fake) Nodes(context.Context) ([]api.Node, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return []api.Node{n.node(SelfID), n.node(CedarID)}, nil
 }
 
 // Node implements api.Backend.
-func (n *Node) Node(_ context.Context, ref api.NodeRef) (api.NodeDetail, error) {
+func (n *Fake) Node(_ context.Context, ref api.NodeRef) (api.NodeDetail, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, id := range []string{SelfID, CedarID} {
@@ -173,7 +173,7 @@ func (n *Node) Node(_ context.Context, ref api.NodeRef) (api.NodeDetail, error) 
 	return api.NodeDetail{}, api.Errorf(api.CodeNotFound, "no node %q", ref).WithNext("caravela node ls")
 }
 
-func (n *Node) node(id string) api.Node {
+func (n *Fake) node(id string) api.Node {
 	free := n.offer(id).Free
 	v := api.Node{
 		ID: id, Name: "cedar", Connected: true, LatencyUS: 18000, Addrs: []string{"/ip4/10.0.0.2/tcp/7401"},
@@ -186,14 +186,14 @@ func (n *Node) node(id string) api.Node {
 }
 
 // Tokens implements api.Backend.
-func (n *Node) Tokens(context.Context) ([]api.Token, error) {
+func (n *Fake) Tokens(context.Context) ([]api.Token, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.tokens), nil
 }
 
 // CreateToken implements api.Backend.
-func (n *Node) CreateToken(_ context.Context, req api.TokenRequest) (t api.NewToken, err error) {
+func (n *Fake) CreateToken(_ context.Context, req api.TokenRequest) (t api.NewToken, err error) {
 	return t, n.update(func() error {
 		t = api.NewToken{Token: api.Token{ID: n.id("token")[:12], Name: req.Name, CreatedAt: day, MaxUses: req.MaxUses}}
 		if req.ExpiresInMS > 0 {
@@ -206,7 +206,7 @@ func (n *Node) CreateToken(_ context.Context, req api.TokenRequest) (t api.NewTo
 }
 
 // RemoveToken implements api.Backend.
-func (n *Node) RemoveToken(_ context.Context, id string) error {
+func (n *Fake) RemoveToken(_ context.Context, id string) error {
 	return n.update(func() error {
 		i := slices.IndexFunc(n.tokens, func(t api.Token) bool { return t.ID == id })
 		if i < 0 {
@@ -218,14 +218,14 @@ func (n *Node) RemoveToken(_ context.Context, id string) error {
 }
 
 // Settings implements api.Backend.
-func (n *Node) Settings(context.Context) ([]api.Setting, error) {
+func (n *Fake) Settings(context.Context) ([]api.Setting, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.settings), nil
 }
 
 // Setting implements api.Backend.
-func (n *Node) Setting(_ context.Context, key string) (api.Setting, error) {
+func (n *Fake) Setting(_ context.Context, key string) (api.Setting, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s, err := n.setting(key)
@@ -236,7 +236,7 @@ func (n *Node) Setting(_ context.Context, key string) (api.Setting, error) {
 }
 
 // SetSetting implements api.Backend.
-func (n *Node) SetSetting(_ context.Context, key, value string) (out api.Setting, err error) {
+func (n *Fake) SetSetting(_ context.Context, key, value string) (out api.Setting, err error) {
 	return out, n.update(func() error {
 		s, err := n.setting(key)
 		if err != nil {
@@ -248,7 +248,7 @@ func (n *Node) SetSetting(_ context.Context, key, value string) (out api.Setting
 	})
 }
 
-func (n *Node) setting(key string) (*api.Setting, error) {
+func (n *Fake) setting(key string) (*api.Setting, error) {
 	i := slices.IndexFunc(n.settings, func(s api.Setting) bool { return s.Key == key })
 	if i < 0 {
 		return nil, api.Errorf(api.CodeNotFound, "no setting %q", key).WithNext("caravela config get")
@@ -257,12 +257,12 @@ func (n *Node) setting(key string) (*api.Setting, error) {
 }
 
 // ExportIdentity implements api.Backend.
-func (n *Node) ExportIdentity(context.Context) (api.Identity, error) {
+func (n *Fake) ExportIdentity(context.Context) (api.Identity, error) {
 	return api.Identity{ID: SelfID, Key: "not a key\n"}, nil
 }
 
 // Events implements api.Backend.
-func (n *Node) Events(ctx context.Context, opts api.EventOptions, emit func(api.Event) error) error {
+func (n *Fake) Events(ctx context.Context, opts api.EventOptions, emit func(api.Event) error) error {
 	n.mu.Lock()
 	sent := len(n.events)
 	n.mu.Unlock()
