@@ -1,0 +1,17 @@
+package dockertest
+
+import "testing"
+
+func testInfo(t *testing.T, rig Rig) {
+	b := newBench(t, rig)
+	in, err := b.Info(b.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.CPU < 1000 || in.Memory <= 0 || in.Platform.OS != "linux" || in.Platform.Arch == "" || in.Version == "" {
+		t.Errorf("info is incomplete: %+v", in)
+	}
+	if len(in.Problems) > 0 {
+		t.Errorf("problems: %q", in.Problems)
+	}
+}

@@ -1,0 +1,41 @@
+package fake_test
+
+import (
+	"testing"
+
+	"caravela/docker"
+	"caravela/docker/dockertest"
+	"caravela/docker/fake"
+	"caravela/market"
+)
+
+const (
+	image  = "toolbox"
+	remote = "registry.test/toolbox"
+	broken = "down.test/toolbox"
+	stalls = "slow.test/toolbox"
+)
+
+// TestBattery runs on one daemon, as on a real machine.
+func TestBattery(t *testing.T) {
+	d := fake.NewDaemon(4000, 8*market.GiB)
+	d.AddImage(image, fake.Toolbox)
+	d.AddRemote(remote, fake.Toolbox)
+	scopes := map[docker.Engine]docker.Scope{}
+	dockertest.Run(t, dockertest.Rig{
+		New: func(_ *testing.T, s docker.Scope, cfg docker.Config) docker.Engine {
+			e := d.Engine(s, cfg)
+			scopes[e] = s
+			return e
+		},
+		Config: docker.DefaultConfig(),
+		Image:  image, Remote: remote, Absent: "registry.test/nothing", Broken: broken,
+		BreakPull: func(*testing.T) { d.Inject(fake.PullFails, 1) },
+		HoldPort:  func(*testing.T) uint16 { d.HoldPort(2222); return 2222 },
+		StallPull: func(*testing.T) string { d.Inject(fake.PullStalls, 1); return stalls },
+		Vanish:    func(_ *testing.T, e docker.Engine, l market.LeaseID) { d.Vanish(scopes[e], l) },
+		FillDisk:  func(*testing.T) func() { d.FillDisk(true); return func() { d.FillDisk(false) } },
+		CutAt:     func(_ *testing.T, step string) func() { d.CutAt(fake.Step(step)); return d.ComeBack },
+		Freeze:    func(*testing.T) func() { return d.Freeze() },
+	})
+}
