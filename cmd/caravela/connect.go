@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"caravela/api"
+	"caravela/configuration"
+)
+
+func dialNode(address, token string) (api.Backend, error) {
+	client, err := api.New(address, token)
+	if err != nil {
+		return nil, err
+	}
+	return client, nil
+}
+
+// node returns the node that the command is for, and its address.
+func (a *app) node() (api.Backend, string, error) {
+	address, err := a.address()
+	if err != nil {
+		return nil, "", err
+	}
+	backend, err := a.dial(address, a.getenv("CARAVELA_API_TOKEN"))
+	if err != nil {
+		return nil, "", advise(err, "caravela -H unix:///run/caravela/api.sock ... , or tcp://host:port")
+	}
+	return backend, address, nil
+}
+
+// address finds the node's API: -H, $CARAVELA_HOST, the configuration of this
+// user's node, and at last the socket of the machine's own node.
+func (a *app) address() (string, error) {
+	for _, given := range []string{a.flags.host, a.getenv("CARAVELA_HOST")} {
+		if given == "" {
+			continue
+		}
+		if err := configuration.ValidAddress(given); err != nil {
+			return "", advise(err, "-H unix:///path/api.sock, or -H tcp://host:port")
+		}
+		return given, nil
+	}
+	cfg, err := a.load(nil)
+	if err != nil {
+		return "", advise(err, "caravela config check")
+	}
+	first := cfg.API.Addresses[0]
+	machine := configuration.Place{Root: true}
+	system := machine.Socket(machine.DataDir())
+	if !exists(first) && exists(system) && cfg.Origins["api.address"] == configuration.FromDefault && cfg.Origins["node.data-dir"] == configuration.FromDefault {
+		return system, nil
+	}
+	return first, nil
+}
+
+// load reads the configuration, with settings that flags of the command set.
+func (a *app) load(set map[string]string) (configuration.Effective, error) {
+	return configuration.Load(configuration.Sources{
+		Flags: set, Env: a.environ(), File: a.flags.config, Place: configuration.Here(),
+	})
+}
+
+func exists(address string) bool {
+	_, err := os.Stat(strings.TrimPrefix(address, "unix://"))
+	return err == nil || !errors.Is(err, fs.ErrNotExist)
+}
+
+// explainDial says what to do where nothing listens at the address.
+func explainDial(err error, where string) error {
+	var op *net.OpError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrPermission):
+		return advise(fmt.Errorf("you may not open %s", where), "sudo caravela ... , or join the group that owns the socket")
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return advise(fmt.Errorf("no node answers at %s", where), "caravela create, caravela join <ip>, or -H with the node's address")
+	case errors.As(err, &op) && op.Op == "dial":
+		return advise(fmt.Errorf("reach the node at %s: %w", where, op.Err), "-H with the node's address")
+	}
+	return err
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"caravela/configuration"
+)
+
+// startMode says how a node begins its life.
+type startMode struct {
+	kind    startKind
+	target  string // join: ip[:port], multiaddr or token
+	network string // create: the network's name
+	private bool   // create: the network uses a pre-shared key
+	// ready is called once, when the node serves its API and is in its network.
+	ready func(readyNode)
+}
+
+type startKind uint8
+
+const (
+	startCreate startKind = iota // a new network, or the one that the data directory holds
+	startJoin                    // the network of target, or the same one again
+	startServe                   // the network that the data directory holds
+)
+
+// readyNode is what the user is told once a node runs.
+type readyNode struct {
+	ID        string   `json:"id"`
+	Name      string   `json:"name"`
+	NetworkID string   `json:"network_id"`
+	Network   string   `json:"network_name"`
+	Join      []string `json:"join"` // ip:port or multiaddr for `caravela join` on other machines, best first
+	API       []string `json:"api_addrs"`
+}
+
+// runDaemon runs a node until ctx ends or the node has left its network. It
+// is the one place where node, overlay, transport and engine meet.
+func runDaemon(_ context.Context, _ configuration.Config, _ startMode) error {
+	return errors.New("this build has no node yet")
+}
+
+// identityPath is where a node of this data directory keeps its private key.
+func identityPath(dataDir string) string { return dataDir + "/identity.key" }
+
+// identityOf returns the peer ID of a key that `identity export` wrote, and
+// refuses what is no such key.
+func identityOf(_ []byte) (string, error) { return "", errors.New("this build has no node yet") }

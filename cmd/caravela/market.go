@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"caravela/api"
+)
+
+func newMarket(a *app) *cobra.Command {
+	return group("market", "Look at what is for sale", "  caravela market search --cpus 2 -m 1g\n  caravela market explain --cpus 64",
+		newSearch(a), newExplain(a))
+}
+
+func newSearch(a *app) *cobra.Command {
+	var w want
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "search",
+		Short: "Find suppliers for a container, and lease nothing",
+		Long:  "Asks the market as `caravela run` with the same flags would. The exit code is 2\nwhen nothing fits, and standard error says why.",
+		Example: `  caravela market search
+  caravela market search --cpus 2 -m 1g --constraint node.labels.region==eu
+  caravela market search --platform linux/arm64 -o json`,
+		Args:              needs(0, 0, "no arguments"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := w.parse(); err != nil {
+				return err
+			}
+			return a.ask(cmd, quick, func(ctx context.Context, node api.Backend) error {
+				r, err := node.Search(ctx, w.search(limit))
+				if err != nil {
+					return err
+				}
+				err = a.show(r.Offers, func(t *table) {
+					if len(r.Offers) > 0 {
+						candidateTable(t, a, r.Offers)
+					}
+				})
+				return a.nothingFits(err, &r)
+			})
+		},
+	}
+	w.register(cmd, a)
+	cmd.Flags().IntVar(&limit, "limit", 20, "most offers to show")
+	return cmd
+}
+
+// nothingFits explains an empty answer on standard error.
+func (a *app) nothingFits(err error, r *api.SearchResult) error {
+	if err != nil || len(r.Offers) > 0 {
+		return err
+	}
+	writeWhyNot(a.err, r)
+	return exitWith(codeNothing, nil)
+}
+
+func newExplain(a *app) *cobra.Command {
+	var w want
+	cmd := &cobra.Command{
+		Use:   "explain",
+		Short: "Say of each offer why it fits a container or does not",
+		Example: `  caravela market explain --cpus 8 -m 16g
+  caravela market explain --on cedar -p 443:443`,
+		Args:              needs(0, 0, "no arguments"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := w.parse(); err != nil {
+				return err
+			}
+			return a.ask(cmd, quick, func(ctx context.Context, node api.Backend) error {
+				r, err := node.Explain(ctx, w.search(0))
+				if err != nil {
+					return err
+				}
+				err = a.show(r, func(t *table) { verdictTable(t, &r) })
+				return a.nothingFits(err, &r)
+			})
+		},
+	}
+	w.register(cmd, a)
+	return cmd
+}
+
+func verdictTable(t *table, r *api.SearchResult) {
+	t.columns("NODE", "FREE", "PLATFORM", "FITS", "WHY", "+REGION", "+OFFER")
+	for _, v := range r.Verdicts {
+		fits := "no"
+		if v.Fits {
+			fits = "yes"
+		}
+		t.row(nodeLabel(v.Offer.NodeName, v.Offer.Node), amount(v.Offer.Free), v.Offer.Platform, fits,
+			detailed(v.Reason, v.Detail), v.Offer.Region, shortID(v.Offer.ID))
+	}
+	t.footer = fmt.Sprintf("\n%s in %s asked in %s: %s from %s fit %d\n", plural(r.Messages, "message"), plural(len(r.Regions), "region"),
+		plural(r.Rounds, "round"), plural(r.OffersSeen, "offer"), plural(r.NodesSeen, "node"), len(r.Offers))
+}
+
+func candidateTable(t *table, a *app, list []api.Candidate) {
+	t.columns("NODE", "FREE", "PLATFORM", "CLASS", "REACH", "LATENCY", "LABELS", "+ID", "+REGION", "+PORTS", "+EXPIRES")
+	for _, c := range list {
+		t.row(nodeLabel(c.NodeName, c.Node), amount(c.Free), c.Platform, c.CPUClass, c.Reach, latency(c.LatencyUS), labelList(c.Labels),
+			shortID(c.ID), c.Region, portSpan(c.Offer), a.until(c.ExpiresAt))
+	}
+}
+
+func portSpan(o api.Offer) string {
+	if o.PortHigh == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%d-%d", o.PortLow, o.PortHigh)
+}

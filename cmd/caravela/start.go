@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"caravela/configuration"
+)
+
+// startFlags are the settings that create, join and serve take as flags.
+type startFlags struct {
+	detach, noOffer bool
+	offer           string
+	labels, set     []string
+	texts           map[string]*string // setting key -> flag's value
+}
+
+func (s *startFlags) register(cmd *cobra.Command, a *app) {
+	f := cmd.Flags()
+	s.texts = map[string]*string{}
+	text := func(key, flag, help string) { s.texts[key] = f.String(flag, "", help) }
+	text("node.name", "name", "name of this node (default the host's)")
+	text("network.listen", "listen", "IP:PORT for other nodes, TCP and UDP, or a port; commas between several (default 7401)")
+	text("api.address", "api", "address of the API, unix:///path or tcp://host:port (default a socket that the commands find)")
+	text("node.data-dir", "data-dir", "where identity, leases and settings are kept")
+	text("node.profile", "profile", "bundle of defaults: server, home or lowpower (default server)")
+	text("network.announce", "announce", "further addresses at which this node is reachable; commas between several")
+	text("engine.host", "engine", "address of the container engine (default $DOCKER_HOST, or Docker's socket)")
+	f.StringVar(&s.offer, "offer", "", "what is sold, such as cpus=4,memory=8g,disk=50g (default a share of the machine)")
+	f.BoolVar(&s.noOffer, "no-offer", false, "sell nothing; needs no container engine")
+	f.StringArrayVar(&s.labels, "label", nil, "KEY=VALUE for constraints of buyers (repeatable)")
+	f.StringArrayVar(&s.set, "set", nil, "any other setting, such as offer.port-range=30000-31000 (repeatable)")
+	f.BoolVarP(&s.detach, "detach", "d", false, "return once the node is ready; it runs in the background")
+	_ = cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(profiles(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.MarkFlagDirname("data-dir")
+}
+
+// settings returns what the flags say, by key of the configuration.
+func (s *startFlags) settings(cmd *cobra.Command, a *app) (map[string]string, error) {
+	out := map[string]string{}
+	for key, value := range s.texts {
+		if *value != "" {
+			out[key] = *value
+		}
+	}
+	if a.flags.logLevel != "" {
+		out["log.level"] = a.flags.logLevel
+	}
+	if open := cmd.Flags().Lookup("open"); open != nil && open.Changed {
+		out["network.open"] = open.Value.String()
+	}
+	if len(s.labels) > 0 {
+		out["node.labels"] = strings.Join(s.labels, ",")
+	}
+	if err := s.offerSettings(out); err != nil {
+		return nil, err
+	}
+	for _, entry := range s.set {
+		key, value, ok := strings.Cut(entry, "=")
+		if !ok {
+			return nil, advise(fmt.Errorf("--set %q is not KEY=VALUE", entry), "caravela config check, which lists the keys")
+		}
+		out[key] = value
+	}
+	return out, checkKeys(out)
+}
+
+func (s *startFlags) offerSettings(out map[string]string) error {
+	if s.noOffer && s.offer != "" {
+		return fmt.Errorf("--offer and --no-offer exclude each other")
+	}
+	if s.noOffer {
+		out["offer.enabled"] = "false"
+	}
+	if s.offer == "" {
+		return nil
+	}
+	out["offer.enabled"] = "true"
+	for _, part := range strings.Split(s.offer, ",") {
+		name, value, ok := strings.Cut(part, "=")
+		switch name {
+		case "cpus", "memory", "disk":
+		default:
+			ok = false
+		}
+		if !ok || value == "" {
+			return advise(fmt.Errorf("--offer: %q is not cpus=, memory= or disk= with an amount", part), "--offer cpus=4,memory=8g")
+		}
+		out["offer."+name] = value
+	}
+	return nil
+}
+
+// checkKeys finds keys of --set that name no setting.
+func checkKeys(set map[string]string) error {
+	var none configuration.Effective
+	for key := range set {
+		if _, err := none.Get(key); err != nil {
+			return fmt.Errorf("--set: %w", err)
+		}
+	}
+	return nil
+}
+
+// start runs a node here, or in the background.
+func (a *app) start(cmd *cobra.Command, s *startFlags, mode startMode) error {
+	set, err := s.settings(cmd, a)
+	if err != nil {
+		return err
+	}
+	cfg, err := a.load(set)
+	for _, w := range cfg.Warnings {
+		a.sayf("warning: %s", w)
+	}
+	if err != nil {
+		return advise(err, "caravela config check")
+	}
+	if s.detach {
+		return a.startDetached(cmd.Context(), cfg, mode)
+	}
+	pipe, err := readyPipe(a.getenv)
+	if err != nil {
+		return err
+	}
+	mode.ready = func(r readyNode) {
+		a.keepSettings(cfg, set)
+		if pipe != nil {
+			pipe.ready(r)
+			return
+		}
+		a.welcome(cfg.Config, r)
+	}
+	err = a.daemon(cmd.Context(), cfg.Config, mode)
+	if pipe != nil {
+		pipe.failed(err)
+	}
+	return stopped(cmd.Context(), err)
+}
+
+// stopped makes an ordinary end of a node that the user has interrupted.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (err == nil || strings.Contains(err.Error(), context.Canceled.Error())) {
+		return nil
+	}
+	return err
+}
+
+// keepSettings writes the flags' settings into the node's own file, so that
+// `caravela serve` runs the same node after a reboot. The file's place is the
+// data directory's, and is not repeated in it.
+func (a *app) keepSettings(cfg configuration.Effective, set map[string]string) {
+	keep := map[string]string{}
+	for key, value := range set {
+		if key != "node.data-dir" && key != "log.level" {
+			keep[key] = value
+		}
+	}
+	if len(keep) == 0 {
+		return
+	}
+	if err := configuration.SetAll(cfg.Path, keep, configuration.Here()); err != nil {
+		a.sayf("warning: the settings given as flags are not kept: %v", err)
+	}
+}
+
+// welcome tells the user what runs, and what to type next.
+func (a *app) welcome(cfg configuration.Config, r readyNode) {
+	if a.machine() {
+		_ = a.line(r, nil) // a pipe that is gone does not stop the node
+		return
+	}
+	a.sayf("node %s is ready\n  id       %s\n  network  %s (%s)\n  api      %s", r.Name, r.ID, r.Network, shortID(r.NetworkID), strings.Join(r.API, ", "))
+	here := ""
+	if len(r.API) > 0 && r.API[0] != a.defaultAPI() {
+		here = "-H " + r.API[0] + " "
+	}
+	if len(r.Join) > 0 {
+		a.sayf("next, on another machine:\n  caravela join %s", r.Join[0])
+	}
+	a.sayf("and here:\n  caravela %sstatus\n  caravela %srun IMAGE", here, here)
+	if !cfg.Network.Open {
+		a.sayf("machines outside of the local network need a token: caravela %stoken create", here)
+	}
+}
+
+// defaultAPI is the address that commands use without -H.
+func (a *app) defaultAPI() string {
+	address, err := a.address()
+	if err != nil {
+		return ""
+	}
+	return address
+}
+
+// readyMessage is what a node in the background tells the process that has
+// started it, as one line of JSON.
+type readyMessage struct {
+	Ready *readyNode `json:"ready,omitempty"`
+	Error string     `json:"error,omitempty"`
+	Next  string     `json:"next,omitempty"`
+}
+
+func (m readyMessage) line() []byte {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return []byte("{}\n") // only texts and lists of texts: it cannot fail
+	}
+	return append(b, '\n')
+}
