@@ -1,9 +1,193 @@
 // Package market is the vocabulary and the contract of the marketplace: what
 // peers own, promise and say to each other, in types that every other package
-// shares. It imports the standard library only.
+// shares. It checks, encodes and signs these values, and does nothing else
+// with them. The machines that act on them are trader, supplier and buyer;
+// discovery combines them into one peer; a driver delivers events to it and
+// performs its effects. This text is the manual of their protocol. The bytes
+// are specified in docs/protocol.md.
 //
-// It holds no behaviour of its own beyond checking, encoding and signing. The
-// machines that act on these values are trader, supplier and buyer; discovery
-// combines them into one peer; a driver (node, or the offline simulator)
-// performs their effects.
+// # Glossary
+//
+// A peer is a participant, named by its Ed25519 key (PeerID); a Ref adds where
+// it can be dialled. A network is named by the SHA-256 of its signed Genesis;
+// its Params, signed by the same creator, are what all its peers agree on.
+//
+// An offer is what a supplier says it can lease out now. It is a hint: only
+// the supplier's grant makes a lease. Each offer carries a sequence number that
+// grows with every change, over restarts too; the newest wins everywhere.
+//
+// A region is a node of the tree under which offers are kept: a platform, then
+// a rung (a tier of free CPU and memory), then halves of the rung by a hash of
+// the supplier. Each region has a key in the overlay. The Params.Replicas
+// peers that are nearest to it are the region's traders; each is a replica of
+// the others. All offers of a platform stand at its root while they are few; a
+// region with Params.SplitAt offers is split: newcomers go to its children.
+//
+// A lease is one payload under two signatures, the buyer's and the supplier's;
+// its ID is the payload's SHA-256. A renewal is a new lease that names the one
+// before it (Prev) and the first of the chain (First). A unit is what the
+// chain pays for, one container; the first lease's ID is its name for life.
+//
+// A status is one signed link in the chain of what a supplier says of a unit.
+// A want is the part of a request that can be checked against an offer; a
+// tally counts, by reason, the offers that did not fit.
+//
+// # Offers
+//
+// CreateOffer asks a peer to become a trader of an offer. A supplier sends it
+// to the peers nearest to the key of the offer's region, found by one lookup
+// and remembered from then on; it wants two to say yes. The trader stores the
+// offer for OfferTTL at most, and learns from Replicas who its fellows are and
+// from Above whom to advertise to. A trader sends it, too, to a peer that
+// appears nearer to the key than one of the replicas: of several traders the
+// nearest does. A handed-over offer is not acknowledged but audited at once,
+// with RefreshOffer, so that nobody can keep another's offer alive. An offer
+// that is older than the one held, or than its withdrawal, changes nothing.
+//
+// UpdateOffer brings a newer offer to a trader that has an older one: after
+// each grant and each end of a unit, 20 ms later, so that a burst of changes
+// is one update. It carries no Above, since the place is known. A trader that
+// has forgotten the offer takes it as a CreateOffer.
+//
+// OfferAck answers both, to the supplier only. AckStored: held, and Seq is the
+// number held. AckStale: Seq is newer than what was sent; a supplier that lost
+// its disk continues above it. AckSplit and AckMerge send the offer to the
+// region's child or parent, where the supplier moves at once, taking the old
+// traders' word as the new place's Above. AckFull and AckRefused make it look
+// for another trader. Without an answer the offer is sent again; after three
+// silences another trader is looked for.
+//
+// RefreshOffer is a trader's audit of a supplier, about every Params.Refresh
+// with jitter, and sooner when the connection breaks: are you there, and is
+// this still your offer? Three unanswered questions end the offer. Its Code
+// moves a supplier to another region as OfferAck does. To the supplier it is
+// the proof that the trader lives: a trader that does not ask for two
+// intervals is sent the offer again.
+//
+// RefreshAck answers it with the newest offer, signed again when a third of
+// its life is over; this is what keeps an offer from lapsing. Without an offer
+// it says that there is none in that region, or that the asker is not one of
+// its traders, and the trader forgets it.
+//
+// RemoveOffer withdraws the sender's own offer up to Seq: because it moved,
+// because another peer is nearer, or because the supplier stops selling. The
+// trader keeps a tombstone until the offer would have lapsed, so that a late
+// copy does not bring it back. It is not answered; a lost one costs an audit.
+//
+// # Searching
+//
+// GetOffers asks a trader for offers of one region that fit a Want. A buyer
+// begins at the root of the platform, with two of the traders that it knows
+// (those of its own offer, of hints, of earlier answers) or, knowing none,
+// after one lookup. With Relay the answer tells of the regions below, too.
+// Another replica sends it to fetch offers that it has not, without Relay. A
+// peer that is wanted by name (Want.On) answers with its own offer, trader or
+// not.
+//
+// Offers is the answer: the best offers by the want's strategy, equal ones in
+// random order; the Tally of those that were left out, which becomes the
+// user's "why not"; and Hints, summaries of children that may have what is
+// wanted, with their traders, so that a search needs no lookup to go on.
+// Trader false means "I do not keep this region": the buyer asks another. The
+// buyer checks every offer itself, forgets all but the newest of a supplier,
+// and chooses at random among the nearly best, so that two buyers with the
+// same view do not run to the same supplier.
+//
+// AdvertiseOffersNeighbor tells what the sender holds of a region, about every
+// Params.Refresh and after large changes: to the traders of the parent region,
+// who make it a hint, and to the other replicas, who fetch what they lack. A
+// trader may speak of itself only; advice about third parties is noted and
+// dropped. For each child the three advertisers nearest to its key are
+// believed. A parent with room again says so in the same way, and its children
+// then send their suppliers back up (AckMerge).
+//
+// # Leases
+//
+// LaunchContainer asks a supplier to sign a lease and to run the container.
+// The buyer has signed and saved the lease before. The supplier checks that
+// the sender is the lease's buyer, that Spec is the container whose hash the
+// lease holds, the dates (two minutes of skew), its own rules, and all
+// resources and ports at once; then it signs and saves, and only then grants
+// and starts. With Prev set it asks for a renewal, at two thirds of the term,
+// while the unit runs: nothing but the dates may differ, and there is no Spec.
+// The same lease twice gets the same answer and no second container. A lease
+// that is over, or was cancelled before it came, is refused as Superseded.
+// Auth is for this one pull and is never stored.
+//
+// Grant is the yes: the lease with both signatures. The buyer saves it. A
+// grant that comes after the buyer has moved on is answered with a
+// cancellation.
+//
+// Refusal is the no, with a Reason that programs can act on and a Detail for
+// people. Free is what the supplier could give instead. A refusal for want of
+// room is forgotten at the next search; any other excludes the supplier for
+// the rest of the request.
+//
+// StatusUpdate brings the newest signed status of a unit to its owner. It is
+// repeated, with growing pauses, until it is acknowledged, over restarts of
+// both sides too; older ones that were overtaken are not sent any more. The
+// owner believes it only from the lease's supplier, and saves it before it
+// answers.
+//
+// StatusAck says that the owner has stored the status, a newer one, or nothing
+// at all any more because it has forgotten the unit. Acknowledging Ended lets
+// the supplier forget the unit.
+//
+// StopContainer is the owner's command: stop, start, restart, kill, or rm,
+// which ends the lease and removes the container. Ref makes a repetition
+// known as such while it is under way. An rm for a unit that is not known is
+// remembered for as long as its launch could still be accepted, which is how a
+// launch that is still on its way is cancelled. An owner who wants a unit gone
+// saves that and repeats rm until it is confirmed, or the lease would be over.
+//
+// StopAck answers once the engine has done it; Reason and Detail say why it
+// was not. NoSuchLease, Superseded and NoReason all confirm an rm.
+//
+// Goodbye says that the sender leaves. Its traders ask after its offers, and
+// its suppliers send theirs again, at once instead of at the next interval.
+//
+// # The life of a launch
+//
+// A launch has two phases, so that a slow pull is not mistaken for a dead
+// supplier. First the grant: the buyer waits for Params.Grant and no longer.
+// Silence is not a no, since the launch may have arrived: the buyer marks the
+// lease as unwanted, on disk, sends rm until it is confirmed, and only then is
+// the matter closed; meanwhile it asks the next supplier. Whatever the order in
+// which launch, grant and rm arrive, and whoever restarts in between, one of
+// the two containers is removed. Then the statuses: accepted, pulling,
+// starting, running. A failure before the first running status sends the buyer
+// to the next offer where another supplier could do better (the registry did
+// not answer, the disk was full), and to the user where it could not (the
+// program exited at once).
+//
+// Every unit ends with the status Ended, whose Reason tells why: removed by
+// its owner, expired, exited, failed. A supplier that cannot see its own
+// engine says Unknown, which is neither: nothing is killed for it.
+//
+// # Whom to trust
+//
+// The transport proves who the sender is; DecodeMessage verifies every
+// signature inside a message. So a Message in memory is genuine, and what is
+// left for the machines is whether the sender may say it: an offer must be the
+// supplier's own, whoever brings it; a status must come from, and be signed
+// by, the lease's supplier; commands, acknowledgements and renewals must come
+// from the lease's buyer; a trader's advertisement must be about itself.
+// Whoever breaks this is noted (NoteBadMessage) and ignored. A trader can
+// withhold offers, which is why two are asked, and cannot invent them. A
+// supplier can promise what it has not, which costs the buyer one refusal, or
+// one grant that leads nowhere; the buyer ranks it lower for a while.
+//
+// Undelivered means "unknown", not "not received". That is why every message
+// can be repeated, reordered and delayed without harm, and why what must not
+// be forgotten is saved before it is said.
+//
+// # Changing the protocol
+//
+// Fields, message types, states and reasons may be added, never renumbered or
+// reused. A reader skips fields that it does not know, and reads an unknown
+// state, reason, or code as the nearest one it knows. Signed payloads travel
+// as the bytes that were signed: a node countersigns, stores and forwards
+// fields that it does not understand. A Spec is the exception: its hash covers
+// every field, so that a supplier refuses a container of which it does not
+// understand a part. CONTRIBUTING.md tells how to add a message.
 package market
