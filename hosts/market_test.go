@@ -120,9 +120,9 @@ func (m *market) eventually(what string, holds func() error) {
 func (m *market) offered(n *Node, count int) {
 	m.Helper()
 	m.eventually("the offers have arrived", func() error {
-		out, err := n.Must(m.ctx, "market", "search", "--cpus", "0.1", "--memory", "16m", "-q")
-		if got := len(strings.Fields(out)); err == nil && got < count {
-			err = fmt.Errorf("%s sees %d offers, want %d", n.Name, got, count)
+		found, err := n.Search(m.ctx, "--cpus", "0.1", "-m", "16m")
+		if err == nil && len(found) < count {
+			err = fmt.Errorf("%s finds %d offers, want %d", n.Name, len(found), count)
 		}
 		return err
 	})

@@ -173,6 +173,11 @@ func (n *Node) Nodes(ctx context.Context) ([]api.Node, error) {
 	return ask[[]api.Node](ctx, n, "node", "ls")
 }
 
+// Search is caravela market search; that nothing fits is an error.
+func (n *Node) Search(ctx context.Context, flags ...string) ([]api.Candidate, error) {
+	return ask[[]api.Candidate](ctx, n, append([]string{"market", "search"}, flags...)...)
+}
+
 // ask decodes what a command prints with -o json.
 func ask[T any](ctx context.Context, n *Node, args ...string) (T, error) {
 	var answer T
