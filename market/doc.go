@@ -45,7 +45,7 @@
 // that is older than the one held, or than its withdrawal, changes nothing.
 //
 // UpdateOffer brings a newer offer to a trader that has an older one: after
-// each grant and each end of a unit, 20 ms later, so that a burst of changes
+// each grant and each end of a unit, a moment later, so that a burst of changes
 // is one update. It carries no Above, since the place is known. A trader that
 // has forgotten the offer takes it as a CreateOffer.
 //
