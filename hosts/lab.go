@@ -29,7 +29,7 @@ type Lab struct {
 
 // Open sweeps leftovers and makes the switch. Close must follow.
 func Open(ctx context.Context) (*Lab, error) {
-	if err := needs("ip", "iptables", "nsenter", "containerd", "dockerd"); err != nil {
+	if err := needs("ip", "iptables", "nsenter", "script", "containerd", "dockerd"); err != nil {
 		return nil, err
 	}
 	if os.Geteuid() != 0 {

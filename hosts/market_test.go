@@ -38,17 +38,17 @@ func newMarket(t *testing.T) *market {
 // create starts the first node, join one more.
 func (m *market) create(h *Host, name string, flags ...string) *Node {
 	m.Helper()
-	return m.start(h, name, append([]string{"create"}, flags...))
+	return m.start(h, name, "create", flags...)
 }
 
 func (m *market) join(h *Host, name string, seed *Node, flags ...string) *Node {
 	m.Helper()
-	return m.start(h, name, append([]string{"join", seed.Host.Addr.String()}, flags...))
+	return m.start(h, name, "join "+seed.Host.Addr.String(), flags...)
 }
 
-func (m *market) start(h *Host, name string, args []string) *Node {
+func (m *market) start(h *Host, name, how string, flags ...string) *Node {
 	m.Helper()
-	n, err := h.StartNode(m.ctx, lab.caravela, name, args...)
+	n, err := h.StartNode(m.ctx, lab.caravela, name, how, flags...)
 	if n != nil {
 		m.nodes = append(m.nodes, n)
 	}

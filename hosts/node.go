@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,7 +25,7 @@ type Node struct {
 
 	binary string
 	dir    string   // data directory, socket and log; survives Kill
-	args   []string // of its start, so that Restart is the same again
+	flags  []string // of its start, which every later start gets too
 	cmd    *exec.Cmd
 	ended  chan struct{}
 }
@@ -32,25 +33,27 @@ type Node struct {
 // nodeStart bounds how long a node may take to serve.
 const nodeStart = 30 * time.Second
 
-// StartNode starts a daemon with "create" or "join ADDRESS" and further flags,
-// and returns once it is ready. Nodes of one host need different names.
-func (h *Host) StartNode(ctx context.Context, binary, name string, args ...string) (*Node, error) {
-	n := &Node{Host: h, Name: name, binary: binary, dir: h.path("node-" + name), args: args}
+// StartNode starts a daemon for the first time, with the words "create" or
+// "join ADDRESS" and then flags, and returns once it is ready. Nodes of one
+// host need different names.
+func (h *Host) StartNode(ctx context.Context, binary, name, how string, flags ...string) (*Node, error) {
+	n := &Node{Host: h, Name: name, binary: binary, dir: h.path("node-" + name), flags: flags}
 	if err := os.MkdirAll(n.dir, 0o700); err != nil {
 		return nil, err
 	}
-	return n, n.Restart(ctx)
+	return n, n.start(ctx, strings.Fields(how))
 }
 
-// Restart starts the daemon again on what Kill or Stop left.
-func (n *Node) Restart(ctx context.Context) error {
+// Restart serves what Kill or Stop left, as a service manager does.
+func (n *Node) Restart(ctx context.Context) error { return n.start(ctx, []string{"serve"}) }
+
+func (n *Node) start(ctx context.Context, how []string) error {
 	log, err := os.OpenFile(n.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	args := append(n.args, "--name", n.Name, "--data-dir", n.dir+"/data", "--api", n.socket())
-	n.cmd = n.Host.Command(context.Background(), n.binary, args...)
+	n.cmd = n.Host.Command(context.Background(), n.binary, n.daemonArgs(how)...)
 	n.cmd.Env = n.environment()
 	n.cmd.Stdout, n.cmd.Stderr = log, log
 	if err := n.cmd.Start(); err != nil {
@@ -65,9 +68,14 @@ func (n *Node) Restart(ctx context.Context) error {
 		cancel() // there is nothing more to wait for
 	}(n.cmd, n.ended)
 	if err := until(ctx, nodeStart, n.ready); err != nil {
-		return fmt.Errorf("%s %s on %s is not ready, its log ends with:\n%s\n%w", n.Name, strings.Join(n.args, " "), n.Host.Name, n.LogTail(2000), err)
+		return fmt.Errorf("%s on %s is not ready after %s, its log ends with:\n%s\n%w", n.Name, n.Host.Name, strings.Join(how, " "), n.LogTail(2000), err)
 	}
 	return nil
+}
+
+func (n *Node) daemonArgs(how []string) []string {
+	own := []string{"--name", n.Name, "--data-dir", n.dir + "/data", "--api", n.socket()}
+	return slices.Concat(how, n.flags, own)
 }
 
 func (n *Node) ready(ctx context.Context) error {

@@ -3,7 +3,9 @@
 package hosts
 
 import (
+	"context"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -58,6 +60,10 @@ func TestCreateJoinJoinRun(t *testing.T) {
 	if out, err := echo.Output(); err != nil || string(out) != "through the stream\n" {
 		t.Errorf("exec -i = %q, %v", out, err)
 	}
+	terminal := reed.CLI(m.ctx, "exec", "-it", "web", "/web", "say", "hello")
+	if out, err := onTerminal(m.ctx, terminal); err != nil || out != "hello\r\n" {
+		t.Errorf("exec -it = %q, %v", out, err)
+	}
 	if said := m.do(cedar, "logs", "web"); said.Code == 0 && seller != cedar {
 		t.Error("a stranger reads the logs")
 	}
@@ -75,6 +81,14 @@ func TestCreateJoinJoinRun(t *testing.T) {
 		t.Errorf("ps -a lists it after rm: %+v", c)
 	}
 	m.eventually("the engine is empty", func() error { return seller.Host.engineIsEmpty(m.ctx) })
+}
+
+// onTerminal runs the command on a terminal, as a person does, and returns what it showed.
+func onTerminal(ctx context.Context, cmd *exec.Cmd) (string, error) {
+	terminal := exec.CommandContext(ctx, "script", "--quiet", "--return", "--command", strings.Join(cmd.Args, " "), "/dev/null")
+	terminal.Env = cmd.Env
+	out, err := terminal.Output()
+	return string(out), err
 }
 
 func TestForegroundRun(t *testing.T) {
