@@ -9,16 +9,16 @@ import (
 )
 
 // Message is what Send carries.
-type Message = any
+type Message = market.Message
 
 // Bounds of what one peer may send to another.
 const (
-	MaxMessage       = 512 << 10 // bytes of one encoded message
-	MaxArgs          = 64 << 10  // bytes of Header.Args
-	MaxKind          = 32        // bytes of Header.Kind
-	MaxToken         = 4 << 10   // bytes of a join token
-	MaxConfiguration = 512 << 10 // bytes of a network's configuration
-	MaxFrame         = 32 << 10  // bytes of one frame's data
+	MaxMessage       = market.MaxMessage // bytes of one encoded message, 512 KiB
+	MaxArgs          = 64 << 10          // bytes of Header.Args
+	MaxKind          = 32                // bytes of Header.Kind
+	MaxToken         = 4 << 10           // bytes of a join token
+	MaxConfiguration = 512 << 10         // bytes of a network's configuration
+	MaxFrame         = 32 << 10          // bytes of one frame's data
 )
 
 // DefaultPort is where nodes listen unless told otherwise, TCP and UDP.

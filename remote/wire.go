@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"caravela/market"
 )
 
 // Status is the byte with which a receiver answers.
@@ -156,3 +158,6 @@ type Codec struct {
 	Encode func(Message) ([]byte, error)
 	Decode func([]byte) (Message, error)
 }
+
+// MarketCodec is the codec of the real protocol.
+func MarketCodec() Codec { return Codec{Encode: market.EncodeMessage, Decode: market.DecodeMessage} }

@@ -43,7 +43,7 @@ type Config struct {
 	// Deny refuses a peer on sight; nil denies nobody. Called concurrently.
 	Deny func(market.PeerID) bool
 
-	Codec remote.Codec // of messages; required
+	Codec remote.Codec // of messages; default remote.MarketCodec
 	Log   *slog.Logger // nil = slog.Default()
 
 	SendTimeout    time.Duration // of a Send or Ping whose context has no deadline; default 15 s
@@ -59,11 +59,12 @@ type Config struct {
 	NoResourceManager bool
 }
 
-// DefaultConfig returns what a node at home uses. PrivateKey and Codec are
-// still to be set.
+// DefaultConfig returns what a node at home uses. PrivateKey is still to be
+// set.
 func DefaultConfig() Config {
 	return Config{
 		Version:        "dev",
+		Codec:          remote.MarketCodec(),
 		Log:            slog.Default(),
 		SendTimeout:    15 * time.Second,
 		ReadTimeout:    10 * time.Second,

@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/metrics"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	"github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
@@ -114,6 +115,7 @@ func (h *Host) options() ([]libp2p.Option, error) {
 		libp2p.AddrsFactory(h.addrs),
 		libp2p.EnableHolePunching(),
 		libp2p.DisableMetrics(),
+		libp2p.SwarmOpts(swarm.WithDialTimeoutLocal(localDialTimeout)),
 	}
 	if h.cfg.PSK != nil {
 		opts = append(opts, libp2p.PrivateNetwork(h.cfg.psk()))
@@ -122,6 +124,10 @@ func (h *Host) options() ([]libp2p.Option, error) {
 	}
 	return append(opts, h.cfg.Options...), nil
 }
+
+// localDialTimeout is how long a peer on a private address may take to answer
+// a dial: a QUIC packet to a dead one is not refused, it is lost.
+const localDialTimeout = 3 * time.Second
 
 // LibP2P returns the host below, for the overlay.
 func (h *Host) LibP2P() host.Host { return h.lib }
