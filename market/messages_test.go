@@ -64,6 +64,19 @@ func TestSparseMessagesRoundTrip(t *testing.T) {
 	}
 }
 
+// "The container's own grace" is any negative one, and must not arrive as
+// none at all.
+func TestSmallDurationsKeepTheirSign(t *testing.T) {
+	for d, want := range map[time.Duration]time.Duration{
+		-1: -time.Millisecond, 0: 0, 1: time.Millisecond, 2*time.Millisecond + 1: 2 * time.Millisecond,
+	} {
+		m, err := market.DecodeMessage(encode(t, &market.StopContainer{Grace: d}))
+		if err != nil || m.(*market.StopContainer).Grace != want {
+			t.Errorf("%v arrives as %v, %v", d, m, err)
+		}
+	}
+}
+
 // A message that is cut off anywhere is refused; none of them is a prefix of
 // another valid one, because the body's length stands before it.
 func TestTruncatedMessages(t *testing.T) {

@@ -66,7 +66,19 @@ func decPort(d *dec, p *Port) {
 // seconds keeps durations of days exact and small.
 func (e *enc) seconds(field int, v time.Duration) { e.uint(field, uint64(v/time.Second)) }
 func (d *dec) seconds() time.Duration             { return time.Duration(d.upTo(1<<32)) * time.Second }
-func (e *enc) millis(field int, v time.Duration)  { e.int(field, int64(v/time.Millisecond)) }
+
+// millis keeps a duration that is not zero from becoming it: zero and below
+// zero have meanings of their own.
+func (e *enc) millis(field int, v time.Duration) {
+	n := int64(v / time.Millisecond)
+	switch {
+	case n == 0 && v > 0:
+		n = 1
+	case n == 0 && v < 0:
+		n = -1
+	}
+	e.int(field, n)
+}
 
 func (d *dec) millis() time.Duration {
 	v := d.int()
