@@ -20,12 +20,12 @@ import (
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) (done bool, err error) {
 	if !s.hostAllowed(r.Host) {
 		return false, s.refused(r, Errorf(CodeUnauthorized, "the name %q in Host is not one of this node's", clip(r.Host)).
-			WithNext("caravela config set api.hosts ... adds a name"))
+			WithNext("add it to api.allowed-hosts in the node's configuration"))
 	}
 	if origin := r.Header.Get("Origin"); origin != "" {
 		if !s.originAllowed(origin, r.Host) {
 			return false, s.refused(r, Errorf(CodeUnauthorized, "pages of %q may not call this node", clip(origin)).
-				WithNext("caravela config set api.origins ... adds an origin"))
+				WithNext("add it to api.allowed-origins in the node's configuration"))
 		}
 		w.Header().Set("Access-Control-Allow-Origin", origin)
 		w.Header().Add("Vary", "Origin")
@@ -38,7 +38,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (done bool, err e
 	}
 	if !s.tokenRight(r.Header.Get("Authorization")) {
 		return false, s.refused(r, Errorf(CodeUnauthorized, "over TCP the API needs the node's token").
-			WithNext("set CARAVELA_TOKEN to the content of api.token in the node's data directory"))
+			WithNext("set CARAVELA_API_TOKEN to the content of api.token in the node's data directory"))
 	}
 	return false, nil
 }

@@ -114,8 +114,9 @@ type ContainerBackend interface {
 	Logs(ctx context.Context, ref ContainerRef, opts LogOptions) (Session, error)
 	// Exec runs one more command in a running container.
 	Exec(ctx context.Context, ref ContainerRef, req ExecRequest) (Session, error)
-	// Attach joins the main process of a running container. The session ends
-	// with the process; Wait tells its exit code.
+	// Attach joins the main process of a running container until it ends; the
+	// exit code is -1 where only Wait can tell it. With Logs a container that
+	// has ended already is no error: its output comes, then the session ends.
 	Attach(ctx context.Context, ref ContainerRef, req AttachRequest) (Session, error)
 }
 

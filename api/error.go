@@ -156,7 +156,7 @@ func asError(err error) *Error {
 	case errors.Is(err, context.Canceled):
 		return Errorf(CodeCancelled, "the request was cancelled").complete()
 	case errors.Is(err, market.ErrBadSpec), errors.Is(err, market.ErrBadQuantity), errors.Is(err, market.ErrBadID):
-		return Errorf(CodeInvalid, "%v", err).complete()
+		return plain(err).complete()
 	}
 	return Errorf(CodeInternal, "the node met an internal error; its log says more").complete()
 }

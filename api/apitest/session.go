@@ -88,9 +88,12 @@ func flood(w io.Writer, n int) error {
 }
 
 // Attach implements api.Backend: stdin comes back as stdout, and the session
-// ends with the container or with stdin.
+// ends with stdin.
 func (n *Fake) Attach(_ context.Context, ref api.ContainerRef, req api.AttachRequest) (api.Session, error) {
 	c, err := n.running(ref)
+	if api.CodeOf(err) == api.CodeConflict && req.Logs {
+		return n.Logs(context.Background(), ref, api.LogOptions{})
+	}
 	if err != nil {
 		return nil, err
 	}

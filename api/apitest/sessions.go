@@ -160,9 +160,10 @@ func logsFollow(t *testing.T, open opener) {
 	}
 }
 
-// attachReplays: an attached terminal sees what was written before.
+// attachReplays: an attached terminal sees what was written before, even by a
+// process that has ended.
 func attachReplays(t *testing.T, open opener) {
-	b, _ := open1(t, open)
+	b, direct := open1(t, open)
 	s, err := b.Attach(t.Context(), "web", api.AttachRequest{Stdin: true, Logs: true, Size: api.Size{Rows: 24, Columns: 80}})
 	if err != nil {
 		t.Fatal(err)
@@ -171,5 +172,19 @@ func attachReplays(t *testing.T, open opener) {
 	code, err := s(t.Context(), api.Stdio{In: strings.NewReader("you\n"), Out: &out})
 	if code != -1 || err != nil || out.String() != "hello\nyou\n" {
 		t.Errorf("attach %q, code %d, %v", out.String(), code, err)
+	}
+
+	if err := direct.Stop(t.Context(), "web", api.StopRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = b.Attach(t.Context(), "web", api.AttachRequest{Logs: true}); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if _, err := s(t.Context(), api.Stdio{Out: &out}); err != nil || out.String() != "hello\n" {
+		t.Errorf("attach to an ended one: %q, %v", out.String(), err)
+	}
+	if _, err := b.Attach(t.Context(), "web", api.AttachRequest{}); api.CodeOf(err) != api.CodeConflict {
+		t.Errorf("attach without logs to an ended one: %v", err)
 	}
 }
