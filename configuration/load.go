@@ -204,11 +204,11 @@ func sectionNames() []string {
 func suggest(key string) string {
 	keys := Keys()
 	if !strings.Contains(key, ".") {
-		if best, ok := nearest(key, sectionNames()); ok {
+		if best, ok := Nearest(key, sectionNames()); ok {
 			return fmt.Sprintf("did you mean [%s]?", best)
 		}
 	}
-	if best, ok := nearest(key, keys); ok {
+	if best, ok := Nearest(key, keys); ok {
 		return fmt.Sprintf("did you mean %s?", best)
 	}
 	// The right name in the wrong section, as "cpus" at the top.
@@ -298,7 +298,7 @@ func (l *loader) warn() {
 			continue
 		}
 		hint := ""
-		if best, ok := nearest(name, known); ok {
+		if best, ok := Nearest(name, known); ok {
 			hint = fmt.Sprintf("; did you mean %s?", best)
 		}
 		l.out.Warnings = append(l.out.Warnings, fmt.Sprintf("$%s names no setting%s", name, hint))

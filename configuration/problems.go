@@ -44,9 +44,9 @@ func problems(err error) []*Problem {
 	return nil
 }
 
-// nearest returns the candidate that differs from word in the fewest letters,
+// Nearest returns the candidate that differs from word in the fewest letters,
 // and whether it is near enough to be meant.
-func nearest(word string, candidates []string) (string, bool) {
+func Nearest(word string, candidates []string) (string, bool) {
 	best, found := "", len(word)/3+1
 	for _, c := range candidates {
 		if d := distance(word, c); d <= found {

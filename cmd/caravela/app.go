@@ -22,6 +22,7 @@ type app struct {
 	now      func() time.Time
 	terminal terminal
 	signals  *signals
+	args     []string // the command line, without the program
 
 	// dial makes the client of a node; nothing is sent yet.
 	dial func(address, token string) (api.Backend, error)
@@ -44,6 +45,7 @@ type globals struct {
 
 // run executes one command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
+	a.args = args
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(a.in)
@@ -56,7 +58,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if interrupted(ctx, err) {
 		err = exitWith(codeInterrupted, nil)
 	}
-	report(a.err, err)
+	report(a.err, commandError(err))
 	return codeOf(err)
 }
 

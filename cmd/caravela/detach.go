@@ -80,7 +80,7 @@ func (a *app) spawn(log, ready *os.File) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	child := exec.Command(self, withoutDetach(os.Args[1:])...)
+	child := exec.Command(self, withoutDetach(a.args)...)
 	child.Stdout, child.Stderr = log, log
 	child.ExtraFiles = []*os.File{ready}
 	child.Env = append(slices.Clone(a.environ()), readyFD+"=3")

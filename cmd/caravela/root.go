@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -44,6 +42,7 @@ next; then "caravela run IMAGE" on any of them.`,
 	a.addGroup(root, groupOther, newConfig, newVersion, newCompletion)
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetFlagErrorFunc(flagError)
+	polish(root)
 	return root
 }
 
@@ -66,16 +65,6 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringVar(&a.flags.config, "config", "", "configuration file (CARAVELA_CONFIG)")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "wide", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
-}
-
-// flagError says which command's help lists the flags.
-func flagError(cmd *cobra.Command, err error) error {
-	var own *advice
-	if errors.As(err, &own) {
-		return err
-	}
-	text := strings.ReplaceAll(err.Error(), "\n", " ")
-	return advise(errors.New(text), "%s --help", cmd.CommandPath())
 }
 
 // needs returns a check of the number of arguments that says what is missing.

@@ -66,7 +66,8 @@ func splitRun(cmd *cobra.Command, args []string) (image string, command []string
 		return image, command, nil
 	}
 	if err := cmd.Flags().Parse(command); err != nil {
-		return "", nil, advise(fmt.Errorf("%w (after the image %s)", err, image), "caravela run ... %s -- %s to pass it to the container", image, command[0])
+		err = fmt.Errorf("after the image: %w", flagError(cmd, err))
+		return "", nil, advise(err, "caravela run %s -- %s ... to pass it to the container, or caravela run --help", image, command[0])
 	}
 	if help, _ := cmd.Flags().GetBool("help"); help {
 		return "", nil, cmd.Help()
@@ -163,7 +164,10 @@ func (a *app) afterRun(ctx context.Context, cancel func(), node api.Backend, r *
 // finalCode turns the end of a session into the program's exit code, asking
 // the node where the stream did not tell.
 func (a *app) finalCode(ctx context.Context, node api.Backend, ref api.ContainerRef, code int, err error) error {
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return exitWith(codeInterrupted, nil)
+	case err != nil:
 		return advise(err, "caravela attach %s; the container was not touched", shortID(string(ref)))
 	}
 	if code < 0 {
@@ -195,6 +199,7 @@ func (a *app) startFailure(ctx context.Context, node api.Backend, at *place, fai
 		}
 	}
 	text := strings.ToLower(failed.Error() + " " + at.detail)
+	failed = orInspect(failed, at.ID)
 	switch {
 	case strings.Contains(text, "executable file not found"), strings.Contains(text, "no such file or directory"):
 		return exitWith(codeNotFound, failed)
@@ -221,7 +226,15 @@ func (a *app) tellPlaces(p *progress, err error) error {
 	if err == nil && len(running) < p.wanted {
 		err = firstError(p.failure, fmt.Errorf("%d of %s run", len(running), plural(p.wanted, "replica")))
 	}
-	return err
+	return orInspect(err, p.firstID())
+}
+
+// orInspect adds what to try to a failure of which the node said nothing.
+func orInspect(err error, id string) error {
+	if err == nil || nextOf(err) != "" || id == "" {
+		return err
+	}
+	return advise(err, "caravela inspect %s", shortID(id))
 }
 
 func (a *app) showPlan(p *progress) error {

@@ -38,15 +38,15 @@ func (a *app) follow(ctx context.Context, s stream, open opener) (int, error) {
 	first, _ := a.terminal.size(a.out)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	session, err := open(ctx, first)
-	if err != nil {
-		return -1, err
-	}
-	restore, err := a.prepare(s)
+	restore, err := a.prepare(s) // before open: from then on signals are the process'
 	if err != nil {
 		return -1, err
 	}
 	defer restore()
+	session, err := open(ctx, first)
+	if err != nil {
+		return -1, err
+	}
 	stdio := api.Stdio{Out: a.out, Err: a.err}
 	if s.stdin {
 		stdio.In = a.in
