@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +35,35 @@ func TestMessagesRoundTrip(t *testing.T) {
 		} else if !reflect.DeepEqual(got, m) {
 			t.Errorf("%T:\n got %+v\nwant %+v", m, got, m)
 		}
+	}
+}
+
+// Whoever adds a message adds it to the fixtures, and so to every test here,
+// and tells of it in the manual.
+func TestEveryMessageIsTested(t *testing.T) {
+	source, err := os.ReadFile("messages.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manual, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tested := map[string]bool{}
+	for _, m := range everyMessage() {
+		tested[messageName(m)] = true
+	}
+	for _, m := range regexp.MustCompile(`(?m)^func \(\*(\w+)\) message\(\)`).FindAllStringSubmatch(string(source), -1) {
+		if !tested[m[1]] {
+			t.Errorf("%s is not among the fixtures", m[1])
+		}
+		if !strings.Contains(string(manual), "\n// "+m[1]+" ") {
+			t.Errorf("doc.go has no paragraph that begins with %s", m[1])
+		}
+		delete(tested, m[1])
+	}
+	if len(tested) > 0 {
+		t.Errorf("no longer messages: %v", tested)
 	}
 }
 
