@@ -7,6 +7,7 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
 
 	"caravela/docker"
 	"caravela/market"
@@ -96,7 +97,7 @@ func (e *Engine) bringUp(ctx context.Context, u *docker.Unit, report func(docker
 		return docker.Container{}, err
 	}
 	defer release()
-	if err := e.createAndStart(ctx, u); err != nil {
+	if err := e.createAndStart(ctx, u, &img); err != nil {
 		return docker.Container{}, err
 	}
 	_, c, err := e.lookup(ctx, u.Lease)
@@ -122,7 +123,7 @@ func (e *Engine) prepare(ctx context.Context, u *docker.Unit) (release func(), e
 }
 
 // createAndStart tries other ports if a chosen one turns out to be taken.
-func (e *Engine) createAndStart(ctx context.Context, u *docker.Unit) error {
+func (e *Engine) createAndStart(ctx context.Context, u *docker.Unit, img *image.InspectResponse) error {
 	tried := make(map[uint16]bool)
 	for try := 1; ; try++ {
 		ports, err := e.choosePorts(ctx, u, tried)
@@ -130,6 +131,9 @@ func (e *Engine) createAndStart(ctx context.Context, u *docker.Unit) error {
 			return err
 		}
 		if err := e.create(ctx, e.request(u, ports)); err != nil {
+			return err
+		}
+		if err := e.checkCommand(ctx, u, img); err != nil {
 			return err
 		}
 		err = e.start(ctx, u.Lease)
