@@ -14,8 +14,7 @@ import (
 	"syscall"
 )
 
-// maxAnswer bounds an answer that is not a stream, in bytes, and a line of one
-// that is.
+// maxAnswer bounds an answer that is not a stream, in bytes.
 const maxAnswer = 64 << 20
 
 func (c *Client) get(ctx context.Context, path string, query url.Values, out any) error {

@@ -163,3 +163,32 @@ func Example() {
 	// conflict: container web is running
 	// served: <nil>
 }
+
+// BenchmarkStatus is what the API adds to a short question.
+func BenchmarkStatus(b *testing.B) {
+	s, err := api.NewServer(apitest.NewFake(), api.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	address := "unix://" + filepath.Join(b.TempDir(), "api.sock")
+	l, err := api.Listen(address, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(b.Context())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, l) }()
+	c, err := api.New(address, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := c.Status(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	stop()
+	if err := <-served; err != nil {
+		b.Error(err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -77,7 +78,8 @@ func (s *Server) interact(ctx context.Context, cancel context.CancelCauseFunc, w
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Time{})
-	out := deadlined{conn, s.cfg.StreamStall}
+	out := &deadlined{Conn: conn, stall: s.cfg.StreamStall}
+	defer context.AfterFunc(ctx, out.hurry)()
 	_, err = fmt.Fprintf(out, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", upgradeProtocol)
 	if err != nil {
 		cancel(err)
@@ -86,7 +88,7 @@ func (s *Server) interact(ctx context.Context, cancel context.CancelCauseFunc, w
 	f := s.startFrames(out, cancel)
 	in := startInput(buf.Reader, cancel)
 	err = f.finish(session(ctx, Stdio{In: in.stdin, Out: f.writer(FrameOutput), Err: f.writer(FrameErrors), Resize: in.sizes}))
-	in.drain(conn)
+	in.drain(conn, f.broken())
 	return err
 }
 
@@ -174,13 +176,24 @@ func (f flusher) Write(p []byte) (int, error) {
 // deadlined writes to a connection, each time within a time.
 type deadlined struct {
 	net.Conn
+	mu    sync.Mutex
 	stall time.Duration
 }
 
 // Write implements io.Writer.
-func (d deadlined) Write(p []byte) (int, error) {
+func (d *deadlined) Write(p []byte) (int, error) {
+	d.mu.Lock()
 	_ = d.SetWriteDeadline(time.Now().Add(d.stall))
+	d.mu.Unlock()
 	return d.Conn.Write(p)
+}
+
+// hurry leaves little time to the write under way and to later ones.
+func (d *deadlined) hurry() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stall = min(d.stall, lastFrameTimeout)
+	_ = d.SetWriteDeadline(time.Now().Add(d.stall))
 }
 
 // inputReader turns the client's frames into stdin and sizes.
@@ -242,12 +255,15 @@ func (in *inputReader) resize(s Size) {
 
 // drain closes our half and waits a little for the client to close its own. A
 // TCP connection that is closed with input unread is reset, and the reset may
-// overtake the exit code.
-func (in *inputReader) drain(conn net.Conn) {
+// overtake the exit code. A broken connection is closed at once.
+func (in *inputReader) drain(conn net.Conn, broken bool) {
 	in.stdin.Close() // stdin.Write fails from now on: frames are thrown away
+	if broken {
+		conn.Close()
+	}
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(2 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(lastFrameTimeout))
 	<-in.done
 }

@@ -21,6 +21,8 @@ const (
 	bodyTimeout = 30 * time.Second
 	// idleTimeout closes a connection that asks for nothing.
 	idleTimeout = 2 * time.Minute
+	// lastFrameTimeout bounds how long a client may take for the end of a session.
+	lastFrameTimeout = time.Second
 	// drainTimeout bounds the wait for requests under way when a server stops.
 	drainTimeout = 5 * time.Second
 )

@@ -168,3 +168,10 @@ func (f *frameSender) send(t FrameType, payload []byte) error {
 	}
 	return f.err
 }
+
+// broken reports whether a frame could not be sent.
+func (f *frameSender) broken() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err != nil
+}

@@ -232,6 +232,39 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
+// TestStopsDespiteSlowClients: a server does not wait for clients that do not
+// read.
+func TestStopsDespiteSlowClients(t *testing.T) {
+	fake := apitest.NewFake()
+	apitest.Start(t, fake, "web")
+	s, err := api.NewServer(fake, api.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := unixAddress(t)
+	l, err := api.Listen(address, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	life, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(life, l) }()
+	conn := rawRequest(t, address, upgradeRequest(`{"command":["flood","99000000"]}`))
+	if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+// upgradeRequest is an exec on the wire.
+func upgradeRequest(body string) string {
+	return fmt.Sprintf("POST /v1/containers/web/exec HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: caravela-stream/1\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
 // TestBusy: over the bound on requests a client is told to come back.
 func TestBusy(t *testing.T) {
 	fake := apitest.NewFake()
@@ -260,8 +293,6 @@ func TestAliveStreams(t *testing.T) {
 func TestBadFrames(t *testing.T) {
 	b := endless{apitest.NewFake(), make(chan error, 1)}
 	address := serve(t, b, unixAddress(t), api.Config{})
-	const request = "POST /v1/containers/web/exec HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: caravela-stream/1\r\n" +
-		"Content-Type: application/json\r\nContent-Length: 19\r\n\r\n" + `{"command":["cat"]}`
 	for name, bytes := range map[string]string{
 		"unknown type":    "\x63\x00\x00\x00\x00",
 		"too long":        "\x01\x7f\xff\xff\xff",
@@ -270,7 +301,7 @@ func TestBadFrames(t *testing.T) {
 		"resize of one":   "\x03\x00\x00\x00\x01x",
 		"end with a body": "\x02\x00\x00\x00\x01x",
 	} {
-		conn := rawRequest(t, address, request)
+		conn := rawRequest(t, address, upgradeRequest(`{"command":["cat"]}`))
 		r := bufio.NewReader(conn)
 		resp, err := http.ReadResponse(r, nil)
 		if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
