@@ -1,0 +1,49 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"caravela/market"
+	"caravela/node/invite"
+	"caravela/remote"
+)
+
+// receiveWait is how long a sender waits for room in a full inbox.
+const receiveWait = 2 * time.Second
+
+// Receive implements remote.Handler.
+func (n *Node) Receive(ctx context.Context, from remote.Peer, msg remote.Message) error {
+	m, ok := msg.(market.Message)
+	if !ok {
+		return fmt.Errorf("%w: %T", remote.ErrMalformed, msg)
+	}
+	ctx, cancel := context.WithTimeout(ctx, receiveWait)
+	defer cancel()
+	n.stats.received(m)
+	ref := market.Ref{Peer: from.ID, Addrs: boundAddrs(from.Addrs)}
+	if err := n.loop.Post(ctx, market.Received{From: ref, Msg: m}); err != nil {
+		return fmt.Errorf("%w: %w", remote.ErrBusy, err)
+	}
+	return nil
+}
+
+// Configuration implements remote.Handler: it answers a newcomer. The texts
+// of its errors are read by the newcomer's user.
+func (n *Node) Configuration(_ context.Context, from market.PeerID, proof string) ([]byte, error) {
+	if proof != "" {
+		if err := n.tokens.use(proof, time.Now()); err != nil {
+			return nil, err
+		}
+	} else if n.cfg.Network.Genesis.Private {
+		return nil, errors.New("this network is private: ask its owner for a token (caravela token create) and join with that")
+	}
+	n.log.Info("configuration given to a newcomer", "peer", from.Short(), "token", invite.IDOf(proof))
+	c := invite.Configuration{
+		Network: n.cfg.Network.SignedNetwork,
+		Peers:   append([]market.Ref{n.ref()}, n.members()...),
+	}
+	return c.Encode()
+}

@@ -1,0 +1,198 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"caravela/api"
+	"caravela/market"
+	"caravela/node/loop"
+	"caravela/overlay"
+	"caravela/remote"
+)
+
+// errStopped ends what waits when the node does.
+var errStopped = api.Errorf(api.CodeNotReady, "the node stops").WithNext("caravela status")
+
+// Waiting times of a node's life.
+const (
+	joinTimeout  = 20 * time.Second
+	goodbyeTime  = 2 * time.Second // for the last messages to leave
+	stopTimeout  = 8 * time.Second // for what runs beside the loop
+	upkeepEvery  = 30 * time.Second
+	janitorEvery = time.Minute
+)
+
+// Node is one running peer. It is the Backend of its API and the Handler of
+// its transport. Make it with New, run it with Serve.
+type Node struct {
+	cfg   Config
+	self  market.PeerID
+	log   *slog.Logger
+	loop  *loop.Loop
+	board *board
+	fx    *effects
+	crew  crew
+
+	requests *requests
+	feed     *feed
+	stats    *stats
+	seen     *seen
+	tokens   tokens
+
+	started time.Time
+	ready   chan struct{} // closed when the node is in its network
+	left    chan struct{} // closed when the user's leave is done
+	once    sync.Once     // closes left
+
+	mu     sync.Mutex
+	state  api.NodeState
+	engine engineView
+	paused string // why nothing is sold, by the user's wish; "" = it is
+	opened bool   // deals with peers on public addresses
+}
+
+var (
+	_ api.Backend    = (*Node)(nil)
+	_ remote.Handler = (*Node)(nil)
+)
+
+// New makes a node of its parts and loads its records. Errors of the
+// configuration wrap ErrBadConfig.
+func New(ctx context.Context, cfg Config) (*Node, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	n := &Node{
+		cfg: cfg, self: cfg.Transport.Self().ID, log: cfg.Log, board: newBoard(),
+		requests: newRequests(), feed: newFeed(), stats: newStats(), seen: newSeen(),
+		started: time.Now(), ready: make(chan struct{}), left: make(chan struct{}), state: api.NodeStarting,
+		opened: cfg.Network.Open,
+	}
+	n.crew.ctx = ctx
+	n.fx = newEffects(n, &n.crew)
+	n.loop = loop.New(cfg.Peer, cfg.Store, n.fx)
+	n.engine.detail = "not asked yet"
+	return n, n.tokens.open(cfg.Dir)
+}
+
+// Ready is closed when the node is in its network.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Serve runs the node until ctx ends or its user has it leave, which both
+// return nil, or until it cannot go on. Then the error says why; nothing that
+// was promised is lost, and Serve of a new Node goes on where this one ended.
+func (n *Node) Serve(ctx context.Context) error {
+	records, err := n.cfg.Store.Load()
+	if err != nil {
+		return err
+	}
+	n.board.fill(records)
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	n.crew.ctx = life
+	if err := n.cfg.Transport.Serve(n.cfg.Network.ID(), n); err != nil {
+		return fmt.Errorf("serve the network: %w", err)
+	}
+	ended := make(chan error, 1)
+	n.crew.run(func(ctx context.Context) { ended <- n.loop.Run(ctx, market.Boot{Records: records}) })
+	n.crew.run(n.watchOverlay)
+	n.crew.run(n.watchEngine)
+	err = n.enter(ctx)
+	if err == nil {
+		n.setState(api.NodeReady)
+		close(n.ready)
+		n.happened(api.Event{Type: "node", Action: "ready"})
+		n.crew.run(n.upkeep)
+		n.crew.run(n.janitor)
+		select {
+		case err = <-ended:
+		case <-n.left:
+		case <-ctx.Done():
+		}
+	}
+	return errors.Join(err, n.stop(end))
+}
+
+// enter joins the network through the members that are known, or begins it.
+func (n *Node) enter(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	if peers := n.cfg.Bootstrap; len(peers) > 0 {
+		err := n.cfg.Overlay.Join(ctx, peers)
+		if err != nil && ctx.Err() == nil || errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("join the network through %d peers: %w", len(peers), err)
+		}
+		return err
+	}
+	known := n.knownPeers()
+	if len(known) > 0 {
+		err := n.cfg.Overlay.Join(ctx, known)
+		if err == nil {
+			return nil
+		}
+		n.log.Warn("no peer that was known answers; upkeep will try them again", "peers", len(known), "error", err)
+	}
+	if err := n.cfg.Overlay.Create(context.WithoutCancel(ctx)); err != nil && !errors.Is(err, overlay.ErrStarted) {
+		return fmt.Errorf("begin the network: %w", err)
+	}
+	return nil
+}
+
+// stop takes the offer back, so that nobody is sent here in vain, and ends
+// all that runs. Containers and leases stay.
+func (n *Node) stop(end context.CancelFunc) error {
+	n.setState(api.NodeLeaving)
+	n.saveKnownPeers()
+	n.goodbye(market.Leave{})
+	ctx, cancel := context.WithTimeout(n.crew.ctx, goodbyeTime)
+	err := n.cfg.Overlay.Leave(ctx)
+	cancel()
+	end()
+	if !n.crew.wait(stopTimeout) {
+		n.log.Warn("some work has not ended in time")
+	}
+	if err != nil {
+		return fmt.Errorf("leave the overlay: %w", err)
+	}
+	return nil
+}
+
+// goodbye lets the machine take leave, and waits for its messages to go.
+func (n *Node) goodbye(leave market.Leave) {
+	ctx, cancel := context.WithTimeout(n.crew.ctx, goodbyeTime)
+	defer cancel()
+	if n.loop.Post(ctx, leave) != nil || n.loop.Do(ctx, func(market.Time) {}) != nil {
+		return
+	}
+	for n.fx.pending.Load() > 0 && pause(ctx, 10*time.Millisecond) {
+	}
+}
+
+func (n *Node) setState(s api.NodeState) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.state = s
+}
+
+func (n *Node) stateNow() api.NodeState {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state
+}
+
+// upkeep does from time to time what nothing else causes.
+func (n *Node) upkeep(ctx context.Context) {
+	for pause(ctx, upkeepEvery) {
+		n.supply(ctx)
+		n.saveKnownPeers()
+		n.reconnect(ctx)
+	}
+}
