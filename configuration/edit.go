@@ -133,3 +133,23 @@ func replace(path, text string) error {
 	}
 	return nil
 }
+
+// Setting is one setting of an effective configuration, as text.
+type Setting struct {
+	Key     string
+	Value   string // a list's items joined by commas
+	Default string // of the profile in force
+	Doc     string // what it means
+	Origin  Origin
+}
+
+// Settings lists every setting, in the order of Keys.
+func (e *Effective) Settings() []Setting {
+	plain := Here().Defaults(e.Node.Profile)
+	return each(settings(), func(s setting) Setting {
+		return Setting{
+			Key: s.key, Value: strings.Join(s.get(&e.Config), ","), Default: strings.Join(s.get(&plain), ","),
+			Doc: s.doc, Origin: e.Origins[s.key],
+		}
+	})
+}

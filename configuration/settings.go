@@ -195,8 +195,8 @@ func setListen(c *Config, v []string) error {
 	return nil
 }
 
-func each[T any](in []T, f func(T) string) []string {
-	out := make([]string, len(in))
+func each[T, U any](in []T, f func(T) U) []U {
+	out := make([]U, len(in))
 	for i, v := range in {
 		out[i] = f(v)
 	}

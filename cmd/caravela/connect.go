@@ -61,9 +61,11 @@ func (a *app) address() (string, error) {
 
 // load reads the configuration, with settings that flags of the command set.
 func (a *app) load(set map[string]string) (configuration.Effective, error) {
-	return configuration.Load(configuration.Sources{
-		Flags: set, Env: a.environ(), File: a.flags.config, Place: configuration.Here(),
-	})
+	return configuration.Load(a.sources(set))
+}
+
+func (a *app) sources(set map[string]string) configuration.Sources {
+	return configuration.Sources{Flags: set, Env: a.environ(), File: a.flags.config, Place: configuration.Here()}
 }
 
 func exists(address string) bool {

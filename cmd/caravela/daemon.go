@@ -13,6 +13,9 @@ type startMode struct {
 	target  string // join: ip[:port], multiaddr or token
 	network string // create: the network's name
 	private bool   // create: the network uses a pre-shared key
+	// settings answers the API's questions about the configuration; it is a
+	// node.Settings.
+	settings settingsFile
 	// ready is called once, when the node serves its API and is in its network.
 	ready func(readyNode)
 }
@@ -40,10 +43,3 @@ type readyNode struct {
 func runDaemon(_ context.Context, _ configuration.Config, _ startMode) error {
 	return errors.New("this build has no node yet")
 }
-
-// identityPath is where a node of this data directory keeps its private key.
-func identityPath(dataDir string) string { return dataDir + "/identity.key" }
-
-// identityOf returns the peer ID of a key that `identity export` wrote, and
-// refuses what is no such key.
-func identityOf(_ []byte) (string, error) { return "", errors.New("this build has no node yet") }

@@ -69,7 +69,7 @@ func polish(cmd *cobra.Command) {
 	}
 	cmd.LocalNonPersistentFlags().VisitAll(rename)
 	cmd.PersistentFlags().VisitAll(rename)
-	cmd.DisableFlagsInUseLine = strings.Contains(cmd.Use, "[FLAGS]")
+	cmd.DisableFlagsInUseLine = cmd.DisableFlagsInUseLine || strings.Contains(cmd.Use, "[FLAGS]")
 	for _, child := range cmd.Commands() {
 		polish(child)
 	}

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"caravela/api"
+	"caravela/node/identity"
 )
 
 // maxIdentity bounds a backup of a key, in bytes.
@@ -74,19 +74,15 @@ Then join the network again. Two nodes with one key disturb each other.`,
 			if err != nil {
 				return fmt.Errorf("read the key: %w", err)
 			}
-			id, err := identityOf(key)
-			if err != nil {
-				return advise(fmt.Errorf("%s holds no key: %w", args[0], err), "a file that caravela identity export wrote")
-			}
-			if err := os.MkdirAll(cfg.Node.DataDir, 0o700); err != nil {
-				return fmt.Errorf("make the data directory: %w", err)
-			}
-			path := identityPath(cfg.Node.DataDir)
-			if err := writeSecret(path, string(key)); err != nil {
-				if errors.Is(err, fs.ErrExist) {
-					return advise(fmt.Errorf("%s holds a key already, which is not replaced", cfg.Node.DataDir), "another --data-dir, or move %s away first", path)
-				}
-				return fmt.Errorf("write the key: %w", err)
+			id, err := identity.Restore(cfg.Node.DataDir, key)
+			switch {
+			case errors.Is(err, identity.ErrExists):
+				return advise(fmt.Errorf("%s holds a key already, which is not replaced", cfg.Node.DataDir),
+					"another --data-dir, or move %s away first", identity.KeyPath(cfg.Node.DataDir))
+			case errors.Is(err, identity.ErrInUse):
+				return advise(err, "caravela leave, or another --data-dir")
+			case err != nil:
+				return advise(fmt.Errorf("restore the key of %s: %w", args[0], err), "a file that caravela identity export wrote")
 			}
 			a.sayf("%s is now %s; next: caravela join <ip>", cfg.Node.DataDir, id)
 			return nil

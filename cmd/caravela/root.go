@@ -88,6 +88,7 @@ func group(use, short, example string, children ...*cobra.Command) *cobra.Comman
 		}
 		return advise(fmt.Errorf("%s has no command %q", cmd.CommandPath(), args[0]), "%s --help", cmd.CommandPath())
 	}, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.DisableFlagsInUseLine = true
 	cmd.AddCommand(children...)
 	return cmd
 }

@@ -122,6 +122,7 @@ func (a *app) start(cmd *cobra.Command, s *startFlags, mode startMode) error {
 	if s.detach {
 		return a.startDetached(cmd.Context(), cfg, mode)
 	}
+	mode.settings = settingsFile{a.sources(set)}
 	pipe, err := readyPipe(a.getenv)
 	if err != nil {
 		return err
