@@ -1,0 +1,159 @@
+package simulator
+
+import (
+	"time"
+
+	"caravela/market"
+)
+
+// Load is what machines there are and what is asked of them.
+type Load struct {
+	Machines []Machine // shares add up to 10,000
+	Profiles []Profile // shares add up to 100
+	Deploy   []int     // hundredths of a percent of the nodes a tick, by equal phases
+	Stop     []int
+	Tick     time.Duration
+	Warmup   time.Duration // nodes start in this time; requests begin after it
+	Lasts    time.Duration // the phases' whole length
+}
+
+// Machine is a kind of node.
+type Machine struct {
+	Class market.CPUClass
+	Cores int64
+	MiB   int64
+	Share int // of 10,000
+}
+
+// Profile is a kind of request.
+type Profile struct {
+	Class market.CPUClass
+	Cores int64
+	MiB   int64
+	Share int // of 100
+}
+
+func (l *Load) machine(r uint64) (market.Resources, market.CPUClass) {
+	x := int(r % 10000)
+	for _, m := range l.Machines {
+		if x -= m.Share; x < 0 {
+			return market.Resources{CPU: market.MilliCPU(m.Cores * 1000), Memory: market.Bytes(m.MiB) * market.MiB}, m.Class
+		}
+	}
+	panic("simulator: shares of machines do not add up")
+}
+
+func (l *Load) profile(r uint64) int {
+	x := int(r % 100)
+	for i, p := range l.Profiles {
+		if x -= p.Share; x < 0 {
+			return i
+		}
+	}
+	panic("simulator: shares of profiles do not add up")
+}
+
+// capacities of the 2018 ancestor's simulations. Class 0 is v1 here, 1 is v2.
+var capacities = []Machine{
+	{1, 1, 256, 3250},
+	{1, 2, 512, 1479}, {1, 2, 1024, 796},
+	{1, 4, 1024, 488}, {1, 4, 2048, 341}, {1, 4, 4096, 146},
+	{2, 1, 256, 1750},
+	{2, 2, 512, 569}, {2, 2, 1024, 306},
+	{2, 4, 2048, 341}, {2, 4, 4096, 184},
+	{2, 8, 4096, 228}, {2, 8, 8198, 122},
+}
+
+// WorkloadS saturates the market within its two hours.
+func WorkloadS() Load {
+	return Load{
+		Machines: capacities,
+		Profiles: []Profile{{1, 1, 250, 15}, {1, 1, 500, 5}, {1, 2, 1000, 5}, {1, 2, 2000, 10}, {1, 3, 3000, 10},
+			{2, 1, 250, 15}, {2, 2, 750, 5}, {2, 2, 2000, 15}, {2, 3, 3500, 13}, {2, 6, 5000, 7}},
+		Deploy: []int{50, 100, 150, 100, 200, 150, 100, 150, 100, 150, 100, 100, 50, 150},
+		Stop:   []int{0, 30, 50, 50, 100, 50, 20, 50, 100, 150, 100, 100, 100, 50},
+		Tick:   20 * time.Second, Warmup: 5 * time.Minute, Lasts: 2 * time.Hour,
+	}
+}
+
+// driver makes the load happen, and judges what becomes of it. It runs
+// between windows only.
+type driver struct {
+	s     *Sim
+	tick  int
+	refs  uint64
+	live  [][]liveUnit // by profile, oldest first
+	cells [3][9][]uint32
+	rng   market.Rand
+}
+
+type liveUnit struct {
+	buyer uint32
+	unit  market.LeaseID
+}
+
+func newDriver(s *Sim) driver {
+	d := driver{s: s, live: make([][]liveUnit, len(s.c.Load.Profiles)), rng: market.Rand(mix(s.c.Seed, 4))}
+	return d
+}
+
+// next is when the next tick's requests are drawn.
+func (d *driver) next() time.Duration {
+	return d.s.c.Load.Warmup + time.Duration(d.tick)*d.s.c.Load.Tick
+}
+
+// upTo draws the requests and stops of the tick that begins at t.
+func (d *driver) upTo(t time.Duration) {
+	if t < d.next() {
+		return
+	}
+	l := &d.s.c.Load
+	phase := min(len(l.Deploy)-1, int(time.Duration(d.tick)*l.Tick*time.Duration(len(l.Deploy))/l.Lasts))
+	d.tick++
+	n := len(d.s.nodes)
+	for range share(n, l.Stop[phase], &d.rng) {
+		d.stop(t)
+	}
+	for range share(n, l.Deploy[phase], &d.rng) {
+		d.request(t)
+	}
+}
+
+// share is hundredths of a percent of n, the rest by chance.
+func share(n, parts int, r *market.Rand) int {
+	whole := n * parts
+	k := whole / 10000
+	if r.IntN(10000) < whole%10000 {
+		k++
+	}
+	return k
+}
+
+func (d *driver) give(to uint32, at time.Duration, ev market.Event) {
+	d.refs++
+	d.s.part(to).push(letter{at: at, to: to, from: 1<<32 - 1, counter: uint32(d.refs), kind: local, event: ev})
+}
+
+func (d *driver) request(t time.Duration) {
+	l := &d.s.c.Load
+	k := l.profile(d.rng.Uint64())
+	p := l.Profiles[k]
+	need := market.Resources{CPU: market.MilliCPU(p.Cores * 1000), Memory: market.Bytes(p.MiB) * market.MiB}
+	ref := uint64(k)<<56 | (d.refs + 1)
+	at := t + time.Duration(d.rng.IntN(int(l.Tick)))
+	ev := market.Wanted{Ref: ref, Spec: &specs[k], Want: market.Want{Need: need, Class: p.Class, Platform: platform}, Replicas: 1, Renew: market.RenewNever}
+	specs[k].Limits, specs[k].Image = need, "w"
+	d.give(uint32(d.rng.IntN(len(d.s.nodes))), at, ev)
+}
+
+var specs [64]market.Spec
+
+func (d *driver) stop(t time.Duration) {
+	k := d.s.c.Load.profile(d.rng.Uint64())
+	if len(d.live[k]) == 0 {
+		return
+	}
+	u := d.live[k][len(d.live[k])-1]
+	d.live[k] = d.live[k][:len(d.live[k])-1]
+	d.give(u.buyer, t+time.Duration(d.rng.IntN(int(d.s.c.Load.Tick))), market.Ordered{Ref: d.refs, Cmd: market.StopContainer{Unit: u.unit, Op: market.OpRemove}})
+}
