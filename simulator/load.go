@@ -33,6 +33,10 @@ type Profile struct {
 	Share int // of 100
 }
 
+func (p *Profile) need() market.Resources {
+	return market.Resources{CPU: market.MilliCPU(p.Cores * 1000), Memory: market.Bytes(p.MiB) * market.MiB}
+}
+
 func (l *Load) machine(r uint64) (market.Resources, market.CPUClass) {
 	x := int(r % 10000)
 	for _, m := range l.Machines {
@@ -85,6 +89,7 @@ type driver struct {
 	live  [][]liveUnit // by profile, oldest first
 	cells [3][9][]uint32
 	rng   market.Rand
+	specs []market.Spec // by profile
 }
 
 type liveUnit struct {
@@ -94,6 +99,9 @@ type liveUnit struct {
 
 func newDriver(s *Sim) driver {
 	d := driver{s: s, live: make([][]liveUnit, len(s.c.Load.Profiles)), rng: market.Rand(mix(s.c.Seed, 4))}
+	for _, p := range s.c.Load.Profiles {
+		d.specs = append(d.specs, market.Spec{Image: "w", Limits: p.need()})
+	}
 	return d
 }
 
@@ -138,15 +146,11 @@ func (d *driver) request(t time.Duration) {
 	l := &d.s.c.Load
 	k := l.profile(d.rng.Uint64())
 	p := l.Profiles[k]
-	need := market.Resources{CPU: market.MilliCPU(p.Cores * 1000), Memory: market.Bytes(p.MiB) * market.MiB}
 	ref := uint64(k)<<56 | (d.refs + 1)
 	at := t + time.Duration(d.rng.IntN(int(l.Tick)))
-	ev := market.Wanted{Ref: ref, Spec: &specs[k], Want: market.Want{Need: need, Class: p.Class, Platform: platform}, Replicas: 1, Renew: market.RenewNever}
-	specs[k].Limits, specs[k].Image = need, "w"
+	ev := market.Wanted{Ref: ref, Spec: &d.specs[k], Want: market.Want{Need: p.need(), Class: p.Class, Platform: platform}, Replicas: 1, Renew: market.RenewNever}
 	d.give(uint32(d.rng.IntN(len(d.s.nodes))), at, ev)
 }
-
-var specs [64]market.Spec
 
 func (d *driver) stop(t time.Duration) {
 	k := d.s.c.Load.profile(d.rng.Uint64())

@@ -27,6 +27,8 @@ type Measures struct {
 	lookups, depth                 int
 	Busiest, Mean                  float64
 	Bytes                          float64
+
+	Details
 }
 
 // judge takes the window's news in their order.
@@ -94,7 +96,7 @@ func (d *driver) feasible(x *news) bool {
 }
 
 func (m *Measures) finish(s *Sim, wall time.Duration, cpu float64) {
-	m.Nodes, m.Virtual, m.Wall, m.CPU = len(s.nodes), s.c.Duration, wall, cpu
+	m.Nodes, m.Virtual, m.Wall, m.CPU = len(s.nodes), s.now, wall, cpu
 	h := fnv.New64a()
 	var most, sum uint64
 	for i := range s.nodes {
@@ -109,7 +111,7 @@ func (m *Measures) finish(s *Sim, wall time.Duration, cpu float64) {
 	for _, p := range s.parts {
 		m.Events += p.events
 	}
-	sec := s.c.Duration.Seconds()
+	sec := max(s.now.Seconds(), 1e-9)
 	m.Busiest, m.Mean = float64(most)/sec, float64(sum)/sec/float64(len(s.nodes))
 	m.Bytes /= sec * float64(len(s.nodes))
 	m.NodeSecondsPerCPU = sec * float64(len(s.nodes)) / cpu
@@ -122,6 +124,7 @@ func (m *Measures) finish(s *Sim, wall time.Duration, cpu float64) {
 	m.RSS = uint64(ru.Maxrss) << 10
 	slices.Sort(m.messages)
 	slices.Sort(m.latency)
+	m.detail(s)
 }
 
 func quantile[T any](sorted []T, q float64) (v T) {

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"time"
@@ -19,6 +20,9 @@ type Config struct {
 	Overlay  Overlay
 	Load     Load
 	Workers  int // partitions stepped at once; 0 = all cores
+
+	Sample time.Duration  // virtual time between two points of the series; 0 = none
+	Watch  func(Progress) // called about five times a second while the run lasts; may be nil
 }
 
 // DefaultConfig is a thousand nodes for ten minutes.
@@ -41,6 +45,7 @@ type Sim struct {
 	now   time.Duration
 	look  time.Duration
 	load  driver
+	watch watcher
 	M     Measures
 }
 
@@ -55,6 +60,7 @@ type part struct {
 	calls  []uint32 // nodes that were asked in lookups
 	news   []news
 	buf    []uint32
+	counts counts
 }
 
 // news is what happened in a window and matters to everybody.
@@ -111,24 +117,28 @@ func (s *Sim) populate(i uint32) {
 	*n = node{index: i, alarm: -1, up: true, server: true, wake: market.Never}
 	n.total, n.class = s.c.Load.machine(mix(uint64(i), s.c.Seed, 2))
 	for j := range n.freeLog {
-		n.freeLog[j].since = 1 << 62
+		n.freeLog[j].since = unset
 	}
 	n.machine = discovery.New(discovery.Config{Self: s.c.Overlay.id(i), Network: s.net, Params: &s.c.Params,
 		Sealer: sealer{s.c.Overlay.id(i)}, Seed: mix(uint64(i), s.c.Seed, 3), Trader: true})
 }
 
-// Run steps until the duration is over.
-func (s *Sim) Run() *Measures {
+// Run steps until the duration is over, or ctx: what was measured until then
+// is valid, too.
+func (s *Sim) Run(ctx context.Context) *Measures {
 	began := time.Now()
 	cpu := cpuSeconds()
-	for {
+	for s.watched(ctx, began) {
 		next := s.load.next()
 		for _, p := range s.parts {
 			next = min(next, p.next())
 		}
 		if next > s.c.Duration {
+			s.sampleUpTo(s.c.Duration)
+			s.now = s.c.Duration
 			break
 		}
+		s.sampleUpTo(next)
 		s.now = next
 		s.load.upTo(next)
 		s.window(next + s.look)
@@ -309,6 +319,7 @@ func (p *part) send(n *node, at time.Duration, s *market.Send) {
 			_ = m
 		}
 	}
+	p.counts.message(s.Msg)
 	l := letter{at: at, to: to, from: n.index, counter: n.counter, kind: delivered, msg: s.Msg}
 	if to == n.index {
 		l.at += time.Microsecond
@@ -343,6 +354,7 @@ func (p *part) lookup(n *node, at time.Duration, l market.Lookup) {
 		func(m uint32) { p.calls = append(p.calls, m) })
 	n.sent += uint32(f.rpcs)
 	n.heard += uint32(f.rpcs)
+	n.bytes += uint64(f.rpcs) * rpcBytes
 	if l.Ref>>60 == 1 && len(n.open) > 0 {
 		r := &n.open[len(n.open)-1]
 		r.messages += uint32(f.rpcs)

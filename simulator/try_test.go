@@ -13,5 +13,5 @@ func TestTry(t *testing.T) {
 	c.Nodes, _ = strconv.Atoi(os.Getenv("N"))
 	m, _ := strconv.Atoi(os.Getenv("MIN"))
 	c.Duration = time.Duration(m) * time.Minute
-	fmt.Print(New(c).Run())
+	fmt.Print(New(c).Run(t.Context()))
 }
