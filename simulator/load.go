@@ -9,7 +9,7 @@ import (
 // Load is what machines there are and what is asked of them.
 type Load struct {
 	Machines []Machine // shares add up to 10,000
-	Profiles []Profile // shares add up to 100
+	Profiles []Profile // shares add up to 10,000
 	Deploy   []int     // hundredths of a percent of the nodes a tick, by equal phases
 	Stop     []int
 	Tick     time.Duration
@@ -19,36 +19,36 @@ type Load struct {
 
 // Machine is a kind of node.
 type Machine struct {
-	Class market.CPUClass
-	Cores int64
-	MiB   int64
-	Share int // of 10,000
+	Class  market.CPUClass
+	CPU    market.MilliCPU
+	Memory market.Bytes
+	Share  int // of 10,000
 }
 
 // Profile is a kind of request.
 type Profile struct {
-	Class market.CPUClass
-	Cores int64
-	MiB   int64
-	Share int // of 100
+	Class  market.CPUClass
+	CPU    market.MilliCPU
+	Memory market.Bytes
+	Share  int // of 10,000
 }
 
 func (p *Profile) need() market.Resources {
-	return market.Resources{CPU: market.MilliCPU(p.Cores * 1000), Memory: market.Bytes(p.MiB) * market.MiB}
+	return market.Resources{CPU: p.CPU, Memory: p.Memory}
 }
 
 func (l *Load) machine(r uint64) (market.Resources, market.CPUClass) {
 	x := int(r % 10000)
 	for _, m := range l.Machines {
 		if x -= m.Share; x < 0 {
-			return market.Resources{CPU: market.MilliCPU(m.Cores * 1000), Memory: market.Bytes(m.MiB) * market.MiB}, m.Class
+			return market.Resources{CPU: m.CPU, Memory: m.Memory}, m.Class
 		}
 	}
 	panic("simulator: shares of machines do not add up")
 }
 
 func (l *Load) profile(r uint64) int {
-	x := int(r % 100)
+	x := int(r % 10000)
 	for i, p := range l.Profiles {
 		if x -= p.Share; x < 0 {
 			return i
@@ -57,23 +57,28 @@ func (l *Load) profile(r uint64) int {
 	panic("simulator: shares of profiles do not add up")
 }
 
+const (
+	core = market.MilliCPU(1000)
+	mib  = market.MiB
+)
+
 // capacities of the 2018 ancestor's simulations. Class 0 is v1 here, 1 is v2.
 var capacities = []Machine{
-	{1, 1, 256, 3250},
-	{1, 2, 512, 1479}, {1, 2, 1024, 796},
-	{1, 4, 1024, 488}, {1, 4, 2048, 341}, {1, 4, 4096, 146},
-	{2, 1, 256, 1750},
-	{2, 2, 512, 569}, {2, 2, 1024, 306},
-	{2, 4, 2048, 341}, {2, 4, 4096, 184},
-	{2, 8, 4096, 228}, {2, 8, 8198, 122},
+	{1, 1 * core, 256 * mib, 3250},
+	{1, 2 * core, 512 * mib, 1479}, {1, 2 * core, 1024 * mib, 796},
+	{1, 4 * core, 1024 * mib, 488}, {1, 4 * core, 2048 * mib, 341}, {1, 4 * core, 4096 * mib, 146},
+	{2, 1 * core, 256 * mib, 1750},
+	{2, 2 * core, 512 * mib, 569}, {2, 2 * core, 1024 * mib, 306},
+	{2, 4 * core, 2048 * mib, 341}, {2, 4 * core, 4096 * mib, 184},
+	{2, 8 * core, 4096 * mib, 228}, {2, 8 * core, 8198 * mib, 122},
 }
 
 // WorkloadS saturates the market within its two hours.
 func WorkloadS() Load {
 	return Load{
 		Machines: capacities,
-		Profiles: []Profile{{1, 1, 250, 15}, {1, 1, 500, 5}, {1, 2, 1000, 5}, {1, 2, 2000, 10}, {1, 3, 3000, 10},
-			{2, 1, 250, 15}, {2, 2, 750, 5}, {2, 2, 2000, 15}, {2, 3, 3500, 13}, {2, 6, 5000, 7}},
+		Profiles: []Profile{{1, 1 * core, 250 * mib, 1500}, {1, 1 * core, 500 * mib, 500}, {1, 2 * core, 1000 * mib, 500}, {1, 2 * core, 2000 * mib, 1000}, {1, 3 * core, 3000 * mib, 1000},
+			{2, 1 * core, 250 * mib, 1500}, {2, 2 * core, 750 * mib, 500}, {2, 2 * core, 2000 * mib, 1500}, {2, 3 * core, 3500 * mib, 1300}, {2, 6 * core, 5000 * mib, 700}},
 		Deploy: []int{50, 100, 150, 100, 200, 150, 100, 150, 100, 150, 100, 100, 50, 150},
 		Stop:   []int{0, 30, 50, 50, 100, 50, 20, 50, 100, 150, 100, 100, 100, 50},
 		Tick:   20 * time.Second, Warmup: 5 * time.Minute, Lasts: 2 * time.Hour,

@@ -84,8 +84,8 @@ func (d *driver) count(x *news) {
 // feasible looks for a live node that has had the resources since the search
 // began.
 func (d *driver) feasible(x *news) bool {
-	p := d.s.c.Load.Profiles[x.req.profile]
-	need := market.Resources{CPU: market.MilliCPU(p.Cores * 1000), Memory: market.Bytes(p.MiB) * market.MiB}
+	p := &d.s.c.Load.Profiles[x.req.profile]
+	need := p.need()
 	for i := range d.s.nodes {
 		n := &d.s.nodes[i]
 		if n.up && n.class >= p.Class && n.total.Fits(need) && n.freeSince(x.req.since, need) {
