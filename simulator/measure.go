@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"caravela/market"
 )
 
 // Measures is what a run found out.
