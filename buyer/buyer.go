@@ -17,7 +17,9 @@ const (
 	waitPause     = 3 * time.Second         // between searches of a request that waits for an offer
 	maxRounds     = 4                       // searches of one request
 	maxAsks       = 24                      // traders asked in one search
-	askedAtOnce   = 2                       // traders asked about one region
+	askedRoot     = 2                       // traders asked at once about a whole market
+	askedDeep     = 1                       // traders asked at once about a part of it
+	leadsAtOnce   = 2                       // regions searched at once on a trader's hint
 	undoRetry     = 2 * time.Second         // first repetition of a cancellation; doubles up to undoMax
 	undoMax       = 5 * time.Minute         //
 	renewRetry    = time.Minute             //

@@ -25,6 +25,7 @@ type request struct {
 	phase     phase
 	rounds    int
 	inquiries []inquiry
+	leads     []lead
 	asked     int // questions in this round
 	offers    []market.OfferAt
 	tally     market.Tally
@@ -71,6 +72,23 @@ func (r *request) deadline() time.Duration {
 		}
 	}
 	return d
+}
+
+// enough is how many offers end a search.
+func (r *request) enough() int {
+	if r.req.DryRun {
+		return market.MaxOffers
+	}
+	n := 0
+	for i := range r.slots {
+		if r.slots[i].state == empty {
+			n++
+		}
+	}
+	if r.req.Together {
+		return 1
+	}
+	return n
 }
 
 func (b *Buyer) onWanted(now market.Time, ev market.Wanted, out *market.Outbox) {
@@ -191,7 +209,9 @@ func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, out
 // refusals, wait if the user wants that, or give up.
 func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 	pending := slices.ContainsFunc(r.slots, func(s slot) bool { return s.state == asking })
-	stale := slices.ContainsFunc(r.refusals, func(f refusal) bool { return f.reason == market.NoCapacity || f.reason == market.Busy })
+	stale := slices.ContainsFunc(r.refusals, func(f refusal) bool { return f.reason == market.NoCapacity || f.reason == market.Busy }) ||
+		slices.ContainsFunc(r.tally.Misses, func(m market.Miss) bool { return m.Kind == market.MissPromised }) ||
+		slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.region.Depth > 0 })
 	switch {
 	case pending: // its answer decides
 	case stale && r.rounds < maxRounds:

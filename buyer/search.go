@@ -18,6 +18,12 @@ type inquiry struct {
 	dueAt   time.Duration
 }
 
+// lead is a region that is to be searched next.
+type lead struct {
+	region market.Region
+	up     bool // not known to have anything, but to know more
+}
+
 // ask is one question to one trader.
 type ask struct {
 	ref    uint64
@@ -26,37 +32,72 @@ type ask struct {
 	closed bool // answered, or given up
 }
 
-// search starts a round: the root of the wanted platform first; answers tell
-// where to go from there.
+// search starts a round in a region whose traders are known, best the one of
+// the own offer; without any, at the platform's root. Answers tell where to go
+// from there.
 func (b *Buyer) search(now market.Time, r *request, out *market.Outbox) {
 	r.phase, r.rounds = searching, r.rounds+1
-	r.inquiries, r.offers, r.asked = nil, nil, 0
-	b.inquire(now, r, market.RootRegion(r.want.Platform), out)
+	r.inquiries, r.leads, r.offers, r.asked = nil, nil, nil, 0
+	b.inquire(now, r, b.start(now, r.want.Platform), false, out)
 	b.settle(now, r, out)
 }
 
-func (b *Buyer) inquire(now market.Time, r *request, region market.Region, out *market.Outbox) {
-	for i := range r.inquiries {
-		if r.inquiries[i].region == region {
-			return
+// inquire begins with one region. The overlay is asked for its traders only
+// where the search starts.
+func (b *Buyer) inquire(now market.Time, r *request, region market.Region, led bool, out *market.Outbox) {
+	r.inquiries = append(r.inquiries, inquiry{region: region, looked: led, dueAt: market.Never})
+	b.askMore(now, r, len(r.inquiries)-1, out)
+}
+
+// follow takes up the next leads; those that go up only when nothing else is
+// left. It reports whether there was one.
+func (b *Buyer) follow(now market.Time, r *request, out *market.Outbox) bool {
+	n := 0
+	for _, up := range []bool{false, true} {
+		for i := 0; i < len(r.leads) && n < leadsAtOnce && r.asked < maxAsks; {
+			if r.leads[i].up != up {
+				i++
+				continue
+			}
+			region := r.leads[i].region
+			r.leads = slices.Delete(r.leads, i, i+1)
+			b.inquire(now, r, region, true, out)
+			n++
 		}
 	}
-	r.inquiries = append(r.inquiries, inquiry{region: region, dueAt: market.Never})
-	b.askMore(now, r, len(r.inquiries)-1, out)
+	return n > 0
+}
+
+// lead notes a region that a trader pointed to.
+func (b *Buyer) lead(now market.Time, r *request, h market.Hint) {
+	region := h.Summary.Region
+	if region.Platform != r.want.Platform || len(r.leads) >= market.MaxHints ||
+		slices.ContainsFunc(r.leads, func(l lead) bool { return l.region == region }) ||
+		slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.region == region }) {
+		return
+	}
+	up := len(h.Summary.Peaks) == 0
+	if up || h.Summary.MayFit(&r.want) {
+		b.Learn(now, region, h.Traders)
+		r.leads = append(r.leads, lead{region, up})
+	}
 }
 
 // askMore keeps two questions under way in a region; without known traders
 // the overlay is asked who they are.
 func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) {
 	q := &r.inquiries[i]
-	open := 0
+	open, atOnce := 0, askedDeep
+	if q.region.Depth == 0 {
+		atOnce = askedRoot
+	}
 	for _, a := range q.asks {
 		if !a.closed {
 			open++
 		}
 	}
 	for _, t := range b.traders(now, q.region) {
-		if open >= askedAtOnce || r.asked >= maxAsks {
+		if open >= atOnce || r.asked >= maxAsks {
 			break
 		}
 		if slices.ContainsFunc(q.asks, func(a ask) bool { return a.peer == t.Peer }) {
@@ -64,7 +105,7 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 		}
 		a := ask{ref: b.ref(), peer: t.Peer, at: now.Mono}
 		q.asks = append(q.asks, a)
-		out.Send(t, &market.GetOffers{Ref: a.ref, Region: q.region, Want: r.want, Max: b.most(r), Relay: true})
+		out.Send(t, &market.GetOffers{Ref: a.ref, Region: q.region, Want: r.want, Max: b.most(r), Relay: true, Buy: !r.req.DryRun})
 		open++
 		r.asked++
 	}
@@ -130,12 +171,10 @@ func (b *Buyer) onOffers(now market.Time, from market.Ref, m *market.Offers, out
 		b.take(now, r, o)
 	}
 	for _, h := range m.Hints {
-		if m.Trader && h.Summary.Region.Parent() == q.region && h.Summary.Region != q.region && h.Summary.MayFit(&r.want) {
-			b.Learn(now, h.Summary.Region, h.Traders)
-			b.inquire(now, r, h.Summary.Region, out)
+		if m.Trader {
+			b.lead(now, r, h)
 		}
 	}
-	q = &r.inquiries[i] // inquire may have moved it
 	open := slices.ContainsFunc(q.asks, func(a ask) bool { return !a.closed })
 	switch {
 	case m.Trader && !open:
@@ -212,6 +251,10 @@ func (b *Buyer) tickSearch(now market.Time, r *request, out *market.Outbox) {
 // settle ends the search once every region has answered.
 func (b *Buyer) settle(now market.Time, r *request, out *market.Outbox) {
 	if r.phase != searching || slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return !q.settled }) {
+		return
+	}
+	if len(r.offers) < r.enough() && b.follow(now, r, out) {
+		b.settle(now, r, out)
 		return
 	}
 	r.tally = market.Tally{}

@@ -17,7 +17,6 @@ type CreateOffer struct {
 	At       Ref // the supplier's addresses
 	Region   Region
 	Replicas []PeerID // all traders of this offer, as far as the sender knows
-	Above    []Ref    // traders of the parent region, where the sender came from
 }
 
 // UpdateOffer replaces an offer that the receiver holds by a newer one.
@@ -28,11 +27,12 @@ type UpdateOffer struct {
 	Replicas []PeerID
 }
 
-// OfferAck answers CreateOffer and UpdateOffer.
+// OfferAck answers CreateOffer, and an UpdateOffer that was not taken.
 type OfferAck struct {
 	Seq    uint64 // of the offer that the trader now has, or refuses
 	Region Region
 	Code   AckCode
+	Depth  uint8 // with AckSplit: how deep to go
 }
 
 // AckCode is a trader's answer to an offer.
@@ -41,7 +41,7 @@ type AckCode uint8
 // The answers.
 const (
 	AckStored  AckCode = iota
-	AckSplit           // too many here: publish in the region's child
+	AckSplit           // too many here: publish in a region below
 	AckFull            // this peer holds as much as it can
 	AckRefused         // not a trader, wrong region, or not valid
 	AckStale           // a newer one is known
@@ -55,6 +55,7 @@ type RefreshOffer struct {
 	Seq    uint64
 	Region Region
 	Code   AckCode // AckStored, or AckSplit/AckMerge to send the supplier to another region
+	Depth  uint8   // with AckSplit: how deep to go
 }
 
 // RefreshAck answers RefreshOffer with the current offer; nil means that the
@@ -79,6 +80,7 @@ type GetOffers struct {
 	Want   Want
 	Max    int // most offers in the answer
 	Relay  bool
+	Buy    bool // the sender will lease at once: what few fit are promised to it for a moment
 }
 
 // Offers answers GetOffers.

@@ -86,14 +86,15 @@ const (
 	MissCPU
 	MissMemory
 	MissDisk
-	MissRefused // the supplier itself said no; Reason tells
+	MissPromised // shown to another buyer just now
+	MissRefused  // the supplier itself said no; Reason tells
 	maxMiss
 )
 
 // String returns one or two words.
 func (k MissKind) String() string {
 	return name(int(k), "fits", "excluded", "other node", "platform", "cpu class", "label", "reachability", "port",
-		"term", "cpu", "memory", "disk", "refused")
+		"term", "cpu", "memory", "disk", "promised to another", "refused")
 }
 
 // Miss returns the first reason for which o does not serve w, and how many
@@ -214,6 +215,12 @@ func (t *Tally) Look(w *Want, o *Offer) bool {
 		t.Near = &Nearest{o.Supplier, o.Name, kind, m.Best}
 	}
 	return false
+}
+
+// Promised counts an offer that fits, but was shown to another buyer just now.
+func (t *Tally) Promised() {
+	t.Fit--
+	t.add(Miss{Kind: MissPromised, Count: 1})
 }
 
 // Refused counts a supplier's refusal.

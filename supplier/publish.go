@@ -15,9 +15,8 @@ type publication struct {
 	pushed   uint64 // traders with an older one must be told
 	offer    *market.SignedOffer
 	region   market.Region
-	contacts []contact    // the traders, nearest first
-	above    []market.Ref // traders of the parent region, where we came from
-	known    []place      // traders of regions where the offer was before
+	contacts []contact // the traders, nearest first
+	known    []place   // traders of regions where the offer was before
 	dirty    bool
 	enough   bool          // enough traders have acknowledged
 	at       time.Duration // when to publish
@@ -127,16 +126,12 @@ func (s *Supplier) sign(now market.Time, out *market.Outbox) {
 func (s *Supplier) settle(now market.Time, out *market.Outbox) {
 	p := &s.pub
 	if p.region.Platform != s.stock.Platform {
-		s.move(now, market.RootRegion(s.stock.Platform), nil, out)
-		return
-	}
-	if !p.region.Contains(s.params, &p.offer.Offer) {
-		s.move(now, market.RootRegion(s.stock.Platform).Child(s.params, s.self, p.offer.Free), p.above, out)
+		s.move(now, market.RootRegion(s.stock.Platform), out)
 	}
 }
 
 // move leaves the old region's traders and looks for those of the new one.
-func (s *Supplier) move(now market.Time, to market.Region, above []market.Ref, out *market.Outbox) {
+func (s *Supplier) move(now market.Time, to market.Region, out *market.Outbox) {
 	p := &s.pub
 	s.remember(now)
 	for i := range p.contacts {
@@ -144,7 +139,7 @@ func (s *Supplier) move(now market.Time, to market.Region, above []market.Ref, o
 			out.Send(p.contacts[i].Ref, &market.RemoveOffer{Seq: p.seq, Region: p.region})
 		}
 	}
-	p.region, p.above, p.contacts, p.looking = to, above, nil, 0
+	p.region, p.contacts, p.looking = to, nil, 0
 	if i := slices.IndexFunc(p.known, func(k place) bool { return k.region == to }); i >= 0 && now.Mono < p.known[i].learntAt+s.params.Resettle {
 		s.adopt(p.known[i].traders)
 		p.lookAt = p.known[i].learntAt + s.params.Resettle
@@ -229,13 +224,14 @@ func (s *Supplier) push(now market.Time, c *contact, out *market.Outbox) {
 	if c.bad || c.acked > 0 && c.acked >= p.pushed || c.sentAt > 0 {
 		return
 	}
-	c.sentAt = max(1, now.Mono)
 	at := market.Ref{Peer: s.self, Addrs: s.stock.Addrs}
-	if c.acked > 0 {
+	if c.acked > 0 { // a trader that cannot take it says so; else the delivery is the acknowledgement
+		c.acked = p.seq
 		out.Send(c.Ref, &market.UpdateOffer{Offer: p.offer, At: at, Region: p.region, Replicas: s.replicas()})
 		return
 	}
-	out.Send(c.Ref, &market.CreateOffer{Offer: p.offer, At: at, Region: p.region, Replicas: s.replicas(), Above: p.above})
+	c.sentAt = max(1, now.Mono)
+	out.Send(c.Ref, &market.CreateOffer{Offer: p.offer, At: at, Region: p.region, Replicas: s.replicas()})
 }
 
 func (s *Supplier) replicas() []market.PeerID {
@@ -265,23 +261,18 @@ func (s *Supplier) onOfferAck(now market.Time, from market.Ref, m *market.OfferA
 			s.changed(now)
 		}
 	default:
-		s.redirect(now, i, m.Code, out)
+		s.redirect(now, i, m.Code, m.Depth, out)
 	}
 }
 
 // redirect follows a trader's word that the offer does not belong there.
-func (s *Supplier) redirect(now market.Time, i int, code market.AckCode, out *market.Outbox) {
+func (s *Supplier) redirect(now market.Time, i int, code market.AckCode, depth uint8, out *market.Outbox) {
 	p := &s.pub
-	var here []market.Ref
-	for j := range p.contacts {
-		here = append(here, p.contacts[j].Ref)
-	}
-	child := p.region.Child(s.params, s.self, p.offer.Free)
 	switch {
-	case code == market.AckSplit && child != p.region:
-		s.move(now, child, here, out)
-	case code == market.AckMerge && p.region.Parent() != p.region:
-		s.move(now, p.region.Parent(), nil, out)
+	case code == market.AckSplit && p.region.Depth < market.MaxDepth:
+		s.move(now, p.region.At(max(depth, p.region.Depth+1), s.self), out)
+	case code == market.AckMerge && p.region.Depth > 0:
+		s.move(now, p.region.Parent(), out)
 	default: // full, or not willing
 		p.contacts[i].bad, p.contacts[i].acked = true, 0
 		p.lookAt = min(p.lookAt, now.Mono+relook)
@@ -304,7 +295,7 @@ func (s *Supplier) onRefreshOffer(now market.Time, from market.Ref, m *market.Re
 	}
 	i = s.contact(from.Peer)
 	if m.Code != market.AckStored {
-		s.redirect(now, i, m.Code, out)
+		s.redirect(now, i, m.Code, m.Depth, out)
 		return
 	}
 	if p.offer.ValidUntil.Sub(now.Wall) < 2*s.params.OfferTTL/3 {
@@ -355,7 +346,8 @@ func (s *Supplier) onGone(now market.Time, peer market.PeerID, out *market.Outbo
 }
 
 func (s *Supplier) onLostOffer(now market.Time, to market.PeerID) {
-	if i := s.contact(to); i >= 0 && s.pub.contacts[i].sentAt > 0 {
+	if i := s.contact(to); i >= 0 {
+		s.pub.contacts[i].acked = 0
 		s.pub.contacts[i].sentAt = max(1, now.Mono-ackTimeout+time.Second) // wait a second, then count it
 	}
 }

@@ -8,9 +8,21 @@ import (
 	"caravela/market"
 )
 
+// onGetOffers answers a search. When nothing here fits and the view from
+// above is old, it is fetched for the next question; this one is told to
+// climb itself.
+func (t *Trader) onGetOffers(now market.Time, from market.Ref, m *market.GetOffers, out *market.Outbox) {
+	a := t.Answer(now, m)
+	if p := t.place(m.Region); p != nil && m.Relay && len(a.Offers) == 0 {
+		t.pull(now, p, out)
+	}
+	out.Send(from, a)
+}
+
 // Answer filters and ranks the offers of one region. Offers are compared by
 // the request's score; equal ones stand in an order that differs from answer
-// to answer, so that two buyers do not run to the same supplier.
+// to answer, so that two buyers do not run to the same supplier. When few
+// fit, they are promised to a buyer for a moment.
 func (t *Trader) Answer(now market.Time, m *market.GetOffers) *market.Offers {
 	a := &market.Offers{Ref: m.Ref, Region: m.Region}
 	p := t.place(m.Region)
@@ -18,16 +30,30 @@ func (t *Trader) Answer(now market.Time, m *market.GetOffers) *market.Offers {
 		return a
 	}
 	a.Trader, a.Tally.Regions = true, 1
-	salt := t.rng.Uint64()
+	if m.Max > 0 {
+		t.filter(now, m, a)
+	}
+	if m.Relay && (len(a.Offers) == 0 || m.Max == market.MaxOffers) {
+		a.Hints = t.hints(now, p, &m.Want)
+	}
+	return a
+}
+
+func (t *Trader) filter(now market.Time, m *market.GetOffers, a *market.Offers) {
 	type ranked struct {
 		h     *held
 		score int64
 		tie   uint64
 	}
+	salt := t.rng.Uint64()
 	var fits []ranked
-	for i := range t.held {
+	for i := t.first(m.Region); i < len(t.held) && t.held[i].region == m.Region; i++ {
 		h := &t.held[i]
-		if h.region != m.Region || now.Mono >= h.expires || !a.Tally.Look(&m.Want, &h.offer.Offer) {
+		if now.Mono >= h.expires || !a.Tally.Look(&m.Want, &h.offer.Offer) {
+			continue
+		}
+		if m.Buy && now.Mono < h.promisedTo && !h.offer.Free.Sub(h.promised).Fits(m.Want.Need) {
+			a.Tally.Promised()
 			continue
 		}
 		tie := market.Rand(salt ^ uint64(i))
@@ -36,32 +62,80 @@ func (t *Trader) Answer(now market.Time, m *market.GetOffers) *market.Offers {
 	slices.SortFunc(fits, func(x, y ranked) int {
 		return cmp.Or(cmp.Compare(x.score, y.score), cmp.Compare(x.tie, y.tie))
 	})
-	for _, f := range fits[:min(len(fits), max(1, m.Max), market.MaxOffers)] {
+	for _, f := range fits[:min(len(fits), m.Max, market.MaxOffers)] {
 		a.Offers = append(a.Offers, market.OfferAt{Offer: f.h.offer, Addrs: f.h.addrs})
+		if m.Buy && len(fits) <= few {
+			f.h.promise(now, m.Want.Need)
+		}
 	}
-	if m.Relay {
-		a.Hints = t.hints(now, p, &m.Want)
-	}
-	return a
 }
 
-// hints tells of the regions below that may have what is wanted.
+// promise keeps an offer from others while its first taker leases it.
+func (h *held) promise(now market.Time, need market.Resources) {
+	if now.Mono >= h.promisedTo {
+		h.promised = market.Resources{}
+	}
+	h.promised, h.promisedTo = h.promised.Add(need), now.Mono+promiseTime
+}
+
+// hints tells of the regions below, and elsewhere, that may have what is
+// wanted, and of the parent region when that view is old.
 func (t *Trader) hints(now market.Time, p *place, w *market.Want) []market.Hint {
 	var hints []market.Hint
 	for i := range p.children {
 		c := &p.children[i]
-		if !c.summary.MayFit(w) || now.Mono-c.heard > t.childTTL() {
+		if !c.summary.MayFit(w) || now.Mono-c.heard > t.childTTL() || !p.freshest(i) {
 			continue
 		}
-		j := slices.IndexFunc(hints, func(h market.Hint) bool { return h.Summary.Region == c.summary.Region })
-		switch {
-		case j >= 0:
-			hints[j].Traders = append(hints[j].Traders, c.trader)
-		case len(hints) < market.MaxHints:
-			hints = append(hints, market.Hint{Summary: c.summary, Traders: []market.Ref{c.trader}})
+		hints = append(hints, market.Hint{Summary: c.summary, Traders: []market.Ref{c.trader}})
+	}
+	for _, h := range p.outer {
+		if h.Summary.MayFit(w) {
+			hints = append(hints, h)
 		}
+	}
+	for i := len(hints) - 1; i > 0; i-- {
+		j := t.rng.IntN(i + 1)
+		hints[i], hints[j] = hints[j], hints[i]
+	}
+	hints = hints[:min(len(hints), market.MaxHints-1)]
+	if p.region.Depth > 0 && len(p.above) > 0 && (p.outerAt == 0 || now.Mono-p.outerAt > freshView) {
+		up := p.above[t.rng.IntN(len(p.above))]
+		hints = append(hints, market.Hint{Summary: market.Summary{Region: p.region.Parent()}, Traders: []market.Ref{up}})
 	}
 	return hints
 }
 
+// pull asks a trader above for its view, unless that was done just now.
+func (t *Trader) pull(now market.Time, p *place, out *market.Outbox) {
+	if p.region.Depth == 0 || len(p.above) == 0 || p.outerAt > 0 && now.Mono-p.outerAt < freshView || p.pullAt > 0 && now.Mono-p.pullAt < freshView {
+		return
+	}
+	t.refs++
+	p.pulling, p.pullAt = t.refs, max(1, now.Mono)
+	out.Send(p.above[t.rng.IntN(len(p.above))], &market.GetOffers{Ref: p.pulling, Region: p.region.Parent(), Relay: true})
+}
+
 func (t *Trader) childTTL() time.Duration { return 5 * t.params.Refresh / 2 }
+
+// first is the index of the first offer held in a region.
+func (t *Trader) first(r market.Region) int {
+	i, _ := slices.BinarySearchFunc(t.held, r, func(h held, r market.Region) int {
+		if c := h.region.Compare(r); c != 0 {
+			return c
+		}
+		return 1 // all offers of the region stand after this point
+	})
+	return i
+}
+
+// count is the number of offers held in a region.
+func (t *Trader) count(r market.Region) int {
+	i, _ := slices.BinarySearchFunc(t.held, r, func(h held, r market.Region) int {
+		if c := h.region.Compare(r); c != 0 {
+			return c
+		}
+		return -1 // all offers of the region stand before this point
+	})
+	return i - t.first(r)
+}

@@ -9,17 +9,22 @@ import (
 
 // Waiting times and bounds that are nobody else's concern.
 const (
-	goneRetry  = 2 * time.Second // before asking after an offer whose supplier's connection broke
-	missRetry  = 5 * time.Second // between questions to a silent supplier
-	ackTimeout = 4 * time.Second // for a RefreshAck
-	maxMissed  = 3               // unanswered questions before an offer is dropped
-	maxSkew    = 2 * time.Minute // between a supplier's clock and ours
-	firstWord  = 5 * time.Second // before a new place is advertised
-	maxTombs   = 1024            //
-	maxPlaces  = 64              // regions that one peer trades in
-	maxChilds  = 128             // advertised regions below one place
-	sameChild  = 3               // traders believed for one child: the nearest to its key
-	loadFactor = 4               // offers in all, in units of Params.SplitAt
+	goneRetry   = 2 * time.Second        // before asking after an offer whose supplier's connection broke
+	missRetry   = 5 * time.Second        // between questions to a silent supplier
+	ackTimeout  = 4 * time.Second        // for a RefreshAck
+	maxMissed   = 3                      // unanswered questions before an offer is dropped
+	maxSkew     = 2 * time.Minute        // between a supplier's clock and ours
+	firstWord   = 5 * time.Second        // before a new place is advertised
+	maxTombs    = 1024                   //
+	maxPlaces   = 64                     // regions that one peer trades in
+	maxChilds   = 128                    // advertised regions below one place
+	sameChild   = 3                      // traders believed for one child: the nearest to its key
+	few         = 2                      // offers that fit, below which they are promised
+	promiseTime = 700 * time.Millisecond // long enough for a lease and the update after it
+	freshView   = 2 * time.Second        // age of the view from above at which it is fetched again
+	newsDelay   = 50 * time.Millisecond  // gathers changes into one advertisement
+	newsPause   = time.Second            // between two advertisements of news
+	loadFactor  = 4                      // offers in all, in units of Params.SplitAt
 )
 
 // Trader is the role that keeps offers.
@@ -43,14 +48,16 @@ type Trader struct {
 }
 
 type held struct {
-	region    market.Region
-	offer     *market.SignedOffer
-	addrs     []string
-	heard     time.Duration // when the supplier last confirmed it
-	refreshAt time.Duration
-	expires   time.Duration
-	missed    int
-	asked     bool // a RefreshOffer is under way
+	region     market.Region
+	offer      *market.SignedOffer
+	addrs      []string
+	heard      time.Duration // when the supplier last confirmed it
+	refreshAt  time.Duration
+	expires    time.Duration
+	missed     int
+	asked      bool             // a RefreshOffer is under way
+	promised   market.Resources // to buyers who were shown the offer
+	promisedTo time.Duration
 }
 
 type tomb struct {
@@ -58,24 +65,6 @@ type tomb struct {
 	region   market.Region
 	seq      uint64
 	until    time.Duration
-}
-
-type place struct {
-	region      market.Region
-	replicas    []market.PeerID
-	above       []market.Ref
-	split       bool // newcomers are sent to the children
-	merge       bool // the traders above take the offers back
-	children    []child
-	told        int // offers at the last advertisement
-	advertiseAt time.Duration
-	syncing     uint64 // Ref of a GetOffers to another replica
-}
-
-type child struct {
-	summary market.Summary
-	trader  market.Ref
-	heard   time.Duration
 }
 
 // New returns a trader; one that is off refuses every offer.
@@ -88,6 +77,8 @@ func (t *Trader) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	switch ev := ev.(type) {
 	case market.Tick:
 		t.onTick(now, out)
+	case market.Found:
+		t.onFound(now, ev, out)
 	case market.Near:
 		t.onNear(now, ev, out)
 	case market.Gone:
@@ -102,15 +93,15 @@ func (t *Trader) Step(now market.Time, ev market.Event, out *market.Outbox) {
 func (t *Trader) onReceived(now market.Time, ev market.Received, out *market.Outbox) {
 	switch m := ev.Msg.(type) {
 	case *market.CreateOffer:
-		t.onCreate(now, ev.From, m, out)
+		t.onCreate(now, ev.From, m, false, out)
 	case *market.UpdateOffer:
-		t.onCreate(now, ev.From, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region, Replicas: m.Replicas}, out)
+		t.onCreate(now, ev.From, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region, Replicas: m.Replicas}, true, out)
 	case *market.RefreshAck:
 		t.onRefreshAck(now, ev.From, m, out)
 	case *market.RemoveOffer:
 		t.onRemove(now, ev.From, m, out)
 	case *market.GetOffers:
-		out.Send(ev.From, t.Answer(now, m))
+		t.onGetOffers(now, ev.From, m, out)
 	case *market.Offers:
 		t.onOffers(now, ev.From, m, out)
 	case *market.AdvertiseOffersNeighbor:
@@ -128,15 +119,18 @@ func (t *Trader) Enable(on bool) {
 }
 
 // onCreate stores an offer, from its supplier or from another trader.
-func (t *Trader) onCreate(now market.Time, from market.Ref, m *market.CreateOffer, out *market.Outbox) {
+func (t *Trader) onCreate(now market.Time, from market.Ref, m *market.CreateOffer, update bool, out *market.Outbox) {
 	o := &m.Offer.Offer
 	code, seq := t.accept(now, from, m)
 	if code == market.AckStored {
 		t.store(now, from, m, out)
+		if update {
+			return // that it arrived is enough
+		}
 	} else if from.Peer != o.Supplier {
 		return // a hand-over is not answered
 	}
-	out.Send(from, &market.OfferAck{Seq: seq, Region: m.Region, Code: code})
+	out.Send(from, &market.OfferAck{Seq: seq, Region: m.Region, Code: code, Depth: t.depth(m.Region, o.Supplier)})
 }
 
 func (t *Trader) accept(now market.Time, from market.Ref, m *market.CreateOffer) (market.AckCode, uint64) {
@@ -145,7 +139,7 @@ func (t *Trader) accept(now market.Time, from market.Ref, m *market.CreateOffer)
 	left := o.ValidUntil.Sub(now.Wall)
 	i, known := t.find(m.Region, o.Supplier)
 	switch {
-	case !t.on || o.Network != t.network || !m.Region.Contains(t.params, o):
+	case !t.on || o.Network != t.network || !m.Region.Contains(o):
 		return market.AckRefused, o.Seq
 	case handed && left <= 0, left < -maxSkew, left > t.params.OfferTTL+maxSkew:
 		return market.AckRefused, o.Seq // lapsed, or by a clock that nobody shares
@@ -181,7 +175,11 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 		out.Note(market.NoteOfferStored, o.Supplier, market.LeaseID{}, m.Region.String())
 	}
 	h := &t.held[i]
+	old := h.offer
 	h.offer, h.heard = o, now.Mono
+	if old == nil || old.Seq != o.Seq {
+		h.promisedTo = 0
+	}
 	h.expires = now.Mono + min(t.params.OfferTTL, max(0, o.ValidUntil.Sub(now.Wall))+maxSkew)
 	if m.At.Peer == o.Supplier && len(m.At.Addrs) > 0 {
 		h.addrs = m.At.Addrs
@@ -195,10 +193,11 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 	if len(m.Replicas) > 0 {
 		p.replicas = m.Replicas
 	}
-	if len(m.Above) > 0 {
-		p.above = m.Above
+	if old == nil {
+		t.changed(now, p, nil, &o.Offer)
+	} else if old.Free != o.Free {
+		t.changed(now, p, &old.Offer, &o.Offer)
 	}
-	t.recount(now, p)
 }
 
 func (t *Trader) onRemove(now market.Time, from market.Ref, m *market.RemoveOffer, out *market.Outbox) {
@@ -211,23 +210,19 @@ func (t *Trader) onRemove(now market.Time, from market.Ref, m *market.RemoveOffe
 		t.tombs = append(t.tombs, tomb{from.Peer, m.Region, m.Seq, now.Mono + t.params.OfferTTL})
 	}
 	if i, known := t.find(m.Region, from.Peer); known && t.held[i].offer.Seq <= m.Seq {
-		t.drop(i, market.NoteOfferRemoved, out)
+		t.drop(now, i, market.NoteOfferRemoved, out)
 	}
 }
 
 // drop forgets an offer, and its place with the last one.
-func (t *Trader) drop(i int, why market.NoteKind, out *market.Outbox) {
+func (t *Trader) drop(now market.Time, i int, why market.NoteKind, out *market.Outbox) {
 	h := t.held[i]
 	t.held = slices.Delete(t.held, i, i+1)
 	out.Note(why, h.offer.Supplier, market.LeaseID{}, h.region.String())
-	t.tidy(h.region)
-}
-
-// tidy forgets a place without offers, children or marker.
-func (t *Trader) tidy(r market.Region) {
-	if j := t.placeIndex(r); j >= 0 && t.count(r) == 0 && len(t.places[j].children) == 0 {
-		t.places = slices.Delete(t.places, j, j+1)
+	if p := t.place(h.region); p != nil {
+		t.changed(now, p, &h.offer.Offer, nil)
 	}
+	t.tidy(h.region)
 }
 
 // onTick asks, expires and advertises.
@@ -236,10 +231,10 @@ func (t *Trader) onTick(now market.Time, out *market.Outbox) {
 		h := &t.held[i]
 		switch {
 		case now.Mono >= h.expires:
-			t.drop(i, market.NoteOfferExpired, out)
+			t.drop(now, i, market.NoteOfferExpired, out)
 		case now.Mono < h.refreshAt:
 		case h.asked && h.missed+1 >= maxMissed:
-			t.drop(i, market.NoteOfferExpired, out)
+			t.drop(now, i, market.NoteOfferExpired, out)
 		default:
 			t.ask(now, h, out)
 		}
@@ -255,7 +250,7 @@ func (t *Trader) ask(now market.Time, h *held, out *market.Outbox) {
 	}
 	h.asked, h.refreshAt = true, now.Mono+ackTimeout
 	out.Send(market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
-		&market.RefreshOffer{Seq: h.offer.Seq, Region: h.region, Code: t.advice(h.region)})
+		&market.RefreshOffer{Seq: h.offer.Seq, Region: h.region, Code: t.advice(h.region), Depth: t.depth(h.region, h.offer.Supplier)})
 }
 
 // advice sends a supplier to another region when this one has too many
@@ -271,6 +266,21 @@ func (t *Trader) advice(r market.Region) market.AckCode {
 	return market.AckStored
 }
 
+// depth is how deep below a split region a supplier's offer belongs.
+func (t *Trader) depth(r market.Region, supplier market.PeerID) uint8 {
+	p := t.place(r)
+	if p == nil || !p.split {
+		return r.Depth
+	}
+	below, deepest := r.Child(supplier), uint8(0)
+	for i := range p.children {
+		if c := &p.children[i].summary; c.Region == below {
+			deepest = max(deepest, c.Deeper)
+		}
+	}
+	return min(below.Depth+deepest, market.MaxDepth)
+}
+
 func (t *Trader) onRefreshAck(now market.Time, from market.Ref, m *market.RefreshAck, out *market.Outbox) {
 	i, known := t.find(m.Region, from.Peer)
 	if !known {
@@ -280,10 +290,10 @@ func (t *Trader) onRefreshAck(now market.Time, from market.Ref, m *market.Refres
 	h.asked, h.missed = false, 0
 	switch {
 	case m.Offer == nil:
-		t.drop(i, market.NoteOfferRemoved, out)
-	case m.Offer.Supplier != from.Peer || m.Offer.Network != t.network || !m.Region.Contains(t.params, &m.Offer.Offer):
+		t.drop(now, i, market.NoteOfferRemoved, out)
+	case m.Offer.Supplier != from.Peer || m.Offer.Network != t.network || !m.Region.Contains(&m.Offer.Offer):
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "refresh with another offer")
-		t.drop(i, market.NoteOfferRemoved, out)
+		t.drop(now, i, market.NoteOfferRemoved, out)
 	case m.Offer.Seq >= h.offer.Seq:
 		t.store(now, from, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region}, out)
 		h.refreshAt = now.Mono + t.rng.Jitter(2*t.params.Refresh)/2 + t.params.Refresh/2
@@ -315,7 +325,7 @@ func (t *Trader) Deadline() time.Duration {
 		d = min(d, t.held[i].refreshAt, t.held[i].expires)
 	}
 	for i := range t.places {
-		d = min(d, t.places[i].advertiseAt)
+		d = min(d, t.places[i].advertiseAt, t.places[i].refreshAt)
 	}
 	return d
 }
@@ -345,16 +355,6 @@ func (t *Trader) find(r market.Region, p market.PeerID) (int, bool) {
 		}
 		return h.offer.Supplier.Compare(p)
 	})
-}
-
-// count is the number of offers held in a region.
-func (t *Trader) count(r market.Region) (n int) {
-	for i := range t.held {
-		if t.held[i].region == r {
-			n++
-		}
-	}
-	return n
 }
 
 func (t *Trader) tomb(r market.Region, p market.PeerID) *tomb {
