@@ -11,6 +11,7 @@ import (
 type inquiry struct {
 	region  market.Region
 	asks    []ask
+	led     bool   // a trader pointed here
 	looking uint64 // Ref of a lookup for the region's traders
 	looked  bool   // the overlay was asked before: not once more
 	settled bool
@@ -45,7 +46,7 @@ func (b *Buyer) search(now market.Time, r *request, out *market.Outbox) {
 // inquire begins with one region. The overlay is asked for its traders only
 // where the search starts.
 func (b *Buyer) inquire(now market.Time, r *request, region market.Region, led bool, out *market.Outbox) {
-	r.inquiries = append(r.inquiries, inquiry{region: region, looked: led, dueAt: market.Never})
+	r.inquiries = append(r.inquiries, inquiry{region: region, led: led, looked: led, dueAt: market.Never})
 	b.askMore(now, r, len(r.inquiries)-1, out)
 }
 
@@ -88,7 +89,7 @@ func (b *Buyer) lead(now market.Time, r *request, h market.Hint) {
 func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) {
 	q := &r.inquiries[i]
 	open, atOnce := 0, askedDeep
-	if q.region.Depth == 0 {
+	if q.region.Depth == 0 && !q.led {
 		atOnce = askedRoot
 	}
 	for _, a := range q.asks {

@@ -113,11 +113,11 @@ func (s *Summary) MayFit(w *Want) bool {
 	return slices.ContainsFunc(s.Peaks, func(p Point) bool { return p.covers(need) })
 }
 
-// Add takes one more point into the summary.
-func (s *Summary) Add(p Point) {
+// Add takes one more point into the summary, and reports whether that changed it.
+func (s *Summary) Add(p Point) bool {
 	for _, q := range s.Peaks {
 		if q.covers(p) {
-			return
+			return false
 		}
 	}
 	s.Peaks = slices.DeleteFunc(s.Peaks, p.covers)
@@ -126,6 +126,7 @@ func (s *Summary) Add(p Point) {
 	if len(s.Peaks) > MaxPeaks {
 		s.coarsen()
 	}
+	return true
 }
 
 // coarsen joins the two neighbouring points that promise least too much.

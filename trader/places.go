@@ -14,6 +14,7 @@ type place struct {
 	above    []market.Ref    // traders of the parent region
 	aboveAt  time.Duration   // when they were looked up; 0 = never
 	looking  uint64          // Ref of that lookup
+	peering  uint64          // Ref of a lookup for the replicas
 	split    bool            // newcomers are sent to the children
 	merge    bool            // the traders above take the offers back
 	children []child
@@ -79,9 +80,7 @@ func (t *Trader) changed(now market.Time, p *place, old, new *market.Offer) {
 		p.dirty = true
 	}
 	if new != nil {
-		before := len(p.summary.Peaks)
-		p.summary.Add(point(new))
-		p.dirty = p.dirty || len(p.summary.Peaks) != before
+		p.dirty = p.summary.Add(point(new)) || p.dirty
 	}
 	n := t.count(p.region)
 	if p.split && n+t.childOffers(p) <= t.params.SplitAt/2 {
@@ -193,7 +192,7 @@ func (t *Trader) neighbours(p *place) []market.Ref {
 		}
 	}
 	for _, r := range p.above {
-		if r.Peer != t.self && !slices.Contains(p.replicas, r.Peer) {
+		if r.Peer == t.self || !slices.Contains(p.replicas, r.Peer) {
 			refs = append(refs, r)
 		}
 	}
@@ -208,11 +207,23 @@ func (t *Trader) lookAbove(now market.Time, p *place, out *market.Outbox) {
 	t.refs++
 	p.looking, p.aboveAt = t.refs, max(1, now.Mono)
 	out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Parent().Key(t.network), N: t.params.Replicas})
+	if !slices.Contains(p.replicas, t.self) { // no supplier told who they are
+		t.refs++
+		p.peering = t.refs
+		out.Lookups = append(out.Lookups, market.Lookup{Ref: p.peering, Key: p.region.Key(t.network), N: t.params.Replicas})
+	}
 }
 
 func (t *Trader) onFound(now market.Time, ev market.Found, out *market.Outbox) {
 	for i := range t.places {
 		p := &t.places[i]
+		if p.peering != 0 && p.peering == ev.Ref {
+			p.peering, p.replicas = 0, nil
+			for _, r := range ev.Peers {
+				p.replicas = append(p.replicas, r.Peer)
+			}
+			return
+		}
 		if p.looking == 0 || p.looking != ev.Ref {
 			continue
 		}
@@ -239,12 +250,15 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 	if !t.on {
 		return
 	}
+	parent := r.Depth > 0 && (t.place(r.Parent()) != nil || len(t.places) < maxPlaces)
 	if p := t.place(r); p != nil && slices.Contains(p.replicas, from.Peer) {
-		t.compare(p, from, &m.Summary, out)
-		return
+		if from.Peer != t.self {
+			t.compare(p, from, &m.Summary, out)
+		}
+		parent = parent && slices.ContainsFunc(p.above, func(a market.Ref) bool { return a.Peer == t.self })
 	}
 	t.learnParent(from, &m.Summary)
-	if r.Depth == 0 || t.place(r.Parent()) == nil && len(t.places) >= maxPlaces {
+	if !parent {
 		return
 	}
 	p := t.mustPlace(now, r.Parent())
