@@ -15,6 +15,35 @@ type Load struct {
 	Tick     time.Duration
 	Warmup   time.Duration // nodes start in this time; requests begin after it
 	Lasts    time.Duration // the phases' whole length
+
+	Arrivals Arrivals
+	Rate     int           // with Poisson: requests in a thousand node-hours
+	Size     int           // with Bursts: hundredths of a percent of the nodes
+	Every    time.Duration // with Bursts
+	From     time.Duration // with Poisson and Bursts
+	Until    time.Duration
+	Trace    []Arrival // with Trace, in order of time
+	Lifetime Law       // of containers; empty = until stopped
+}
+
+// Arrivals is how requests come.
+type Arrivals uint8
+
+// The kinds of arrivals.
+const (
+	Phases Arrivals = iota
+	Poisson
+	Bursts
+	Trace
+	NoArrivals
+)
+
+// Arrival is one request of a trace.
+type Arrival struct {
+	At       time.Duration // since the warm-up's end
+	Node     int64         // where it enters, modulo the nodes; <0 = anywhere
+	Profile  uint8
+	Lifetime time.Duration // 0 = until the end
 }
 
 // Machine is a kind of node.
@@ -31,6 +60,12 @@ type Profile struct {
 	CPU    market.MilliCPU
 	Memory market.Bytes
 	Share  int // of 10,000
+
+	Replicas int // 0 = 1
+	Apart    bool
+	Together bool
+	Strategy market.Strategy
+	Region   string // a label that the node must have; "" = any
 }
 
 func (p *Profile) need() market.Resources {
@@ -73,12 +108,16 @@ var capacities = []Machine{
 	{2, 8 * core, 4096 * mib, 228}, {2, 8 * core, 8198 * mib, 122},
 }
 
+func request(class market.CPUClass, cores, memory int64, share int) Profile {
+	return Profile{Class: class, CPU: market.MilliCPU(cores) * core, Memory: market.Bytes(memory) * mib, Share: share}
+}
+
 // WorkloadS saturates the market within its two hours.
 func WorkloadS() Load {
 	return Load{
 		Machines: capacities,
-		Profiles: []Profile{{1, 1 * core, 250 * mib, 1500}, {1, 1 * core, 500 * mib, 500}, {1, 2 * core, 1000 * mib, 500}, {1, 2 * core, 2000 * mib, 1000}, {1, 3 * core, 3000 * mib, 1000},
-			{2, 1 * core, 250 * mib, 1500}, {2, 2 * core, 750 * mib, 500}, {2, 2 * core, 2000 * mib, 1500}, {2, 3 * core, 3500 * mib, 1300}, {2, 6 * core, 5000 * mib, 700}},
+		Profiles: []Profile{request(1, 1, 250, 1500), request(1, 1, 500, 500), request(1, 2, 1000, 500), request(1, 2, 2000, 1000), request(1, 3, 3000, 1000),
+			request(2, 1, 250, 1500), request(2, 2, 750, 500), request(2, 2, 2000, 1500), request(2, 3, 3500, 1300), request(2, 6, 5000, 700)},
 		Deploy: []int{50, 100, 150, 100, 200, 150, 100, 150, 100, 150, 100, 100, 50, 150},
 		Stop:   []int{0, 30, 50, 50, 100, 50, 20, 50, 100, 150, 100, 100, 100, 50},
 		Tick:   20 * time.Second, Warmup: 5 * time.Minute, Lasts: 2 * time.Hour,

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"syscall"
 	"time"
-
 )
 
 // Measures is what a run found out.

@@ -8,6 +8,12 @@ type Network struct {
 	Latency [][]time.Duration // one way, from region to region
 	Spread  time.Duration     // added to a link: 0 to this much, by a hash of the two ends
 	Loss    float64           // share of messages that are lost
+
+	NAT       int           // parts of a million nodes that others reach through relays only
+	Relay     time.Duration // what a relay adds, one way
+	Dialled   bool          // all peers are connected already
+	Bandwidth int64         // bytes a second of a node's uplink; 0 = no bound
+	Names     []string      // of the regions, which are the nodes' labels; may be nil
 }
 
 // DefaultNetwork is three continents.

@@ -14,7 +14,7 @@ type node struct {
 	up      bool
 	server  bool // takes part in the overlay
 	wake    time.Duration
-	machine market.Machine
+	machine Participant
 	total   market.Resources
 	class   market.CPUClass
 	hash    uint64 // of all that happened to it

@@ -20,6 +20,8 @@ type Overlay struct {
 	Beta   int  // nearest peers that must have answered
 	Oracle bool // answer at once, without questions
 
+	Rebuild time.Duration // tables learn who came and went this often
+
 	id     func(uint32) market.PeerID
 	points []uint64 // of all nodes, by index
 	order  []uint32 // members of the tables, by point

@@ -19,7 +19,12 @@ type Config struct {
 	Network  Network
 	Overlay  Overlay
 	Load     Load
-	Workers  int // partitions stepped at once; 0 = all cores
+	Life     Life
+	Faults   Faults
+	Cuts     []Cut
+	Outages  []Outage
+	Machine  MakeMachine // nil = discovery.New
+	Workers  int         // partitions stepped at once; 0 = all cores
 
 	Sample time.Duration  // virtual time between two points of the series; 0 = none
 	Watch  func(Progress) // called about five times a second while the run lasts; may be nil
@@ -119,7 +124,11 @@ func (s *Sim) populate(i uint32) {
 	for j := range n.freeLog {
 		n.freeLog[j].since = unset
 	}
-	n.machine = discovery.New(discovery.Config{Self: s.c.Overlay.id(i), Network: s.net, Params: &s.c.Params,
+	make := s.c.Machine
+	if make == nil {
+		make = newPeer
+	}
+	n.machine = make(discovery.Config{Self: s.c.Overlay.id(i), Network: s.net, Params: &s.c.Params,
 		Sealer: sealer{s.c.Overlay.id(i)}, Seed: mix(uint64(i), s.c.Seed, 3), Trader: true})
 }
 
@@ -293,7 +302,7 @@ func (p *part) notes(n *node, at time.Duration) {
 	for _, x := range p.out.Notes {
 		switch x.Kind {
 		case market.NoteGranted, market.NoteLeaseEnded:
-			if n.setFree(at, n.machine.(*discovery.Peer).Free()) {
+			if n.setFree(at, n.machine.Free()) {
 				p.news = append(p.news, news{at: at, node: n.index, kind: newsFree})
 			}
 		}

@@ -8,7 +8,7 @@ func size(m market.Message) int {
 	const offer, ref, region, lease, frame = 330, 110, 30, 420, 40
 	switch m := m.(type) {
 	case *market.CreateOffer:
-		return frame + offer + ref*(1+len(m.Above)) + region + 34*len(m.Replicas)
+		return frame + offer + ref + region + 34*len(m.Replicas)
 	case *market.UpdateOffer:
 		return frame + offer + ref + region + 34*len(m.Replicas)
 	case *market.RefreshAck:
@@ -18,11 +18,11 @@ func size(m market.Message) int {
 	case *market.Offers:
 		n := frame + region + 40 + (offer+ref)*len(m.Offers)
 		for i := range m.Hints {
-			n += 60 + ref*len(m.Hints[i].Traders)
+			n += 40 + 14*len(m.Hints[i].Summary.Peaks) + ref*len(m.Hints[i].Traders)
 		}
 		return n
 	case *market.AdvertiseOffersNeighbor:
-		return frame + 60 + ref
+		return frame + 40 + 14*len(m.Summary.Peaks)
 	case *market.LaunchContainer:
 		return frame + lease + 150 + ref
 	case *market.Grant:
