@@ -151,6 +151,9 @@ func newDriver(s *Sim) driver {
 
 // next is when the next tick's requests are drawn.
 func (d *driver) next() time.Duration {
+	if d.s.c.Load.Arrivals == NoArrivals {
+		return never
+	}
 	return d.s.c.Load.Warmup + time.Duration(d.tick)*d.s.c.Load.Tick
 }
 

@@ -51,9 +51,10 @@ func round(x float64) float64 {
 // Interval is the mean of a few runs and half the width of its 95 % interval
 // (Student's t); the width is 0 for one run.
 type Interval struct {
-	Mean float64 `json:"mean"`
-	Half float64 `json:"half_width_95"`
-	N    int     `json:"runs"`
+	Mean float64   `json:"mean"`
+	Half float64   `json:"half_width_95"`
+	N    int       `json:"n"`
+	Runs []float64 `json:"runs"`
 }
 
 // IntervalOf estimates a metric from independent runs.
@@ -68,13 +69,13 @@ func IntervalOf(xs []float64) Interval {
 	}
 	m := sum / float64(n)
 	if n == 1 {
-		return Interval{m, 0, 1}
+		return Interval{m, 0, 1, xs}
 	}
 	for _, x := range xs {
 		squares += (x - m) * (x - m)
 	}
 	deviation := math.Sqrt(squares / float64(n-1))
-	return Interval{m, student(n-1) * deviation / math.Sqrt(float64(n)), n}
+	return Interval{m, student(n-1) * deviation / math.Sqrt(float64(n)), n, xs}
 }
 
 // student is the 97.5 % quantile of Student's t.

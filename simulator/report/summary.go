@@ -13,17 +13,18 @@ const Version = 1
 // Summary is summary.json. Names are stable; units are in them. A figure that
 // was not measured is null.
 type Summary struct {
-	Version   int    `json:"version"`
-	Scenario  string `json:"scenario"`
-	Digest    string `json:"scenario_digest"` // SHA-256 of the scenario as it was run
-	Seed      uint64 `json:"seed"`
-	Strategy  string `json:"strategy"`
-	Overlay   string `json:"overlay"` // kademlia or oracle
-	Program   string `json:"program"` // caravela's version
-	Partial   bool   `json:"partial"` // interrupted: figures are those until then
-	Nodes     int    `json:"nodes"`
-	Workers   int    `json:"workers"`
-	TraceHash string `json:"trace_hash"`
+	Version   int      `json:"version"`
+	Scenario  string   `json:"scenario"`
+	Digest    string   `json:"scenario_digest"` // SHA-256 of the scenario as it was run
+	Changes   []string `json:"changes"`         // of the command line, "key=value" each
+	Seed      uint64   `json:"seed"`
+	Strategy  string   `json:"strategy"`
+	Overlay   string   `json:"overlay"` // kademlia or oracle
+	Program   string   `json:"program"` // caravela's version
+	Partial   bool     `json:"partial"` // interrupted: figures are those until then
+	Nodes     int      `json:"nodes"`
+	Workers   int      `json:"workers"`
+	TraceHash string   `json:"trace_hash"`
 
 	VirtualSeconds          float64 `json:"virtual_seconds"`
 	WallSeconds             float64 `json:"wall_seconds"`
@@ -105,6 +106,7 @@ type About struct {
 	Scenario, Digest, Strategy, Overlay, Program string
 	Seed                                         uint64
 	Workers                                      int
+	Changes                                      []string
 	Bounds                                       []Bound
 }
 
@@ -112,7 +114,7 @@ type About struct {
 // requests, nil when there was none.
 func Summarise(a About, m, idle *simulator.Measures) *Summary {
 	s := &Summary{
-		Version: Version, Scenario: a.Scenario, Digest: a.Digest, Seed: a.Seed, Strategy: a.Strategy, Overlay: a.Overlay,
+		Version: Version, Scenario: a.Scenario, Digest: a.Digest, Changes: append([]string{}, a.Changes...), Seed: a.Seed, Strategy: a.Strategy, Overlay: a.Overlay,
 		Program: a.Program, Workers: a.Workers, Partial: m.Partial, Nodes: m.Nodes, TraceHash: m.Hash,
 		VirtualSeconds: m.Virtual.Seconds(), WallSeconds: round(m.Wall.Seconds()), CPUSeconds: round(m.CPU),
 		Events: m.Events, EventsPerSecond: round(ratio(float64(m.Events), m.Wall.Seconds())),

@@ -35,6 +35,7 @@ type Scenario struct {
 	Bounds []report.Bound
 	Text   string   // of the file, as it was read
 	Set    []string // the changes that were applied over it: "key=value"
+	Files  []File   // that the scenario names
 	Digest string   // SHA-256 of everything that decides the run: the spec and the files that it names
 }
 
@@ -67,13 +68,15 @@ func Parse(path, text string, set []string) (*Scenario, error) {
 	return l.s, nil
 }
 
+// File is one that a scenario names, by the path that it uses.
+type File struct{ Path, Text string }
+
 type loader struct {
 	path  string
 	s     *Scenario
 	b     binder
 	file  lines
 	set   map[string]bool // keys of the command line
-	files []string        // digests of the files that the scenario names
 	names []string        // the regions' names
 }
 
@@ -184,8 +187,7 @@ func (l *loader) sibling(key, name string) (text, path string, ok bool) {
 		l.b.problem(key, "paths are relative to the scenario's own folder", "%v", err)
 		return "", path, false
 	}
-	sum := sha256.Sum256([]byte(text))
-	l.files = append(l.files, key+" "+hex.EncodeToString(sum[:]))
+	l.s.Files = append(l.s.Files, File{name, text})
 	return text, path, true
 }
 
@@ -194,6 +196,10 @@ func (l *loader) sibling(key, name string) (text, path string, ok bool) {
 func (l *loader) digest() string {
 	spec := l.s.Spec
 	spec.Name, spec.About, spec.Expect, spec.Baseline = "", "", nil, false
-	sum := sha256.Sum256([]byte(fmt.Sprintf("%+v\n%s", spec, strings.Join(l.files, "\n"))))
-	return hex.EncodeToString(sum[:])
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%+v\n", spec)
+	for _, f := range l.s.Files {
+		_, _ = fmt.Fprintf(h, "%x\n", sha256.Sum256([]byte(f.Text)))
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
