@@ -10,10 +10,10 @@ import (
 
 // Waiting times and bounds that are nobody else's concern.
 const (
-	answerTimeout = 1500 * time.Millisecond // for a trader's answer before another one is asked
+	answerTimeout = 2500 * time.Millisecond // for a trader's answer before another one is asked
 	secondAnswer  = 60 * time.Millisecond   // for the other trader, once one had something
 	startTimeout  = time.Hour               // for the first running status after a grant; pulls are slow
-	roundPause    = 300 * time.Millisecond  // before searching again after refusals
+	roundPause    = 600 * time.Millisecond  // before searching again after refusals
 	waitPause     = 3 * time.Second         // between searches of a request that waits for an offer
 	maxRounds     = 4                       // searches of one request
 	maxAsks       = 24                      // traders asked in one search

@@ -40,4 +40,3 @@ func (p *Peer) OwnOffer() OwnOffer {
 // Free is what this peer could lease out now.
 func (p *Peer) Free() market.Resources { return p.supplier.Free() }
 
-func (p *Peer) Debug(r market.Region, now market.Time) string { return p.trader.Debug(r, now) }

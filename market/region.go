@@ -98,7 +98,7 @@ type Point struct {
 
 // MaxPeaks bounds the points of a summary. Beyond it they are made coarser:
 // a summary may promise too much, never too little.
-const MaxPeaks = 12
+const MaxPeaks = 32
 
 // covers reports whether p serves whatever q serves.
 func (p Point) covers(q Point) bool { return p.Class >= q.Class && p.Free.Fits(q.Free) }

@@ -26,11 +26,17 @@ type place struct {
 	advertiseAt time.Duration // when to look whether there is news to tell
 	refreshAt   time.Duration // when to tell everybody, news or not
 
-	outer   []market.Hint // regions elsewhere, as the traders above told
+	outer   []outer       // regions elsewhere, as a trader above told
 	outerAt time.Duration // 0 = never
-	pulling uint64        // Ref of the question for them
-	pullAt  time.Duration
-	syncing uint64 // Ref of a GetOffers to another replica
+	pulling uint64        // Ref of the question for them; 0 = none
+	pullDue time.Duration
+	waiting []question // searches that wait for the answer
+	syncing uint64     // Ref of a GetOffers to another replica
+}
+
+type outer struct {
+	market.Hint
+	used time.Duration // promised to a buyer until then
 }
 
 // child is a region below a place as one of its traders advertised it.
@@ -38,6 +44,7 @@ type child struct {
 	summary market.Summary
 	trader  market.Ref
 	heard   time.Duration
+	used    time.Duration // promised to a buyer until then
 }
 
 // placeIndex returns the index of a region's place, or -1.
@@ -97,7 +104,11 @@ func point(o *market.Offer) market.Point { return market.Point{Free: o.Free, Cla
 // plan lets news be told soon, but not more often than every pause.
 func (t *Trader) plan(now market.Time, p *place) {
 	if p.dirty && p.region.Depth > 0 {
-		p.advertiseAt = min(p.advertiseAt, max(now.Mono+newsDelay, p.toldAt+newsPause))
+		pause := newsPause
+		if t.rank(p) > 0 {
+			pause = secondPause
+		}
+		p.advertiseAt = min(p.advertiseAt, max(now.Mono+newsDelay, p.toldAt+pause))
 	}
 }
 
@@ -142,9 +153,9 @@ func (t *Trader) recount(p *place) {
 	p.summary, p.dirty = s, false
 }
 
-// tickPlaces tells the traders above what is here: all of them from time to
-// time, one of them when there is news. The replicas share the work: the
-// first tells the first one above, and so on.
+// tickPlaces tells the traders above what is here: from time to time, and
+// soon when there is news. Of the replicas the first one is quick, the others
+// make sure.
 func (t *Trader) tickPlaces(now market.Time, out *market.Outbox) {
 	for i := len(t.places) - 1; i >= 0; i-- {
 		p := &t.places[i]
@@ -160,7 +171,7 @@ func (t *Trader) tickPlaces(now market.Time, out *market.Outbox) {
 			t.recount(p)
 			p.advertiseAt = market.Never
 			if len(p.above) > 0 && p.news() {
-				t.tell(now, p, []market.Ref{p.above[t.rank(p)%len(p.above)]}, out)
+				t.tell(now, p, p.above, out)
 			}
 		}
 	}
@@ -304,7 +315,7 @@ func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from ma
 			continue
 		}
 		if c.trader.Peer == from.Peer {
-			*c = child{s, from, now.Mono}
+			*c = child{summary: s, trader: from, heard: now.Mono}
 			return true
 		}
 		if same == 0 {
@@ -317,9 +328,9 @@ func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from ma
 	}
 	switch {
 	case same >= sameChild && market.Nearer(from.Peer, p.children[furthest].trader.Peer, key):
-		p.children[furthest] = child{s, from, now.Mono}
+		p.children[furthest] = child{summary: s, trader: from, heard: now.Mono}
 	case same < sameChild && len(p.children) < maxChilds:
-		p.children = append(p.children, child{s, from, now.Mono})
+		p.children = append(p.children, child{summary: s, trader: from, heard: now.Mono})
 	default:
 		return false
 	}
@@ -333,8 +344,13 @@ func (t *Trader) onOffers(now market.Time, from market.Ref, m *market.Offers, ou
 		p := &t.places[i]
 		switch {
 		case p.pulling != 0 && p.pulling == m.Ref && m.Trader && p.region.Depth > 0 && m.Region == p.region.Parent():
-			p.pulling, p.outerAt = 0, max(1, now.Mono)
-			p.outer = slices.DeleteFunc(m.Hints, func(h market.Hint) bool { return h.Summary.Region.Above(p.region) })
+			p.outerAt, p.outer = max(1, now.Mono), p.outer[:0]
+			for _, h := range m.Hints {
+				if !h.Summary.Region.Above(p.region) {
+					p.outer = append(p.outer, outer{Hint: h})
+				}
+			}
+			t.release(now, p, out)
 			return
 		case p.syncing != 0 && p.syncing == m.Ref && m.Region == p.region && slices.Contains(p.replicas, from.Peer):
 			p.syncing = 0

@@ -8,15 +8,30 @@ import (
 	"caravela/market"
 )
 
+// question is a search that waits for the view from above.
+type question struct {
+	from market.Ref
+	msg  *market.GetOffers
+}
+
 // onGetOffers answers a search. When nothing here fits and the view from
-// above is old, it is fetched for the next question; this one is told to
-// climb itself.
+// above is old, the view is fetched first: once for all who wait for it.
 func (t *Trader) onGetOffers(now market.Time, from market.Ref, m *market.GetOffers, out *market.Outbox) {
 	a := t.Answer(now, m)
-	if p := t.place(m.Region); p != nil && m.Relay && len(a.Offers) == 0 {
-		t.pull(now, p, out)
+	p := t.place(m.Region)
+	if p != nil && m.Relay && len(a.Offers) == 0 && (m.Max == 0 || len(a.Hints) == 0) && t.pull(now, p, out) {
+		p.waiting = append(p.waiting, question{from, m})
+		return
 	}
 	out.Send(from, a)
+}
+
+// release answers those who waited.
+func (t *Trader) release(now market.Time, p *place, out *market.Outbox) {
+	for _, q := range p.waiting {
+		out.Send(q.from, t.Answer(now, q.msg))
+	}
+	p.waiting, p.pulling = nil, 0
 }
 
 // Answer filters and ranks the offers of one region. Offers are compared by
@@ -34,7 +49,7 @@ func (t *Trader) Answer(now market.Time, m *market.GetOffers) *market.Offers {
 		t.filter(now, m, a)
 	}
 	if m.Relay && (len(a.Offers) == 0 || m.Max == market.MaxOffers) {
-		a.Hints = t.hints(now, p, &m.Want)
+		a.Hints = t.hints(now, p, m, a)
 	}
 	return a
 }
@@ -79,41 +94,70 @@ func (h *held) promise(now market.Time, need market.Resources) {
 }
 
 // hints tells of the regions below, and elsewhere, that may have what is
-// wanted, and of the parent region when that view is old.
-func (t *Trader) hints(now market.Time, p *place, w *market.Want) []market.Hint {
+// wanted. When they are few, they are promised to a buyer for a moment.
+func (t *Trader) hints(now market.Time, p *place, m *market.GetOffers, a *market.Offers) []market.Hint {
 	var hints []market.Hint
+	var uses []*time.Duration
 	for i := range p.children {
 		c := &p.children[i]
-		if !c.summary.MayFit(w) || now.Mono-c.heard > t.childTTL() || !p.freshest(i) {
+		if !c.summary.MayFit(&m.Want) || now.Mono-c.heard > t.childTTL() || !p.freshest(i) {
 			continue
 		}
-		hints = append(hints, market.Hint{Summary: c.summary, Traders: []market.Ref{c.trader}})
+		hints, uses = append(hints, market.Hint{Summary: c.summary, Traders: []market.Ref{c.trader}}), append(uses, &c.used)
 	}
-	for _, h := range p.outer {
-		if h.Summary.MayFit(w) {
-			hints = append(hints, h)
+	for i := range p.outer {
+		if o := &p.outer[i]; !p.stale(now) && o.Summary.MayFit(&m.Want) {
+			hints, uses = append(hints, o.Hint), append(uses, &o.used)
 		}
+	}
+	if m.Buy && len(hints) <= few {
+		kept := hints[:0]
+		for i, u := range uses {
+			if now.Mono < *u {
+				a.Tally.Promised()
+				continue
+			}
+			*u = now.Mono + promiseTime
+			kept = append(kept, hints[i])
+		}
+		hints = kept
 	}
 	for i := len(hints) - 1; i > 0; i-- {
 		j := t.rng.IntN(i + 1)
 		hints[i], hints[j] = hints[j], hints[i]
 	}
-	hints = hints[:min(len(hints), market.MaxHints-1)]
-	if p.region.Depth > 0 && len(p.above) > 0 && (p.outerAt == 0 || now.Mono-p.outerAt > freshView) {
-		up := p.above[t.rng.IntN(len(p.above))]
-		hints = append(hints, market.Hint{Summary: market.Summary{Region: p.region.Parent()}, Traders: []market.Ref{up}})
-	}
-	return hints
+	return hints[:min(len(hints), market.MaxHints)]
 }
 
-// pull asks a trader above for its view, unless that was done just now.
-func (t *Trader) pull(now market.Time, p *place, out *market.Outbox) {
-	if p.region.Depth == 0 || len(p.above) == 0 || p.outerAt > 0 && now.Mono-p.outerAt < freshView || p.pullAt > 0 && now.Mono-p.pullAt < freshView {
-		return
+// pull asks a trader above for its view unless it is fresh, and reports
+// whether it is on its way.
+func (t *Trader) pull(now market.Time, p *place, out *market.Outbox) bool {
+	switch {
+	case !p.stale(now) || len(p.above) == 0 || len(p.waiting) >= maxWaiting:
+		return false
+	case p.pulling != 0:
+		return true
 	}
 	t.refs++
-	p.pulling, p.pullAt = t.refs, max(1, now.Mono)
+	p.pulling, p.pullDue = t.refs, now.Mono+pullTimeout
 	out.Send(p.above[t.rng.IntN(len(p.above))], &market.GetOffers{Ref: p.pulling, Region: p.region.Parent(), Relay: true})
+	return true
+}
+
+// stale reports whether the view from above is too old to be used.
+func (p *place) stale(now market.Time) bool {
+	return p.region.Depth > 0 && (p.outerAt == 0 || now.Mono-p.outerAt > freshView)
+}
+
+// tickPulls gives up on a trader above that does not answer: the old view
+// must do for a while.
+func (t *Trader) tickPulls(now market.Time, out *market.Outbox) {
+	for i := range t.places {
+		if p := &t.places[i]; p.pulling != 0 && now.Mono >= p.pullDue {
+			p.outerAt = max(1, now.Mono)
+			t.release(now, p, out)
+		}
+	}
 }
 
 func (t *Trader) childTTL() time.Duration { return 5 * t.params.Refresh / 2 }

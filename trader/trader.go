@@ -9,22 +9,25 @@ import (
 
 // Waiting times and bounds that are nobody else's concern.
 const (
-	goneRetry   = 2 * time.Second        // before asking after an offer whose supplier's connection broke
-	missRetry   = 5 * time.Second        // between questions to a silent supplier
-	ackTimeout  = 4 * time.Second        // for a RefreshAck
-	maxMissed   = 3                      // unanswered questions before an offer is dropped
-	maxSkew     = 2 * time.Minute        // between a supplier's clock and ours
-	firstWord   = 5 * time.Second        // before a new place is advertised
-	maxTombs    = 1024                   //
-	maxPlaces   = 64                     // regions that one peer trades in
-	maxChilds   = 128                    // advertised regions below one place
-	sameChild   = 3                      // traders believed for one child: the nearest to its key
-	few         = 2                      // offers that fit, below which they are promised
-	promiseTime = 700 * time.Millisecond // long enough for a lease and the update after it
-	freshView   = 2 * time.Second        // age of the view from above at which it is fetched again
-	newsDelay   = 50 * time.Millisecond  // gathers changes into one advertisement
-	newsPause   = time.Second            // between two advertisements of news
-	loadFactor  = 4                      // offers in all, in units of Params.SplitAt
+	goneRetry   = 2 * time.Second         // before asking after an offer whose supplier's connection broke
+	missRetry   = 5 * time.Second         // between questions to a silent supplier
+	ackTimeout  = 4 * time.Second         // for a RefreshAck
+	maxMissed   = 3                       // unanswered questions before an offer is dropped
+	maxSkew     = 2 * time.Minute         // between a supplier's clock and ours
+	firstWord   = 5 * time.Second         // before a new place is advertised
+	secondPause = 20 * time.Second        // the same, for replicas that are not the first
+	maxTombs    = 1024                    //
+	maxPlaces   = 64                      // regions that one peer trades in
+	maxChilds   = 128                     // advertised regions below one place
+	sameChild   = 3                       // traders believed for one child: the nearest to its key
+	few         = 2                       // offers that fit, below which they are promised
+	promiseTime = 700 * time.Millisecond  // long enough for a lease and the update after it
+	freshView   = 2 * time.Second         // age of the view from above at which it is fetched again
+	pullTimeout = 1200 * time.Millisecond // for the view from above
+	maxWaiting  = 64                      // searches that wait for one view
+	newsDelay   = 50 * time.Millisecond   // gathers changes into one advertisement
+	newsPause   = time.Second             // between two advertisements of news
+	loadFactor  = 4                       // offers in all, in units of Params.SplitAt
 )
 
 // Trader is the role that keeps offers.
@@ -240,6 +243,7 @@ func (t *Trader) onTick(now market.Time, out *market.Outbox) {
 		}
 	}
 	t.tombs = slices.DeleteFunc(t.tombs, func(b tomb) bool { return now.Mono >= b.until })
+	t.tickPulls(now, out)
 	t.tickPlaces(now, out)
 }
 
@@ -325,7 +329,11 @@ func (t *Trader) Deadline() time.Duration {
 		d = min(d, t.held[i].refreshAt, t.held[i].expires)
 	}
 	for i := range t.places {
-		d = min(d, t.places[i].advertiseAt, t.places[i].refreshAt)
+		p := &t.places[i]
+		d = min(d, p.advertiseAt, p.refreshAt)
+		if p.pulling != 0 {
+			d = min(d, p.pullDue)
+		}
 	}
 	return d
 }
