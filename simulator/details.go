@@ -17,7 +17,10 @@ type Details struct {
 	Sent         uint64          // messages sent by all nodes
 	RTT          time.Duration   // mean round trip between two nodes
 	Stale        uint64          // refusals of offers that were out of date
+	FailedStarts uint64          // launches that the engine failed
+	Untrue       int             // requests given up without a reason
 	Series       []Sample
+	Checks
 }
 
 // detail fills in the details at the end of a run.
@@ -35,8 +38,10 @@ func (m *Measures) detail(s *Sim) {
 	slices.Sort(d.NodeBytes)
 	for _, p := range s.parts {
 		d.Stale += p.counts.stale
+		d.FailedStarts += p.counts.engine
 	}
 	d.RTT = s.meanRTT()
+	d.Checks = s.check.Checks
 }
 
 // meanRTT is that of a thousand pairs of nodes.

@@ -72,6 +72,8 @@ func (p *Profile) need() market.Resources {
 	return market.Resources{CPU: p.CPU, Memory: p.Memory}
 }
 
+func (p *Profile) replicas() int { return max(1, p.Replicas) }
+
 func (l *Load) machine(r uint64) (market.Resources, market.CPUClass) {
 	x := int(r % 10000)
 	for _, m := range l.Machines {
@@ -122,89 +124,4 @@ func WorkloadS() Load {
 		Stop:   []int{0, 30, 50, 50, 100, 50, 20, 50, 100, 150, 100, 100, 100, 50},
 		Tick:   20 * time.Second, Warmup: 5 * time.Minute, Lasts: 2 * time.Hour,
 	}
-}
-
-// driver makes the load happen, and judges what becomes of it. It runs
-// between windows only.
-type driver struct {
-	s     *Sim
-	tick  int
-	refs  uint64
-	live  [][]liveUnit // by profile, oldest first
-	cells [3][9][]uint32
-	rng   market.Rand
-	specs []market.Spec // by profile
-}
-
-type liveUnit struct {
-	buyer uint32
-	unit  market.LeaseID
-}
-
-func newDriver(s *Sim) driver {
-	d := driver{s: s, live: make([][]liveUnit, len(s.c.Load.Profiles)), rng: market.Rand(mix(s.c.Seed, 4))}
-	for _, p := range s.c.Load.Profiles {
-		d.specs = append(d.specs, market.Spec{Image: "w", Limits: p.need()})
-	}
-	return d
-}
-
-// next is when the next tick's requests are drawn.
-func (d *driver) next() time.Duration {
-	if d.s.c.Load.Arrivals == NoArrivals {
-		return never
-	}
-	return d.s.c.Load.Warmup + time.Duration(d.tick)*d.s.c.Load.Tick
-}
-
-// upTo draws the requests and stops of the tick that begins at t.
-func (d *driver) upTo(t time.Duration) {
-	if t < d.next() {
-		return
-	}
-	l := &d.s.c.Load
-	phase := min(len(l.Deploy)-1, int(time.Duration(d.tick)*l.Tick*time.Duration(len(l.Deploy))/l.Lasts))
-	d.tick++
-	n := len(d.s.nodes)
-	for range share(n, l.Stop[phase], &d.rng) {
-		d.stop(t)
-	}
-	for range share(n, l.Deploy[phase], &d.rng) {
-		d.request(t)
-	}
-}
-
-// share is hundredths of a percent of n, the rest by chance.
-func share(n, parts int, r *market.Rand) int {
-	whole := n * parts
-	k := whole / 10000
-	if r.IntN(10000) < whole%10000 {
-		k++
-	}
-	return k
-}
-
-func (d *driver) give(to uint32, at time.Duration, ev market.Event) {
-	d.refs++
-	d.s.part(to).push(letter{at: at, to: to, from: 1<<32 - 1, counter: uint32(d.refs), kind: local, event: ev})
-}
-
-func (d *driver) request(t time.Duration) {
-	l := &d.s.c.Load
-	k := l.profile(d.rng.Uint64())
-	p := l.Profiles[k]
-	ref := uint64(k)<<56 | (d.refs + 1)
-	at := t + time.Duration(d.rng.IntN(int(l.Tick)))
-	ev := market.Wanted{Ref: ref, Spec: &d.specs[k], Want: market.Want{Need: p.need(), Class: p.Class, Platform: platform}, Replicas: 1, Renew: market.RenewNever}
-	d.give(uint32(d.rng.IntN(len(d.s.nodes))), at, ev)
-}
-
-func (d *driver) stop(t time.Duration) {
-	k := d.s.c.Load.profile(d.rng.Uint64())
-	if len(d.live[k]) == 0 {
-		return
-	}
-	u := d.live[k][len(d.live[k])-1]
-	d.live[k] = d.live[k][:len(d.live[k])-1]
-	d.give(u.buyer, t+time.Duration(d.rng.IntN(int(d.s.c.Load.Tick))), market.Ordered{Ref: d.refs, Cmd: market.StopContainer{Unit: u.unit, Op: market.OpRemove}})
 }

@@ -39,7 +39,7 @@ func (d *driver) judge(end time.Duration) {
 	if len(all) == 0 {
 		return
 	}
-	slices.SortFunc(all, func(a, b news) int {
+	slices.SortStableFunc(all, func(a, b news) int {
 		switch {
 		case a.at != b.at:
 			return int(a.at - b.at)
@@ -52,17 +52,24 @@ func (d *driver) judge(end time.Duration) {
 	for i := range all {
 		x := &all[i]
 		switch x.kind {
+		case newsFree:
+			d.refile(&d.s.nodes[x.node])
 		case newsPlaced:
-			m.Total++
-			m.Placed++
-			d.live[x.req.profile] = append(d.live[x.req.profile], liveUnit{x.node, x.unit})
+			k := d.replicas(x)
+			m.Total += k
+			m.Placed += k
+			d.place(x)
 			d.count(x)
 		case newsGaveUp:
-			m.Total++
+			k := d.replicas(x)
+			m.Total += k
+			if x.untrue {
+				m.Untrue++
+			}
 			if d.feasible(x) {
-				m.Missed++
+				m.Missed += k
 			} else {
-				m.Refused++
+				m.Refused += k
 			}
 			d.count(x)
 		}
@@ -77,20 +84,6 @@ func (d *driver) count(x *news) {
 	if x.kind == newsPlaced {
 		m.latency = append(m.latency, x.at-x.req.since)
 	}
-}
-
-// feasible looks for a live node that has had the resources since the search
-// began.
-func (d *driver) feasible(x *news) bool {
-	p := &d.s.c.Load.Profiles[x.req.profile]
-	need := p.need()
-	for i := range d.s.nodes {
-		n := &d.s.nodes[i]
-		if n.up && n.class >= p.Class && n.total.Fits(need) && n.freeSince(x.req.since, need) {
-			return true
-		}
-	}
-	return false
 }
 
 func (m *Measures) finish(s *Sim, wall time.Duration, cpu float64) {

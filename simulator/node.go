@@ -12,6 +12,13 @@ type node struct {
 	counter uint32 // of what it sends
 	alarm   int32  // place among the alarms; -1 = none
 	up      bool
+	life    uint16
+	fell    bool // crashed in this window
+	doomed  bool // will crash within its next step
+	forget  bool // its disk is to be lost
+	lost    bool // it was, once
+	nat     bool
+	fault   fault
 	server  bool // takes part in the overlay
 	wake    time.Duration
 	machine Participant
@@ -27,7 +34,11 @@ type node struct {
 	bytes    uint64
 
 	running []market.LeaseID // what the engine runs
-	freeLog [4]freeChange    // the newest last
+	place   place
+	disk    []market.Record // kept where nodes can crash
+	since   time.Duration   // when it came, or went
+	busy    time.Duration   // its uplink, until then
+	freeLog [4]freeChange   // the newest last
 }
 
 const dialled = 12

@@ -1,6 +1,8 @@
 package simulator
 
 import (
+	"time"
+
 	"caravela/discovery"
 	"caravela/market"
 )
@@ -16,3 +18,7 @@ type Participant interface {
 type MakeMachine func(discovery.Config) Participant
 
 func newPeer(c discovery.Config) Participant { return discovery.New(c) }
+
+// Spy is told of a node's steps: the event and the effects, which must not be
+// kept.
+type Spy func(at time.Duration, ev market.Event, out *market.Outbox)

@@ -13,6 +13,7 @@ type letter struct {
 	from    uint32
 	counter uint32 // the sender's
 	kind    letterKind
+	life    uint16         // of the receiver, with all but delivered
 	msg     market.Message // with delivered and undelivered
 	event   market.Event   // with local
 }
@@ -22,6 +23,7 @@ type letterKind uint8
 const (
 	delivered   letterKind = iota // msg from another node
 	undelivered                   // msg of our own, lost
+	unanswered                    // the same, said by nobody: it may be for an earlier life
 	local                         // an event of the node's own driver
 )
 

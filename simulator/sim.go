@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"caravela/discovery"
 	"caravela/market"
 )
 
@@ -26,6 +25,9 @@ type Config struct {
 	Machine  MakeMachine // nil = discovery.New
 	Workers  int         // partitions stepped at once; 0 = all cores
 
+	Check  int            // parts of a million peers whose invariants are checked; 0 = all up to 10,000 nodes, 1 % beyond
+	Spy    Spy            // told of every step of SpyOn; may be nil
+	SpyOn  uint32         // a node
 	Sample time.Duration  // virtual time between two points of the series; 0 = none
 	Watch  func(Progress) // called about five times a second while the run lasts; may be nil
 }
@@ -43,15 +45,19 @@ const Start market.Wall = 1_767_225_600_000
 
 // Sim is one run under way.
 type Sim struct {
-	c     Config
-	net   market.NetworkID
-	nodes []node
-	parts []*part
-	now   time.Duration
-	look  time.Duration
-	load  driver
-	watch watcher
-	M     Measures
+	c      Config
+	net    market.NetworkID
+	nodes  []node
+	parts  []*part
+	now    time.Duration
+	look   time.Duration
+	load   driver
+	watch  watcher
+	lives  lives
+	check  inspector
+	labels [][]market.Label // by region
+	cuts   []*Cut           // in force in this window
+	M      Measures
 }
 
 // part is a share of the nodes and all that is on its way to them.
@@ -66,15 +72,18 @@ type part struct {
 	news   []news
 	buf    []uint32
 	counts counts
+	at     time.Duration // of the step under way
+	fallen []uint32      // nodes that crashed within a step of this window
+	old    map[uint32]oldAnswer
 }
 
 // news is what happened in a window and matters to everybody.
 type news struct {
-	at   time.Duration
-	node uint32
-	kind newsKind
-	req  openRequest
-	unit market.LeaseID
+	at     time.Duration
+	node   uint32
+	kind   newsKind
+	req    openRequest
+	untrue bool // given up without a reason
 }
 
 type newsKind uint8
@@ -106,6 +115,7 @@ func New(c Config) *Sim {
 	}
 	o.build(func(i uint32) bool { return s.nodes[i].server })
 	s.load = newDriver(s)
+	s.settle()
 	for i := range s.nodes { // nodes start within the first refresh interval
 		n := &s.nodes[i]
 		p := s.part(n.index)
@@ -119,17 +129,15 @@ func (s *Sim) part(i uint32) *part { return s.parts[int(i)%len(s.parts)] }
 
 func (s *Sim) populate(i uint32) {
 	n := &s.nodes[i]
-	*n = node{index: i, alarm: -1, up: true, server: true, wake: market.Never}
+	*n = node{index: i, alarm: -1, up: true, server: true, wake: market.Never, fault: s.c.Faults.of(i, s.c.Seed)}
+	if mix(uint64(i), s.c.Seed, 5)%million < uint64(s.c.Network.NAT) {
+		n.nat, n.server = true, false
+	}
 	n.total, n.class = s.c.Load.machine(mix(uint64(i), s.c.Seed, 2))
 	for j := range n.freeLog {
 		n.freeLog[j].since = unset
 	}
-	make := s.c.Machine
-	if make == nil {
-		make = newPeer
-	}
-	n.machine = make(discovery.Config{Self: s.c.Overlay.id(i), Network: s.net, Params: &s.c.Params,
-		Sealer: sealer{s.c.Overlay.id(i)}, Seed: mix(uint64(i), s.c.Seed, 3), Trader: true})
+	s.found(n)
 }
 
 // Run steps until the duration is over, or ctx: what was measured until then
@@ -138,7 +146,7 @@ func (s *Sim) Run(ctx context.Context) *Measures {
 	began := time.Now()
 	cpu := cpuSeconds()
 	for s.watched(ctx, began) {
-		next := s.load.next()
+		next := min(s.load.next(), s.lives.next())
 		for _, p := range s.parts {
 			next = min(next, p.next())
 		}
@@ -149,6 +157,8 @@ func (s *Sim) Run(ctx context.Context) *Measures {
 		}
 		s.sampleUpTo(next)
 		s.now = next
+		s.live(next)
+		s.partition(next)
 		s.load.upTo(next)
 		s.window(next + s.look)
 		s.barrier(next + s.look)
@@ -186,6 +196,8 @@ func (s *Sim) barrier(end time.Duration) {
 		p.calls = p.calls[:0]
 	}
 	s.load.judge(end)
+	s.fall()
+	s.inspect(end)
 }
 
 func (p *part) next() time.Duration {
@@ -199,7 +211,12 @@ func (p *part) next() time.Duration {
 	return d
 }
 
-func (p *part) push(l letter) { p.mail.push(l) }
+func (p *part) push(l letter) {
+	if l.kind != delivered { // it is for this life of the node, and no later one
+		l.life = p.s.nodes[l.to].life
+	}
+	p.mail.push(l)
+}
 
 // run steps the partition's nodes in order of time, up to end.
 func (p *part) run(end time.Duration) {
@@ -220,7 +237,11 @@ func (p *part) run(end time.Duration) {
 		default:
 			l := p.mail.pop()
 			n := &p.s.nodes[l.to]
-			if n.up {
+			switch {
+			case l.kind != delivered && l.life != n.life:
+			case !n.up || n.fell:
+				p.bounce(n, &l)
+			default:
 				p.step(n, l.at, p.event(n, &l), 2+uint64(l.from)<<32+uint64(l.counter))
 			}
 		}
@@ -232,7 +253,7 @@ func (p *part) event(n *node, l *letter) market.Event {
 	case delivered:
 		n.heard++
 		return market.Received{From: market.Ref{Peer: p.s.c.Overlay.id(l.from)}, Msg: l.msg}
-	case undelivered:
+	case undelivered, unanswered:
 		return market.Undelivered{To: p.s.c.Overlay.id(l.from), Msg: l.msg}
 	}
 	return l.event
@@ -241,18 +262,34 @@ func (p *part) event(n *node, l *letter) market.Event {
 // step gives a node one event and performs the effects.
 func (p *part) step(n *node, at time.Duration, ev market.Event, what uint64) {
 	p.events++
+	p.at = at
 	n.hash = mix(n.hash, uint64(at), what)
 	now := market.Time{Mono: at, Wall: Start.Add(at)}
 	p.out.Reset()
 	if w, ok := ev.(market.Wanted); ok {
 		n.open = append(n.open, openRequest{ref: w.Ref, since: at, profile: uint8(w.Ref >> 56)})
 	}
-	n.machine.Step(now, ev, &p.out)
+	if !p.fault(n, ev) {
+		n.machine.Step(now, ev, &p.out)
+	}
 	if _, boot := ev.(market.Boot); boot {
 		n.machine.Step(now, market.EngineChanged{Up: true}, &p.out)
 		n.machine.Step(now, market.Supply{Selling: true, Stock: p.s.stock(n)}, &p.out)
+		if n.setFree(at, n.spare()) {
+			p.news = append(p.news, news{at: at, node: n.index, kind: newsFree})
+		}
+	}
+	if p.s.c.Spy != nil && n.index == p.s.c.SpyOn {
+		p.s.c.Spy(at, ev, &p.out)
+	}
+	if n.doomed {
+		p.tear(n)
 	}
 	p.perform(n, at)
+	if n.fell {
+		p.alarms.set(n, never)
+		return
+	}
 	if d := n.machine.Deadline(); d != n.wake {
 		p.alarms.set(n, d)
 	}
@@ -261,20 +298,27 @@ func (p *part) step(n *node, at time.Duration, ev market.Event, what uint64) {
 var platform = market.Platform{OS: "linux", Arch: "amd64"}
 
 func (s *Sim) stock(n *node) market.Stock {
-	return market.Stock{Total: n.total, Platform: platform, Class: n.class, Reach: market.ReachPublic, PortLow: 20000, PortHigh: 40000}
+	st := market.Stock{Total: n.offered(), Platform: platform, Class: n.class, Reach: market.ReachPublic, PortLow: 20000, PortHigh: 40000}
+	if n.nat {
+		st.Reach = market.ReachRelayed
+	}
+	if s.labels != nil {
+		st.Labels = s.labels[s.c.Network.region(n.index)]
+	}
+	return st
 }
 
 func (p *part) perform(n *node, at time.Duration) {
 	o := &p.out
+	p.keep(n)
 	for i := range o.Sends {
 		p.send(n, at, &o.Sends[i])
 	}
 	for _, l := range o.Lookups {
 		p.lookup(n, at, l)
 	}
-	for _, r := range o.Runs {
-		n.running = append(n.running, r.Unit)
-		p.later(n, at, market.UnitChanged{Unit: r.Unit, State: market.Running})
+	for i := range o.Runs {
+		p.later(n, at, p.start(n, &o.Runs[i]))
 	}
 	for _, c := range o.Controls {
 		ev := market.UnitChanged{Unit: c.Unit, Ref: c.Ref, State: market.Running}
@@ -302,7 +346,7 @@ func (p *part) notes(n *node, at time.Duration) {
 	for _, x := range p.out.Notes {
 		switch x.Kind {
 		case market.NoteGranted, market.NoteLeaseEnded:
-			if n.setFree(at, n.machine.Free()) {
+			if n.setFree(at, n.spare()) {
 				p.news = append(p.news, news{at: at, node: n.index, kind: newsFree})
 			}
 		}
@@ -317,6 +361,9 @@ func (p *part) later(n *node, at time.Duration, ev market.Event) {
 
 func (p *part) send(n *node, at time.Duration, s *market.Send) {
 	to := indexOf(s.To.Peer)
+	if int(to) >= len(p.s.nodes) || n.fault != honest && p.swallow(n, s) {
+		return
+	}
 	n.counter++
 	n.sent++
 	n.bytes += uint64(size(s.Msg))
@@ -335,13 +382,21 @@ func (p *part) send(n *node, at time.Duration, s *market.Send) {
 		p.push(l)
 		return
 	}
+	l.at += p.s.delay(n, size(s.Msg), at)
 	link := p.s.c.Network.oneWay(n.index, to)
-	if !n.knows(to) {
+	if p.s.nodes[to].nat {
+		link += p.s.c.Network.Relay
+	}
+	if !p.s.c.Network.Dialled && !n.knows(to) {
 		n.dial(to)
 		l.at += 4 * link
 	}
 	target := &p.s.nodes[to]
-	if !target.up || p.s.c.Network.lost(n.index, n.counter, p.s.c.Seed) {
+	if !target.up || p.s.cut(n.index, to) {
+		p.push(letter{at: l.at + patience, to: n.index, from: to, counter: n.counter, kind: undelivered, msg: s.Msg})
+		return
+	}
+	if p.s.c.Network.lost(n.index, n.counter, p.s.c.Seed) {
 		p.push(letter{at: l.at + 2*link, to: n.index, from: to, counter: n.counter, kind: undelivered, msg: s.Msg})
 		return
 	}
@@ -357,9 +412,9 @@ func (p *part) send(n *node, at time.Duration, s *market.Send) {
 func (p *part) lookup(n *node, at time.Duration, l market.Lookup) {
 	s := p.s
 	f := s.c.Overlay.lookup(n.index, keyPoint(l.Key), l.N, n.server,
-		func(m uint32) bool { return s.nodes[m].up },
+		func(m uint32) bool { return s.nodes[m].up && !s.cut(n.index, m) },
 		func(m uint32) time.Duration { return 6 * s.c.Network.oneWay(n.index, m) },
-		5*time.Second,
+		patience,
 		func(m uint32) { p.calls = append(p.calls, m) })
 	n.sent += uint32(f.rpcs)
 	n.heard += uint32(f.rpcs)
@@ -382,10 +437,13 @@ func (p *part) outcome(n *node, at time.Duration, o *market.Outcome) {
 	}
 	switch o.Kind {
 	case market.Leased:
-		n.open[i].units = append(n.open[i].units, o.Unit)
-		p.news = append(p.news, news{at: at, node: n.index, kind: newsPlaced, req: n.open[i], unit: o.Unit})
+		r := &n.open[i]
+		r.units = append(r.units, o.Unit)
+		if len(r.units) == p.s.c.Load.Profiles[r.profile].replicas() {
+			p.news = append(p.news, news{at: at, node: n.index, kind: newsPlaced, req: *r})
+		}
 	case market.GaveUp:
-		p.news = append(p.news, news{at: at, node: n.index, kind: newsGaveUp, req: n.open[i]})
+		p.news = append(p.news, news{at: at, node: n.index, kind: newsGaveUp, req: n.open[i], untrue: o.Reason == market.NoReason || o.Tally == nil && o.Reason != market.Busy})
 		n.open = append(n.open[:i], n.open[i+1:]...)
 	case market.Done:
 		n.open = append(n.open[:i], n.open[i+1:]...)

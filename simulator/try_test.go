@@ -61,7 +61,10 @@ func TestTry(t *testing.T) {
 	for i := range byNode {
 		byNode[i] = i
 	}
-	sort.Slice(byNode, func(i, j int) bool { a, b := &s.nodes[byNode[i]], &s.nodes[byNode[j]]; return a.sent+a.heard > b.sent+b.heard })
+	sort.Slice(byNode, func(i, j int) bool {
+		a, b := &s.nodes[byNode[i]], &s.nodes[byNode[j]]
+		return a.sent+a.heard > b.sent+b.heard
+	})
 	for _, i := range byNode[:8] {
 		n := &s.nodes[i]
 		fmt.Println(i, n.sent, n.heard, traderOf(n))

@@ -52,9 +52,13 @@ type Summary struct {
 	StaleOfferRefusals       uint64   `json:"stale_offer_refusals"`
 	DoubleBookings           int      `json:"double_bookings"`
 	LostLeases               int      `json:"lost_leases"`
+	UnbalancedSuppliers      int      `json:"unbalanced_suppliers"` // free and leased are not what there is
 	UntrueRefusals           int      `json:"untrue_refusals"`
 	OffersOutlivingSuppliers int      `json:"offers_outliving_suppliers"`
 	PeersChecked             int      `json:"peers_checked"` // for the invariants
+
+	FailedStarts uint64   `json:"failed_starts"`
+	Violations   []string `json:"violations"` // the first few, in words
 
 	Expectations []Expectation `json:"expectations"`
 }
@@ -128,6 +132,9 @@ func Summarise(a About, m, idle *simulator.Measures) *Summary {
 		MeanRTTMS:          millis(m.RTT),
 		StaleOfferRefusals: m.Stale,
 	}
+	s.DoubleBookings, s.LostLeases, s.UnbalancedSuppliers = m.DoubleBookings, m.LostLeases, m.Unbalanced
+	s.OffersOutlivingSuppliers, s.PeersChecked, s.UntrueRefusals = m.Outliving, m.PeersChecked, m.Untrue
+	s.FailedStarts, s.Violations = m.FailedStarts, append([]string{}, m.Violations...)
 	s.PlacementLatencyMS = latencyOf(m.Latency, time.Millisecond)
 	s.PlacementLatencyRTTs = latencyOf(m.Latency, m.RTT)
 	s.NodeMessagesPerSecond = loadOf(m.NodeMessages)
