@@ -34,6 +34,7 @@ type inspector struct {
 	next  time.Duration
 	some  []uint32
 	begun bool
+	known map[market.LeaseID]bool // leases that were found lost already
 }
 
 const (
@@ -58,7 +59,7 @@ func (k *inspector) begin(s *Sim) {
 			k.some = append(k.some, uint32(i))
 		}
 	}
-	k.begun = true
+	k.begun, k.known = true, map[market.LeaseID]bool{}
 	k.PeersChecked = len(k.some)
 }
 
@@ -119,8 +120,13 @@ func (k *inspector) buyer(s *Sim, n *node, peer inspectable, now time.Duration) 
 		if !ok || !t.up || t.lost || now-t.since < settled || now-n.since < settled || t.fault == refuser {
 			continue
 		}
-		if !slices.ContainsFunc(other.Sold(), func(x *market.Sold) bool { return x.Lease.Unit() == l.Unit() }) {
-			k.violated(&k.LostLeases, now, "node %d bought %v of node %d, which does not know it", n.index, l.Unit(), t.index)
+		unit := l.Unit()
+		if _, over := s.part(t.index).over[unit]; over || k.known[unit] {
+			continue
+		}
+		if !slices.ContainsFunc(other.Sold(), func(x *market.Sold) bool { return x.Lease.Unit() == unit }) {
+			k.known[unit] = true
+			k.violated(&k.LostLeases, now, "node %d bought %v of node %d, which does not know it and did not end it", n.index, unit, t.index)
 		}
 	}
 }

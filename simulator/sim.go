@@ -75,6 +75,7 @@ type part struct {
 	at     time.Duration // of the step under way
 	fallen []uint32      // nodes that crashed within a step of this window
 	old    map[uint32]oldAnswer
+	over   map[market.LeaseID]struct{} // leases that suppliers ended, where nodes can crash
 }
 
 // news is what happened in a window and matters to everybody.
@@ -101,7 +102,7 @@ func New(c Config) *Sim {
 		s.c.Workers = runtime.GOMAXPROCS(0)
 	}
 	for range s.c.Workers {
-		p := &part{s: s, away: make([][]letter, s.c.Workers)}
+		p := &part{s: s, away: make([][]letter, s.c.Workers), over: map[market.LeaseID]struct{}{}}
 		s.parts = append(s.parts, p)
 	}
 	o := &s.c.Overlay
@@ -344,6 +345,9 @@ func (p *part) perform(n *node, at time.Duration) {
 
 func (p *part) notes(n *node, at time.Duration) {
 	for _, x := range p.out.Notes {
+		if x.Kind == market.NoteUnit && x.Text == market.Ended.String() && p.s.lives.on {
+			p.over[x.Unit] = struct{}{}
+		}
 		switch x.Kind {
 		case market.NoteGranted, market.NoteLeaseEnded:
 			if n.setFree(at, n.spare()) {
