@@ -1,6 +1,7 @@
 package buyer
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -54,17 +55,12 @@ func (b *Buyer) inquire(now market.Time, r *request, region market.Region, led b
 // left. It reports whether there was one.
 func (b *Buyer) follow(now market.Time, r *request, out *market.Outbox) bool {
 	n := 0
-	for _, up := range []bool{false, true} {
-		for i := 0; i < len(r.leads) && n < leadsAtOnce && r.asked < maxAsks; {
-			if r.leads[i].up != up {
-				i++
-				continue
-			}
-			region := r.leads[i].region
-			r.leads = slices.Delete(r.leads, i, i+1)
-			b.inquire(now, r, region, true, out)
-			n++
-		}
+	slices.SortStableFunc(r.leads, func(x, y lead) int { return cmp.Compare(y.region.Depth, x.region.Depth) })
+	for len(r.leads) > 0 && n < leadsAtOnce && r.asked < maxAsks {
+		region := r.leads[0].region
+		r.leads = slices.Delete(r.leads, 0, 1)
+		b.inquire(now, r, region, true, out)
+		n++
 	}
 	return n > 0
 }
@@ -106,7 +102,7 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 		}
 		a := ask{ref: b.ref(), peer: t.Peer, at: now.Mono}
 		q.asks = append(q.asks, a)
-		out.Send(t, &market.GetOffers{Ref: a.ref, Region: q.region, Want: r.want, Max: b.most(r), Relay: true, Buy: !r.req.DryRun})
+		out.Send(t, &market.GetOffers{Ref: a.ref, Region: q.region, Want: r.want, Max: b.most(r), Relay: !q.led, Buy: !r.req.DryRun})
 		open++
 		r.asked++
 	}

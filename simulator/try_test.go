@@ -21,6 +21,9 @@ func TestTry(t *testing.T) {
 	m, _ := strconv.Atoi(os.Getenv("MIN"))
 	c.Duration = time.Duration(m) * time.Minute
 	c.Params.Refresh, c.Params.OfferTTL = 15*time.Minute, 45*time.Minute
+	if x, err := strconv.Atoi(os.Getenv("SPLIT")); err == nil {
+		c.Params.SplitAt = x
+	}
 	s := New(c)
 	if os.Getenv("DBG") != "" {
 		missed = func(s *Sim, i uint32, need market.Resources, class market.CPUClass, x *news) {
@@ -44,6 +47,15 @@ func TestTry(t *testing.T) {
 			}
 			for i := range o.Sends {
 				dbg[fmt.Sprintf("%T", o.Sends[i].Msg)]++
+				if m, ok := o.Sends[i].Msg.(*market.Offers); ok {
+					pr := 0
+					for _, x := range m.Tally.Misses {
+						if x.Kind == market.MissPromised {
+							pr = 1
+						}
+					}
+					dbg[fmt.Sprintf("ANS depth %d offers %v hints %d promised %d", m.Region.Depth, len(m.Offers) > 0, min(2, len(m.Hints)), pr)]++
+				}
 			}
 			dbg["lookups"] += len(o.Lookups)
 		}

@@ -48,7 +48,7 @@ func (t *Trader) Answer(now market.Time, m *market.GetOffers) *market.Offers {
 	if m.Max > 0 {
 		t.filter(now, m, a)
 	}
-	if m.Relay && (len(a.Offers) == 0 || m.Max == market.MaxOffers) {
+	if len(a.Offers) == 0 || m.Max == market.MaxOffers {
 		a.Hints = t.hints(now, p, m, a)
 	}
 	return a
@@ -106,7 +106,7 @@ func (t *Trader) hints(now market.Time, p *place, m *market.GetOffers, a *market
 		hints, uses = append(hints, market.Hint{Summary: c.summary, Traders: []market.Ref{c.trader}}), append(uses, &c.used)
 	}
 	for i := range p.outer {
-		if o := &p.outer[i]; !p.stale(now) && o.Summary.MayFit(&m.Want) {
+		if o := &p.outer[i]; m.Relay && !p.stale(now) && o.Summary.MayFit(&m.Want) {
 			hints, uses = append(hints, o.Hint), append(uses, &o.used)
 		}
 	}
