@@ -6,8 +6,18 @@ import "caravela/simulator"
 const Market = "market"
 
 // Names lists the strategies.
-func Names() []string { return []string{Market} }
+func Names() []string { return []string{Market, "random", "central", "single"} }
 
 // Named returns what makes the peers of a strategy; nil for the market's own,
 // and for names that Names does not list.
-func Named(name string) simulator.MakeMachine { return nil }
+func Named(name string) simulator.MakeMachine {
+	switch name {
+	case "random":
+		return NewRandom
+	case "central":
+		return NewCentral
+	case "single":
+		return NewSingle
+	}
+	return nil
+}
