@@ -13,10 +13,10 @@ const (
 	answerTimeout = 2500 * time.Millisecond // for a trader's answer before another one is asked
 	secondAnswer  = 60 * time.Millisecond   // for the other trader, once one had something
 	startTimeout  = time.Hour               // for the first running status after a grant; pulls are slow
-	roundPause    = 900 * time.Millisecond  // before searching again after refusals
+	roundPause    = 500 * time.Millisecond  // before searching again after refusals
 	waitPause     = 3 * time.Second         // between searches of a request that waits for an offer
 	maxRounds     = 3                       // searches of one request
-	maxAsks       = 6                      // traders asked in one search
+	maxAsks       = 10                      // traders asked in one search
 	askedRoot     = 2                       // traders asked at once about a whole market
 	askedDeep     = 1                       // traders asked at once about a part of it
 	leadsAtOnce   = 2                       // regions searched at once on a trader's hint

@@ -215,7 +215,7 @@ func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 	switch {
 	case pending: // its answer decides
 	case stale && r.rounds < maxRounds:
-		b.pause(now, r, now.Mono+b.rng.Jitter(2*roundPause*time.Duration(r.rounds)))
+		b.pause(now, r, now.Mono+roundPause+b.rng.Jitter(roundPause/4))
 	case now.Mono+waitPause < r.giveUpAt:
 		b.pause(now, r, now.Mono+b.rng.Jitter(2*waitPause))
 	default:

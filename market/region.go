@@ -22,7 +22,7 @@ type Region struct {
 
 // The tree's shape: each region has 1<<ShardBits children.
 const (
-	ShardBits = 4
+	ShardBits = 3
 	MaxDepth  = 8
 )
 

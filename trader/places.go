@@ -104,11 +104,14 @@ func point(o *market.Offer) market.Point { return market.Point{Free: o.Free, Cla
 // plan lets news be told soon, but not more often than every pause.
 func (t *Trader) plan(now market.Time, p *place) {
 	if p.dirty && p.region.Depth > 0 {
-		pause := newsPause
+		delay, pause := newsDelay, newsPause
+		for range p.summary.Deeper {
+			delay, pause = delay*deeperDelay, pause*deeperPause
+		}
 		if t.rank(p) > 0 {
 			pause = secondPause
 		}
-		p.advertiseAt = min(p.advertiseAt, max(now.Mono+newsDelay, p.toldAt+pause))
+		p.advertiseAt = min(p.advertiseAt, max(now.Mono+delay, p.toldAt+pause))
 	}
 }
 

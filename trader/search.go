@@ -117,7 +117,7 @@ func (t *Trader) hints(now market.Time, p *place, m *market.GetOffers, a *market
 				a.Tally.Promised()
 				continue
 			}
-			*u = now.Mono + promiseTime
+			*u = now.Mono + hintTime
 			kept = append(kept, hints[i])
 		}
 		hints = kept
@@ -146,7 +146,11 @@ func (t *Trader) pull(now market.Time, p *place, out *market.Outbox) bool {
 
 // stale reports whether the view from above is too old to be used.
 func (p *place) stale(now market.Time) bool {
-	return p.region.Depth > 0 && (p.outerAt == 0 || now.Mono-p.outerAt > freshView)
+	fresh := freshView
+	for range p.summary.Deeper {
+		fresh *= deeperFresh
+	}
+	return p.region.Depth > 0 && (p.outerAt == 0 || now.Mono-p.outerAt > fresh)
 }
 
 // tickPulls gives up on a trader above that does not answer: the old view

@@ -21,12 +21,16 @@ const (
 	maxChilds   = 128                     // advertised regions below one place
 	sameChild   = 3                       // traders believed for one child: the nearest to its key
 	few         = 2                       // offers that fit, below which they are promised
+	hintTime = 0 * time.Millisecond
 	promiseTime = 700 * time.Millisecond  // long enough for a lease and the update after it
-	freshView   = 2 * time.Second         // age of the view from above at which it is fetched again
+	freshView   = 500 * time.Millisecond         // age of the view from above at which it is fetched again
 	pullTimeout = 1200 * time.Millisecond // for the view from above
 	maxWaiting  = 64                      // searches that wait for one view
+	deeperDelay=2
+	deeperPause=1
+	deeperFresh=1
 	newsDelay   = 50 * time.Millisecond   // gathers changes into one advertisement
-	newsPause   = time.Second             // between two advertisements of news
+	newsPause   = 200*time.Millisecond             // between two advertisements of news
 	loadFactor  = 4                       // offers in all, in units of Params.SplitAt
 )
 
