@@ -74,7 +74,7 @@ func (s *Sim) watched(ctx context.Context, began time.Time) bool {
 }
 
 func (s *Sim) progress(wall time.Duration) Progress {
-	p := Progress{Now: s.now, End: s.c.Duration, Wall: wall, Requests: s.M.Total}
+	p := Progress{Now: s.now, End: s.end(), Wall: wall, Requests: s.M.Total}
 	for _, q := range s.parts {
 		p.Events += q.events
 	}

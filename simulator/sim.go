@@ -26,6 +26,7 @@ type Config struct {
 	Workers  int         // partitions stepped at once; 0 = all cores
 
 	Check  int            // parts of a million peers whose invariants are checked; 0 = all up to 10,000 nodes, 1 % beyond
+	Until  time.Duration  // stop at this time, as if the run went on; 0 = run to the end
 	Spy    Spy            // told of every step of SpyOn; may be nil
 	SpyOn  uint32         // a node
 	Sample time.Duration  // virtual time between two points of the series; 0 = none
@@ -151,9 +152,9 @@ func (s *Sim) Run(ctx context.Context) *Measures {
 		for _, p := range s.parts {
 			next = min(next, p.next())
 		}
-		if next > s.c.Duration {
-			s.sampleUpTo(s.c.Duration)
-			s.now = s.c.Duration
+		if end := s.end(); next > end {
+			s.sampleUpTo(end)
+			s.now = end
 			break
 		}
 		s.sampleUpTo(next)
@@ -166,6 +167,14 @@ func (s *Sim) Run(ctx context.Context) *Measures {
 	}
 	s.M.finish(s, time.Since(began), cpuSeconds()-cpu)
 	return &s.M
+}
+
+// end is when the run stops.
+func (s *Sim) end() time.Duration {
+	if s.c.Until > 0 {
+		return min(s.c.Until, s.c.Duration)
+	}
+	return s.c.Duration
 }
 
 // window lets all partitions step up to end, each on its own.

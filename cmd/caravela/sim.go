@@ -18,7 +18,7 @@ const codeBound = 3
 func newSim(a *app) *cobra.Command {
 	return group("sim", "Simulate a market of up to millions of nodes, offline",
 		"  caravela sim run scenarios/small.toml\n  caravela sim run scenarios/workload-s.toml --nodes 16383 --seed 7",
-		newSimRun(a), newSimSweep(a), newSimCompare(a), newSimReport(a))
+		newSimRun(a), newSimSweep(a), newSimCompare(a), newSimReport(a), newSimReplay(a), newSimFuzz(a))
 }
 
 // simFlags change a scenario from the command line.

@@ -67,6 +67,9 @@ func (b *binder) value(v any, to reflect.Value, key string) {
 	switch to.Kind() {
 	case reflect.Struct:
 		if t, ok := v.(map[string]any); ok {
+			if _, whole := t["law"]; whole { // another law has other values
+				to.SetZero()
+			}
 			b.table(t, to, key+".")
 			return
 		}
