@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -22,7 +23,7 @@ type Region struct {
 
 // The tree's shape: each region has 1<<ShardBits children.
 const (
-	ShardBits = 3
+	ShardBits = 4
 	MaxDepth  = 8
 )
 
@@ -64,6 +65,27 @@ func (r Region) Parent() Region {
 		return r
 	}
 	return Region{Platform: r.Platform, Depth: r.Depth - 1, Shard: r.Shard >> ShardBits}
+}
+
+// DepthFor estimates how deep the regions of a market are, from the peers that
+// a lookup for one key gave: the denser they lie around it, the more peers
+// there are. It errs towards less, since a region that is split says so at once.
+func DepthFor(peers []Ref, asked int, key Key, splitAt int) uint8 {
+	if len(peers) < asked {
+		return 0
+	}
+	furthest := uint64(1)
+	for _, p := range peers {
+		d := Distance(p.Peer, key)
+		furthest = max(furthest, binary.BigEndian.Uint64(d[:8]))
+	}
+	n := math.MaxUint64 / furthest
+	depth := uint8(0)
+	for n > uint64(2*splitAt/len(peers)) && depth < MaxDepth {
+		n >>= ShardBits
+		depth++
+	}
+	return depth
 }
 
 // Above reports whether r is s or one of the regions above it.
@@ -109,6 +131,9 @@ func (p Point) compare(q Point) int {
 
 // MayFit reports whether some offer of the summarised region could serve w.
 func (s *Summary) MayFit(w *Want) bool {
+	if !w.On.IsZero() && s.Region != s.Region.At(s.Region.Depth, w.On) {
+		return false
+	}
 	need := Point{w.Need, w.Class}
 	return slices.ContainsFunc(s.Peaks, func(p Point) bool { return p.covers(need) })
 }

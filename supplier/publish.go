@@ -22,6 +22,7 @@ type publication struct {
 	at       time.Duration // when to publish
 	lookAt   time.Duration // when to look for traders (again)
 	looking  uint64        // the Ref of the lookup under way
+	probing  market.Region // that it is for, while the market's size is not known
 }
 
 // contact is one trader of the offer.
@@ -126,8 +127,31 @@ func (s *Supplier) sign(now market.Time, out *market.Outbox) {
 func (s *Supplier) settle(now market.Time, out *market.Outbox) {
 	p := &s.pub
 	if p.region.Platform != s.stock.Platform {
-		s.move(now, market.RootRegion(s.stock.Platform), out)
+		s.probe(out)
 	}
+}
+
+// probe begins with a lookup in the middle of the tree: it tells how large
+// the network is, so that not everybody begins at the root.
+func (s *Supplier) probe(out *market.Outbox) {
+	p := &s.pub
+	p.region, p.contacts = market.RootRegion(s.stock.Platform), nil
+	p.looking = s.ref()
+	p.probing, p.lookAt = p.region.At(probeDepth, s.self), market.Never
+	out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.probing.Key(s.network), N: s.params.Replicas + 3})
+}
+
+func (s *Supplier) onProbed(now market.Time, ev market.Found, out *market.Outbox) {
+	p := &s.pub
+	at := p.probing
+	p.probing = market.Region{}
+	depth := market.DepthFor(ev.Peers, s.params.Replicas+3, at.Key(s.network), s.params.SplitAt)
+	p.region = p.region.At(depth, s.self)
+	if p.region != at || ev.Failed || len(ev.Peers) == 0 {
+		s.look(now, out)
+		return
+	}
+	s.found(now, ev.Peers, out)
 }
 
 // move leaves the old region's traders and looks for those of the new one.
@@ -181,12 +205,20 @@ func (s *Supplier) onFound(now market.Time, ev market.Found, out *market.Outbox)
 		return
 	}
 	p.looking = 0
-	if ev.Failed || len(ev.Peers) == 0 {
+	switch {
+	case p.probing != market.Region{}:
+		s.onProbed(now, ev, out)
+	case ev.Failed || len(ev.Peers) == 0:
 		p.lookAt = now.Mono + relook
-		return
+	default:
+		s.found(now, ev.Peers, out)
 	}
+}
+
+func (s *Supplier) found(now market.Time, peers []market.Ref, out *market.Outbox) {
+	p := &s.pub
 	var best []market.Ref
-	for _, r := range ev.Peers {
+	for _, r := range peers {
 		if i := s.contact(r.Peer); len(best) < s.params.Replicas && (i < 0 || !p.contacts[i].bad) {
 			best = append(best, r)
 		}
@@ -198,7 +230,7 @@ func (s *Supplier) onFound(now market.Time, ev market.Found, out *market.Outbox)
 	}
 	s.adopt(best)
 	p.lookAt = now.Mono + s.rng.Jitter(2*s.params.Resettle)
-	if len(best) < min(s.params.Replicas, len(ev.Peers)) { // all others are bad: try again soon
+	if len(best) < min(s.params.Replicas, len(peers)) { // all others are bad: try again soon
 		p.lookAt = now.Mono + relook
 	}
 }

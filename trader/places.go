@@ -16,7 +16,8 @@ type place struct {
 	looking  uint64          // Ref of that lookup
 	peering  uint64          // Ref of a lookup for the replicas
 	split    bool            // newcomers are sent to the children
-	merge    bool            // the traders above take the offers back
+	merge    time.Duration   // until then the traders above take the offers back
+	since    time.Duration
 	children []child
 
 	summary     market.Summary // as of the last count
@@ -26,7 +27,7 @@ type place struct {
 	advertiseAt time.Duration // when to look whether there is news to tell
 	refreshAt   time.Duration // when to tell everybody, news or not
 
-	outer   []outer       // regions elsewhere, as a trader above told
+	outer   []market.Hint // regions elsewhere, as a trader above told
 	outerAt time.Duration // 0 = never
 	pulling uint64        // Ref of the question for them; 0 = none
 	pullDue time.Duration
@@ -34,17 +35,11 @@ type place struct {
 	syncing uint64     // Ref of a GetOffers to another replica
 }
 
-type outer struct {
-	market.Hint
-	used time.Duration // promised to a buyer until then
-}
-
 // child is a region below a place as one of its traders advertised it.
 type child struct {
 	summary market.Summary
 	trader  market.Ref
 	heard   time.Duration
-	used    time.Duration // promised to a buyer until then
 }
 
 // placeIndex returns the index of a region's place, or -1.
@@ -68,7 +63,7 @@ func (t *Trader) mustPlace(now market.Time, r market.Region) *place {
 		return p
 	}
 	i, _ := slices.BinarySearchFunc(t.places, r, func(p place, r market.Region) int { return p.region.Compare(r) })
-	t.places = slices.Insert(t.places, i, place{region: r, summary: market.Summary{Region: r}, told: market.Summary{Region: r},
+	t.places = slices.Insert(t.places, i, place{region: r, since: now.Mono, summary: market.Summary{Region: r}, told: market.Summary{Region: r},
 		advertiseAt: market.Never, refreshAt: now.Mono + t.rng.Jitter(2*firstWord)})
 	return &t.places[i]
 }
@@ -128,11 +123,20 @@ func (t *Trader) childOffers(p *place) int {
 }
 
 // freshest reports whether no other trader of the same child was heard later.
+// One that holds far less than another does not count: few suppliers know it.
 func (p *place) freshest(i int) bool {
 	c := &p.children[i]
 	for j := range p.children {
 		d := &p.children[j]
-		if d.summary.Region == c.summary.Region && (d.heard > c.heard || d.heard == c.heard && j < i) {
+		if j == i || d.summary.Region != c.summary.Region {
+			continue
+		}
+		n, m := c.summary.Offers, d.summary.Offers
+		switch {
+		case n < m-m/4:
+			return false
+		case m < n-n/4:
+		case d.heard > c.heard || d.heard == c.heard && j < i:
 			return false
 		}
 	}
@@ -271,7 +275,7 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 		}
 		parent = parent && slices.ContainsFunc(p.above, func(a market.Ref) bool { return a.Peer == t.self })
 	}
-	t.learnParent(from, &m.Summary)
+	t.learnParent(now, from, &m.Summary)
 	if !parent {
 		return
 	}
@@ -281,7 +285,7 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 		p.split = p.split || t.childOffers(p) > t.params.SplitAt/2
 		t.plan(now, p)
 	}
-	if !p.split { // the child need not be: say so
+	if !p.split && now.Mono-p.since > 2*t.params.Refresh { // the child need not be: say so
 		t.recount(p)
 		out.Send(from, &market.AdvertiseOffersNeighbor{Summary: p.summary, At: market.Ref{Peer: t.self}})
 	}
@@ -297,12 +301,15 @@ func (t *Trader) compare(p *place, from market.Ref, s *market.Summary, out *mark
 }
 
 // learnParent notes that a trader above has room again for what is here.
-func (t *Trader) learnParent(from market.Ref, s *market.Summary) {
+func (t *Trader) learnParent(now market.Time, from market.Ref, s *market.Summary) {
 	for i := range t.places {
 		p := &t.places[i]
 		above := slices.ContainsFunc(p.above, func(r market.Ref) bool { return r.Peer == from.Peer })
 		if above && p.region.Depth > 0 && p.region.Parent() == s.Region {
-			p.merge = int(s.Offers) <= t.params.SplitAt/2
+			p.merge = 0
+			if int(s.Offers) <= t.params.SplitAt/2 {
+				p.merge = now.Mono + t.params.Refresh
+			}
 		}
 	}
 }
@@ -350,7 +357,7 @@ func (t *Trader) onOffers(now market.Time, from market.Ref, m *market.Offers, ou
 			p.outerAt, p.outer = max(1, now.Mono), p.outer[:0]
 			for _, h := range m.Hints {
 				if !h.Summary.Region.Above(p.region) {
-					p.outer = append(p.outer, outer{Hint: h})
+					p.outer = append(p.outer, h)
 				}
 			}
 			t.release(now, p, out)

@@ -49,7 +49,7 @@ func (t *Trader) Answer(now market.Time, m *market.GetOffers) *market.Offers {
 		t.filter(now, m, a)
 	}
 	if len(a.Offers) == 0 || m.Max == market.MaxOffers {
-		a.Hints = t.hints(now, p, m, a)
+		a.Hints = t.hints(now, p, m)
 	}
 	return a
 }
@@ -94,33 +94,18 @@ func (h *held) promise(now market.Time, need market.Resources) {
 }
 
 // hints tells of the regions below, and elsewhere, that may have what is
-// wanted. When they are few, they are promised to a buyer for a moment.
-func (t *Trader) hints(now market.Time, p *place, m *market.GetOffers, a *market.Offers) []market.Hint {
+// wanted.
+func (t *Trader) hints(now market.Time, p *place, m *market.GetOffers) []market.Hint {
 	var hints []market.Hint
-	var uses []*time.Duration
 	for i := range p.children {
-		c := &p.children[i]
-		if !c.summary.MayFit(&m.Want) || now.Mono-c.heard > t.childTTL() || !p.freshest(i) {
-			continue
+		if c := &p.children[i]; c.summary.MayFit(&m.Want) && now.Mono-c.heard <= t.childTTL() && p.freshest(i) {
+			hints = append(hints, market.Hint{Summary: c.summary, Traders: []market.Ref{c.trader}})
 		}
-		hints, uses = append(hints, market.Hint{Summary: c.summary, Traders: []market.Ref{c.trader}}), append(uses, &c.used)
 	}
 	for i := range p.outer {
 		if o := &p.outer[i]; m.Relay && !p.stale(now) && o.Summary.MayFit(&m.Want) {
-			hints, uses = append(hints, o.Hint), append(uses, &o.used)
+			hints = append(hints, *o)
 		}
-	}
-	if m.Buy && len(hints) <= few {
-		kept := hints[:0]
-		for i, u := range uses {
-			if now.Mono < *u {
-				a.Tally.Promised()
-				continue
-			}
-			*u = now.Mono + hintTime
-			kept = append(kept, hints[i])
-		}
-		hints = kept
 	}
 	for i := len(hints) - 1; i > 0; i-- {
 		j := t.rng.IntN(i + 1)

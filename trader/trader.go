@@ -21,17 +21,16 @@ const (
 	maxChilds   = 128                     // advertised regions below one place
 	sameChild   = 3                       // traders believed for one child: the nearest to its key
 	few         = 2                       // offers that fit, below which they are promised
-	hintTime = 0 * time.Millisecond
 	promiseTime = 700 * time.Millisecond  // long enough for a lease and the update after it
-	freshView   = 500 * time.Millisecond         // age of the view from above at which it is fetched again
+	freshView   = 500 * time.Millisecond  // age of the view from above at which it is fetched again
 	pullTimeout = 1200 * time.Millisecond // for the view from above
 	maxWaiting  = 64                      // searches that wait for one view
-	deeperDelay=2
-	deeperPause=1
-	deeperFresh=1
-	newsDelay   = 50 * time.Millisecond   // gathers changes into one advertisement
-	newsPause   = 200*time.Millisecond             // between two advertisements of news
-	loadFactor  = 4                       // offers in all, in units of Params.SplitAt
+	deeperDelay = 2
+	deeperPause = 1
+	deeperFresh = 1
+	newsDelay   = 50 * time.Millisecond  // gathers changes into one advertisement
+	newsPause   = 200 * time.Millisecond // between two advertisements of news
+	loadFactor  = 4                      // offers in all, in units of Params.SplitAt
 )
 
 // Trader is the role that keeps offers.
@@ -258,17 +257,17 @@ func (t *Trader) ask(now market.Time, h *held, out *market.Outbox) {
 	}
 	h.asked, h.refreshAt = true, now.Mono+ackTimeout
 	out.Send(market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
-		&market.RefreshOffer{Seq: h.offer.Seq, Region: h.region, Code: t.advice(h.region), Depth: t.depth(h.region, h.offer.Supplier)})
+		&market.RefreshOffer{Seq: h.offer.Seq, Region: h.region, Code: t.advice(now, h.region), Depth: t.depth(h.region, h.offer.Supplier)})
 }
 
 // advice sends a supplier to another region when this one has too many
 // offers, or too few. The gap between the two bounds stops flapping.
-func (t *Trader) advice(r market.Region) market.AckCode {
+func (t *Trader) advice(now market.Time, r market.Region) market.AckCode {
 	switch p := t.place(r); {
 	case p == nil:
 	case p.split:
 		return market.AckSplit
-	case p.merge:
+	case now.Mono < p.merge:
 		return market.AckMerge
 	}
 	return market.AckStored
