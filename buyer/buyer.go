@@ -13,7 +13,7 @@ const (
 	answerTimeout = 2500 * time.Millisecond // for a trader's answer before another one is asked
 	secondAnswer  = 60 * time.Millisecond   // for the other trader, once one had something
 	startTimeout  = time.Hour               // for the first running status after a grant; pulls are slow
-	roundPause    = 250 * time.Millisecond  // before searching again after refusals
+	roundPause    = 450 * time.Millisecond  // before searching again after refusals
 	waitPause     = 3 * time.Second         // between searches of a request that waits for an offer
 	maxRounds     = 3                       // searches of one request
 	maxAsks       = 10                      // traders asked in one search

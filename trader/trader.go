@@ -28,7 +28,7 @@ const (
 	deeperDelay = 2
 	deeperPause = 1
 	deeperFresh = 1
-	newsDelay   = 50 * time.Millisecond  // gathers changes into one advertisement
+	newsDelay   = 300 * time.Millisecond  // gathers changes into one advertisement
 	newsPause   = 200 * time.Millisecond // between two advertisements of news
 	loadFactor  = 4                      // offers in all, in units of Params.SplitAt
 )
