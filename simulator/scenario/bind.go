@@ -165,12 +165,12 @@ func suggest(name, prefix string, t reflect.Type) string {
 	for i := range t.NumField() {
 		here = append(here, t.Field(i).Tag.Get("toml"))
 	}
+	// The right name in the wrong section, as "loss" at the top.
+	if key := holder(reflect.TypeFor[Spec](), "", name); key != "" {
+		return fmt.Sprintf("did you mean %s?", key)
+	}
 	if best, ok := configuration.Nearest(name, here); ok {
 		return fmt.Sprintf("did you mean %s%s?", prefix, best)
-	}
-	// The right name in the wrong section, as "loss" at the top.
-	if key := holder(reflect.TypeFor[Spec](), "", name); key != "" && key != prefix+name {
-		return fmt.Sprintf("did you mean %s?", key)
 	}
 	slices.Sort(here)
 	return "known here: " + strings.Join(here, ", ")

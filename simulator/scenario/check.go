@@ -86,7 +86,7 @@ func (l *loader) checkNetwork() {
 	l.checkLatency(n)
 	l.need(n.Spread >= 0 && n.Spread <= 10*time.Second, "network.spread", "", "%v is not between 0 and 10s", n.Spread)
 	l.share("network.loss", n.Loss)
-	l.need(n.Loss < 0.9, "network.loss", "", "with %v of the messages lost nothing works", n.Loss)
+	l.need(n.Loss < 0.9 || n.Loss > 1, "network.loss", "", "with %v of the messages lost nothing works", n.Loss)
 	l.share("network.nat", n.NAT)
 	l.need(n.NAT < 1, "network.nat", "somebody must relay", "all nodes are behind NAT")
 	l.need(n.Relay >= 0 && n.Relay <= 10*time.Second, "network.relay", "", "%v is not between 0 and 10s", n.Relay)
@@ -150,8 +150,11 @@ func (l *loader) checkLife() {
 	l.need(f.Trace == "" || !laws, "life.trace", "either a trace, or laws", "trace beside session and absence")
 	l.need(f.Absence.Law == "" || f.Session.Law != "", "life.absence", "[life] session = ...", "absence without sessions")
 	a := &l.s.Faults
-	for key, v := range map[string]float64{"slow": a.Slow, "silent": a.Silent, "boasters": a.Boasters, "refusers": a.Refusers, "stale": a.Stale, "engine_fail": a.EngineFail} {
-		l.share("faults."+key, v)
+	for _, f := range []struct {
+		key   string
+		share float64
+	}{{"slow", a.Slow}, {"silent", a.Silent}, {"boasters", a.Boasters}, {"refusers", a.Refusers}, {"stale", a.Stale}, {"engine_fail", a.EngineFail}} {
+		l.share("faults."+f.key, f.share)
 	}
 	sum := a.Slow + a.Silent + a.Boasters + a.Refusers + a.Stale
 	l.need(sum <= 1+1e-9, "faults", "each node has one fault at most", "the shares of slow, silent, boasters, refusers and stale are %.3g together", sum)

@@ -24,6 +24,7 @@ type row struct {
 	line   int
 	header []string
 	cells  []string
+	bad    bool // some cell of this row could not be read
 }
 
 // maxBroken bounds the broken rows that are reported of one file.
@@ -51,6 +52,7 @@ func cell[T any](r *row, column, fallback string, parse func(string) (T, error))
 	v, err := parse(r.text(column, fallback))
 	if err != nil {
 		r.broken(column, "%v", err)
+		r.bad = true
 	}
 	return v
 }
@@ -97,7 +99,7 @@ func (l *loader) rows(key, name string, need, may []string, each func(*row)) {
 			return
 		}
 		r.line, _ = in.FieldPos(0)
-		r.cells = cells
+		r.cells, r.bad = cells, false
 		each(r)
 	}
 }
@@ -142,10 +144,10 @@ func (l *loader) requestTrace() (profiles []simulator.Profile, trace []simulator
 	last := time.Duration(0)
 	l.rows("load.trace", l.s.Load.Trace, []string{"at", "cpus", "memory"}, []string{"class", "lifetime", "node", "replicas", "place"}, func(r *row) {
 		a := simulator.Arrival{At: cell(r, "at", "", seconds), Lifetime: cell(r, "lifetime", "0", seconds), Node: cell(r, "node", "-1", whole(-1, 1<<32-1))}
-		if a.At < last {
+		if a.At < last && !r.bad {
 			r.broken("at", "%v comes before the row above", a.At)
 		}
-		last = a.At
+		last = max(last, a.At)
 		place := r.text("place", "any")
 		p := profile(Profile{
 			Class: cell(r, "class", "1", whole(1, 4)), CPUs: cell(r, "cpus", "", market.ParseCPU), Memory: cell(r, "memory", "", market.ParseBytes),
@@ -154,7 +156,7 @@ func (l *loader) requestTrace() (profiles []simulator.Profile, trace []simulator
 		if !slices.Contains([]string{"any", "apart", "together"}, place) {
 			r.broken("place", "%q is not any, apart or together", place)
 		}
-		if p.CPU <= 0 || p.Memory <= 0 {
+		if !r.bad && (p.CPU <= 0 || p.Memory <= 0) {
 			r.broken("cpus", "asks for no CPUs or no memory")
 		}
 		i := slices.Index(profiles, p)
