@@ -80,14 +80,9 @@ func (o *Overlay) contacts(t uint32, key uint64, buf []uint32) []uint32 {
 	buf = o.sample(t, shared, lo, hi, o.K, buf)
 	for b := shared; len(buf) < o.K && b >= 0; b-- { // the bucket is not full: nearer to t, then further out
 		l, h := o.span(key, b)
-		if h-l <= 3*o.K || b == 0 {
-			for i := l; i < h; i++ {
-				if m := o.order[i]; (i < lo || i >= hi) && m != t {
-					buf = append(buf, m)
-				}
-			}
-			break
-		}
+		buf = o.sample(t, 64+b, l, lo, o.K, buf)
+		buf = o.sample(t, 64+b, hi, h, o.K, buf)
+		lo, hi = l, h
 	}
 	return buf
 }

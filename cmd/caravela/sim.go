@@ -85,6 +85,7 @@ code is 3 when an [expect] bound of the scenario was missed.`,
 			if err != nil {
 				return err
 			}
+			a.saveMemory()
 			bar := newSimBar(a, s)
 			result := s.Run(cmd.Context(), clientVersion().Version, bar.show)
 			bar.finish()

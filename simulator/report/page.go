@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"strings"
 )
 
@@ -39,7 +40,7 @@ func figure(v any) string {
 	switch v := v.(type) {
 	case float64:
 		switch {
-		case v >= 1000:
+		case v >= 1000 || v == math.Trunc(v):
 			text = fmt.Sprintf("%.0f", v)
 		case v >= 10:
 			text = fmt.Sprintf("%.1f", v)

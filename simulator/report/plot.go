@@ -138,7 +138,7 @@ func (c *chart) svg() string {
 	for _, m := range c.marks {
 		if m.x >= x.low && m.x <= x.high {
 			fmt.Fprintf(&b, `<line x1="%.1f" x2="%.1f" y1="%g" y2="%g" stroke="#999" stroke-dasharray="4 3"/><text x="%.1f" y="%g" fill="#666" font-size="11">%s</text>`,
-				x.at(m.x), x.at(m.x), top, height-bottom, x.at(m.x)+4, height-bottom-6, html.EscapeString(m.name))
+				x.at(m.x), x.at(m.x), top, height-bottom, x.at(m.x)+4, top+12, html.EscapeString(m.name))
 		}
 	}
 	for i, l := range c.lines {

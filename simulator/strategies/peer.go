@@ -126,6 +126,7 @@ func (p *peer) Step(now market.Time, ev market.Event, out *market.Outbox) {
 func (p *peer) onTick(now market.Time, out *market.Outbox) {
 	for i := 0; i < len(p.open); i++ {
 		if r := &p.open[i]; r.until <= now.Mono {
+			undo(r, out)
 			p.failed(now, r, out)
 		}
 	}
@@ -163,6 +164,13 @@ func (p *peer) launch(now market.Time, r *request, to market.Ref, out *market.Ou
 	})
 	r.until = now.Mono + p.Params.Grant
 	out.Send(to, &market.LaunchContainer{Lease: r.lease, Spec: r.Spec})
+}
+
+// undo takes a launch back of which nobody knows whether it was granted.
+func undo(r *request, out *market.Outbox) {
+	if r.lease != nil {
+		out.Send(market.Ref{Peer: r.lease.Supplier}, &market.StopContainer{Unit: r.lease.ID, Op: market.OpRemove})
+	}
 }
 
 // failed goes on after a try that came to nothing.
@@ -222,11 +230,18 @@ func (p *peer) onUndelivered(now market.Time, ev market.Undelivered, out *market
 	switch m := ev.Msg.(type) {
 	case *market.LaunchContainer:
 		if r := p.leasing(m.Lease.ID); r != nil {
+			undo(r, out)
 			p.failed(now, r, out)
 		}
 	case *market.GetOffers:
 		if r := p.asking(m.Ref); r != nil {
 			p.failed(now, r, out)
+		}
+	case *market.UpdateOffer, *market.CreateOffer:
+		p.policy.changed(p, now, out)
+	case *market.StopContainer:
+		if p.rng.IntN(4) > 0 { // a few times, for it may be down
+			out.Send(market.Ref{Peer: ev.To}, m)
 		}
 	}
 	p.sweep()
