@@ -17,6 +17,7 @@ type Checks struct {
 	Unbalanced     int // free and leased are not what there is
 	LostLeases     int // a lease that its supplier forgot though it kept its disk
 	Outliving      int // an offer is held long after its supplier went
+	Storms         int // a peer sent more than a thousand messages within a minute: it runs in a circle
 	Violations     []string
 }
 
@@ -33,6 +34,7 @@ type inspector struct {
 	Checks
 	next  time.Duration
 	some  []uint32
+	sent  []uint32 // by each of some, until the last inspection
 	begun bool
 	known map[market.LeaseID]bool // leases that were found lost already
 }
@@ -61,6 +63,16 @@ func (k *inspector) begin(s *Sim) {
 	}
 	k.begun, k.known = true, map[market.LeaseID]bool{}
 	k.PeersChecked = len(k.some)
+	k.sent = make([]uint32, len(k.some))
+}
+
+// storm looks for a peer that answers itself through another one.
+func (k *inspector) storm(n *node, before *uint32, now time.Duration) {
+	const most = 1000
+	if _, ok := n.machine.(inspectable); ok && n.sent-*before > most {
+		k.violated(&k.Storms, now, "node %d sent %d messages within a minute", n.index, n.sent-*before)
+	}
+	*before = n.sent
 }
 
 // inspect runs between windows.
@@ -73,8 +85,9 @@ func (s *Sim) inspect(now time.Duration) {
 		k.begin(s)
 	}
 	k.next = now + inspectEvery
-	for _, i := range k.some {
+	for j, i := range k.some {
 		n := &s.nodes[i]
+		k.storm(n, &k.sent[j], now)
 		if peer, ok := n.machine.(inspectable); ok && n.up && !n.fell && n.counter > 0 {
 			k.supplier(s, n, peer, now)
 			k.buyer(s, n, peer, now)

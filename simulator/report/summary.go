@@ -57,8 +57,9 @@ type Summary struct {
 	OffersOutlivingSuppliers int      `json:"offers_outliving_suppliers"`
 	PeersChecked             int      `json:"peers_checked"` // for the invariants
 
-	FailedStarts uint64   `json:"failed_starts"`
-	Violations   []string `json:"violations"` // the first few, in words
+	MessageStorms int      `json:"message_storms"` // a peer sent over a thousand messages within a minute
+	FailedStarts  uint64   `json:"failed_starts"`
+	Violations    []string `json:"violations"` // the first few, in words
 
 	Expectations []Expectation `json:"expectations"`
 }
@@ -134,6 +135,7 @@ func Summarise(a About, m, idle *simulator.Measures) *Summary {
 	}
 	s.DoubleBookings, s.LostLeases, s.UnbalancedSuppliers = m.DoubleBookings, m.LostLeases, m.Unbalanced
 	s.OffersOutlivingSuppliers, s.PeersChecked, s.UntrueRefusals = m.Outliving, m.PeersChecked, m.Untrue
+	s.MessageStorms = m.Storms
 	s.FailedStarts, s.Violations = m.FailedStarts, append([]string{}, m.Violations...)
 	s.PlacementLatencyMS = latencyOf(m.Latency, time.Millisecond)
 	s.PlacementLatencyRTTs = latencyOf(m.Latency, m.RTT)
