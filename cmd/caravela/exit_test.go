@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,9 +29,9 @@ func failedStart(detail string) []api.RunEvent {
 // The exit code of each way to end.
 func TestExitCodes(t *testing.T) {
 	code := func(n int) *int { return &n }
-	exited := append(placed()[:3],
-		api.RunEvent{Type: api.RunStatus, Status: &api.ContainerLife{State: "failed", Reason: "exited", ExitCode: code(3)}},
-		api.RunEvent{Type: api.RunFailed, Failure: api.Errorf(api.CodeConflict, "it exited at once")})
+	exited := slices.Concat(placed()[:3], []api.RunEvent{
+		{Type: api.RunStatus, Status: &api.ContainerLife{State: "failed", Reason: "exited", ExitCode: code(3)}},
+		{Type: api.RunFailed, Failure: api.Errorf(api.CodeConflict, "it exited at once")}})
 	tests := []struct {
 		name   string
 		line   string
@@ -120,7 +121,7 @@ try: caravela market explain ... with the same flags, or --wait-for-offer 30m
 // A failed run of several replicas prints those that run and fails.
 func TestSomeReplicasFail(t *testing.T) {
 	node := record()
-	node.events = append(placed()[:4], api.RunEvent{Type: api.RunFailed, Replica: 1, Failure: api.Errorf(api.CodeNoOffer, "no second node")})
+	node.events = slices.Concat(placed()[:4], []api.RunEvent{{Type: api.RunFailed, Replica: 1, Failure: api.Errorf(api.CodeNoOffer, "no second node")}})
 	r := newCLI(t, node).run("run", "-d", "--replicas", "2", "web")
 	if r.code != codeNothing || r.out != recordedID+"\n" || !strings.Contains(r.err, "[2] failed: no second node") {
 		t.Errorf("%+v", r)

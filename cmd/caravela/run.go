@@ -101,7 +101,7 @@ func (a *app) runContainer(cmd *cobra.Command, r *runFlags, image string, comman
 		return advise(errors.New("-t wants a terminal, and standard input is none"), "the same without -t")
 	}
 	if r.withAuth {
-		if req.RegistryAuth, err = registryAuth(image, a.getenv); err != nil {
+		if req.RegistryAuth, err = registryAuth(cmd.Context(), image, a.getenv); err != nil {
 			return err
 		}
 	}
@@ -261,7 +261,7 @@ func reserveFile(path string) (*idFile, error) {
 	if path == "" {
 		return &idFile{}, nil
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, advise(fmt.Errorf("--cidfile: %w", err), "a file that does not exist yet")
 	}

@@ -19,7 +19,7 @@ type startFlags struct {
 	texts           map[string]*string // setting key -> flag's value
 }
 
-func (s *startFlags) register(cmd *cobra.Command, a *app) {
+func (s *startFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	s.texts = map[string]*string{}
 	text := func(key, flag, help string) { s.texts[key] = f.String(flag, "", help) }
@@ -120,7 +120,7 @@ func (a *app) start(cmd *cobra.Command, s *startFlags, mode startMode) error {
 		return advise(err, "caravela config check")
 	}
 	if s.detach {
-		return a.startDetached(cmd.Context(), cfg, mode)
+		return a.startDetached(cmd.Context(), cfg)
 	}
 	mode.settings = settingsFile{a.sources(set)}
 	pipe, err := readyPipe(a.getenv)
