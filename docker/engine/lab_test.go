@@ -206,7 +206,9 @@ func (l *lab) startDaemon() error {
 		return err
 	}
 	defer log.Close()
-	os.Remove(filepath.Join(l.dir, "pid"))
+	for _, stale := range []string{"pid", "exec/containerd/containerd.pid"} { // of a killed one, whose zombie may linger
+		os.Remove(filepath.Join(l.dir, stale))
+	}
 	c := exec.Command("dockerd", "--host", "unix://"+l.direct(), "--data-root", l.data(),
 		"--exec-root", filepath.Join(l.dir, "exec"), "--pidfile", filepath.Join(l.dir, "pid"), "--bip", "172.31.99.1/24")
 	c.Stdout, c.Stderr = log, log
@@ -221,7 +223,11 @@ func (l *lab) startDaemon() error {
 			return err
 		}
 	}
-	return poll(func() bool { _, err := l.api.Info(context.Background()); return err == nil })
+	if err := poll(func() bool { _, err := l.api.Info(context.Background()); return err == nil }); err != nil {
+		text, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("%w: %s", err, text)
+	}
+	return nil
 }
 
 func (l *lab) killDaemon(sig syscall.Signal) {
