@@ -46,15 +46,15 @@ type statsArgs struct {
 	Follow bool `json:"follow"`
 }
 
-// open opens a stream about a bought unit, at its supplier; where that is
-// this node, within the process. It returns once the other side has agreed.
+// open opens a stream about a bought unit at its supplier, which may be this
+// node. It returns once the other side has agreed.
 func (n *Node) open(ctx context.Context, b *market.Bought, kind string, args any) (*remote.Stream, error) {
 	raw, err := json.Marshal(args)
 	if err != nil {
 		return nil, err
 	}
 	h := remote.Header{Kind: kind, Lease: b.Lease.Unit(), Args: raw}
-	s, err := n.dial(ctx, b.Supplier, h)
+	s, err := n.cfg.Transport.Open(ctx, remote.Peer{ID: b.Supplier.Peer, Addrs: b.Supplier.Addrs}, h)
 	if err != nil {
 		return nil, api.Errorf(api.CodeUnreachable, "%s of %s: its supplier %s does not answer: %v", kind, h.Lease.Short(), b.Supplier.Peer.Short(), err).
 			WithNext("caravela node inspect %s", b.Supplier.Peer.Short())
@@ -72,25 +72,6 @@ func (n *Node) open(ctx context.Context, b *market.Bought, kind string, args any
 	}
 	_ = s.Reset() // err says more
 	return nil, err
-}
-
-func (n *Node) dial(ctx context.Context, to market.Ref, h remote.Header) (*remote.Stream, error) {
-	if to.Peer != n.self {
-		return n.cfg.Transport.Open(ctx, remote.Peer{ID: to.Peer, Addrs: to.Addrs}, h)
-	}
-	near, far := remote.Pipe()
-	ours, theirs := remote.NewStream(n.self, near), remote.NewStream(n.self, far)
-	started := n.crew.run(func(life context.Context) {
-		serve, cancel := theirs.Guard(life)
-		defer cancel()
-		n.Accept(serve, n.self, h, theirs)
-		_ = theirs.Close()
-	})
-	if !started {
-		return nil, errStopped
-	}
-	context.AfterFunc(ctx, func() { _ = ours.Reset() })
-	return ours, nil
 }
 
 // refusal reads a Fail frame.
