@@ -19,6 +19,7 @@ type admission struct {
 	limits   limits
 	messages chan struct{} // one token a running handler
 	streams  chan struct{}
+	dials    chan struct{} // dialbacks for others
 
 	mu       sync.Mutex
 	accounts map[peer.ID]*account // bounded by maxAccounts
@@ -31,6 +32,7 @@ type account struct {
 	strikes int       // malformed messages since strikesFrom
 	since   time.Time // of the first strike
 	seen    time.Time
+	dialled time.Time // last dialback for it
 }
 
 const (
@@ -43,6 +45,7 @@ func newAdmission(l limits) *admission {
 		limits:   l,
 		messages: make(chan struct{}, l.handlers),
 		streams:  make(chan struct{}, l.streams),
+		dials:    make(chan struct{}, dialbacks),
 		accounts: make(map[peer.ID]*account),
 	}
 }
@@ -82,6 +85,18 @@ func (a *admission) strike(p peer.ID, now time.Time) bool {
 		return false
 	}
 	c.strikes = 0
+	return true
+}
+
+// mayDial allows a peer one dialback every dialbackEvery.
+func (a *admission) mayDial(p peer.ID, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := a.account(p, now)
+	if now.Sub(c.dialled) < dialbackEvery {
+		return false
+	}
+	c.dialled = now
 	return true
 }
 
