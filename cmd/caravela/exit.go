@@ -74,9 +74,12 @@ func report(w io.Writer, err error) {
 	if errors.As(err, &exit) && exit.err == nil {
 		return
 	}
-	_, _ = fmt.Fprintf(w, "caravela: %s\n", strings.TrimPrefix(err.Error(), "caravela: "))
 	var problem *api.Error
-	if errors.As(err, &problem) {
+	isProblem := errors.As(err, &problem)
+	if !isProblem || problem.WhyNot == nil || !strings.HasPrefix(problem.Error(), noOfferFits) {
+		_, _ = fmt.Fprintf(w, "caravela: %s\n", strings.TrimPrefix(err.Error(), "caravela: "))
+	}
+	if isProblem {
 		if problem.WhyNot != nil {
 			writeWhyNot(w, problem.WhyNot)
 		}

@@ -209,8 +209,10 @@ type waiting struct {
 }
 
 func (w *waiting) Run(ctx context.Context, _ api.RunRequest, emit func(api.RunEvent) error) error {
-	if err := emit(api.RunEvent{Type: api.RunWaiting}); err != nil {
-		return err
+	for _, e := range w.events {
+		if err := emit(e); err != nil {
+			return err
+		}
 	}
 	close(w.asked)
 	<-ctx.Done()
@@ -218,13 +220,25 @@ func (w *waiting) Run(ctx context.Context, _ api.RunRequest, emit func(api.RunEv
 }
 
 func TestInterruptWhileSearching(t *testing.T) {
-	node := &waiting{record(), make(chan struct{})}
-	c := newCLI(t, node)
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-node.asked; cancel() }()
-	r := c.runContext(ctx, "run", "--wait-for-offer", "30m", "web")
-	if r.code != codeInterrupted || !strings.Contains(r.err, "nothing is leased") {
-		t.Errorf("%+v", r)
+	for _, tt := range []struct {
+		line   string
+		events []api.RunEvent
+		want   string
+	}{
+		{"run --wait-for-offer 30m web", []api.RunEvent{{Type: api.RunWaiting}}, "nothing is leased"},
+		{"run web", placed()[:3], "the node ends the lease"},
+		{"run -d web", placed()[:3], "started without you"},
+	} {
+		node := &waiting{record(), make(chan struct{})}
+		node.events = tt.events
+		c := newCLI(t, nil)
+		c.direct = node // so that the events have arrived when asked is closed
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-node.asked; cancel() }()
+		r := c.runContext(ctx, strings.Fields(tt.line)...)
+		if r.code != codeInterrupted || !strings.Contains(r.err, tt.want) {
+			t.Errorf("%s: %+v", tt.line, r)
+		}
 	}
 }
 

@@ -77,7 +77,11 @@ func newExplain(a *app) *cobra.Command {
 					return err
 				}
 				err = a.show(r, func(t *table) { verdictTable(t, &r) })
-				return a.nothingFits(err, &r)
+				if err != nil || len(r.Offers) > 0 {
+					return err
+				}
+				writeNearest(a.err, &r)
+				return exitWith(codeNothing, nil)
 			})
 		},
 	}

@@ -125,14 +125,27 @@ func (a *app) runContainer(cmd *cobra.Command, r *runFlags, image string, comman
 	if werr := id.write(p.firstID()); werr != nil && err == nil {
 		err = werr
 	}
-	if err == nil || len(p.places) > 0 {
+	switch {
+	case err != nil && cmd.Context().Err() != nil:
+		return a.interruptedRun(p, req.Attach)
+	case err == nil || len(p.places) > 0:
 		return a.afterRun(ctx, cancel, node, r, p, keys, err)
 	}
-	if cmd.Context().Err() != nil {
-		a.sayf("caravela: stopped looking; nothing is leased")
-		return exitWith(codeInterrupted, nil)
-	}
 	return err
+}
+
+// interruptedRun says what becomes of a run that the user has stopped
+// watching.
+func (a *app) interruptedRun(p *progress, attached bool) error {
+	switch {
+	case len(p.places) == 0:
+		a.sayf("caravela: stopped looking; nothing is leased")
+	case attached:
+		a.sayf("caravela: stopped; the node ends the lease\ntry: caravela ps -a")
+	default:
+		a.sayf("caravela: stopped watching; the container is started without you\ntry: caravela ps")
+	}
+	return exitWith(codeInterrupted, nil)
 }
 
 // afterRun tells or follows what the run has come to.
