@@ -28,7 +28,9 @@ type Engine interface {
 	// report, which may be nil, is called from one goroutine and must not block.
 	Launch(ctx context.Context, u Unit, report func(Progress)) (Container, error)
 
-	// List returns all units of the scope, running or not, ordered by lease.
+	// List returns all units of the scope, running or not, ordered by lease. It
+	// also mends what keeps tenants apart, so call it at the start of a node
+	// and from time to time.
 	List(ctx context.Context) ([]Container, error)
 
 	// Inspect returns one unit in detail.
@@ -51,7 +53,8 @@ type Engine interface {
 	// Remove kills and removes the container, and the tenant's network if this
 	// was the tenant's last unit. With dropVolumes it also removes the volumes
 	// that end with the lease; those marked Keep, and those that another unit
-	// of the tenant uses, always stay. Nothing left to remove is no error.
+	// of the tenant uses, always stay. Nothing left to remove is no error. It
+	// waits for a Launch of the same lease: end that one's ctx first.
 	Remove(ctx context.Context, lease market.LeaseID, dropVolumes bool) error
 
 	// Wait returns when the unit does not run (any more).

@@ -36,7 +36,7 @@ type request struct {
 }
 
 // request translates a unit, whose host ports are all chosen.
-func (e *Engine) request(u *docker.Unit, ports []market.Port) request {
+func (e *Engine) request(u *docker.Unit, digest string, ports []market.Port) request {
 	s := &u.Spec
 	exposed, bindings := e.portMaps(ports)
 	r := request{
@@ -46,7 +46,7 @@ func (e *Engine) request(u *docker.Unit, ports []market.Port) request {
 			User: s.User, WorkingDir: s.WorkDir, Hostname: hostname(u),
 			Tty: s.TTY, OpenStdin: s.Stdin, StdinOnce: false,
 			StopSignal: s.StopSignal, StopTimeout: seconds(s.StopGrace),
-			Healthcheck: health(s.Health), ExposedPorts: exposed, Labels: e.unitLabels(u),
+			Healthcheck: health(s.Health), ExposedPorts: exposed, Labels: e.unitLabels(u, digest),
 		},
 		host: &container.HostConfig{
 			Resources:      e.limits(s),
@@ -91,12 +91,12 @@ func (e *Engine) limits(s *market.Spec) container.Resources {
 	}
 }
 
-func (e *Engine) unitLabels(u *docker.Unit) map[string]string {
+func (e *Engine) unitLabels(u *docker.Unit, digest string) map[string]string {
 	m := e.tenantLabels(u.Owner)
 	for _, l := range u.Spec.Labels {
 		m[l.Key] = l.Value
 	}
-	m[labelLease] = u.Lease.String()
+	m[labelLease], m[labelDigest] = u.Lease.String(), digest
 	m[labelSpec] = hex.EncodeToString(u.SpecHash[:])
 	return m
 }

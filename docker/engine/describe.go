@@ -55,7 +55,7 @@ func (e *Engine) describe(raw *container.InspectResponse) (docker.Container, boo
 		Lease: lease, Owner: owner, ExitCode: -1,
 		Restarts: uint32(max(raw.RestartCount, 0)),
 		Created:  moment(raw.Created), Started: moment(raw.State.StartedAt), Finished: moment(raw.State.FinishedAt),
-		Image: raw.Config.Image, Digest: raw.Image, Ports: bindings(raw.HostConfig),
+		Image: raw.Config.Image, Digest: raw.Config.Labels[labelDigest], Ports: bindings(raw.HostConfig),
 		Limits: market.Resources{
 			CPU:    market.MilliCPU(raw.HostConfig.NanoCPUs / 1_000_000),
 			Memory: market.Bytes(raw.HostConfig.Memory),
@@ -131,12 +131,14 @@ func moment(s string) time.Time {
 	return t.UTC()
 }
 
-// List returns all units of the scope.
+// List returns all units of the scope. The node calls it when it starts and
+// from time to time, so it is also where fallen walls are raised again.
 func (e *Engine) List(ctx context.Context) ([]docker.Container, error) {
 	all, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Filters: e.filter()})
 	if err != nil {
 		return nil, explain("list containers", err, nil)
 	}
+	e.mend(ctx, len(all))
 	var out []docker.Container
 	for i := range all {
 		raw, err := e.api.ContainerInspect(ctx, all[i].ID)

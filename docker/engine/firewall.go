@@ -27,9 +27,10 @@ type firewall struct {
 	forward string // chain
 	input   string // chain
 
-	mu    sync.Mutex
-	rules string    // as last raised
-	at    time.Time // when
+	mu     sync.Mutex
+	rules  string    // as last raised
+	at     time.Time // when
+	failed error     // of the last attempt
 }
 
 // trusted is how long rules are believed to stand once raised: somebody may
@@ -62,29 +63,46 @@ func (w *firewall) check(ctx context.Context, daemon string) error {
 	if _, err := iptables(ctx, "-n", "-L", "DOCKER-USER"); err != nil {
 		return fmt.Errorf("%w: %w; %s", docker.ErrIsolation, err, remedy)
 	}
-	return nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failed
 }
 
-// raise makes the chains hold exactly what the bridges need. bridge is the
-// newest one: it must exist in this network namespace.
-func (w *firewall) raise(ctx context.Context, bridge string, bridges []string, dns []netip.Addr) error {
-	if _, err := net.InterfaceByName(bridge); err != nil {
-		return fmt.Errorf("%w: the engine's bridges are not in the node's network namespace; %s", docker.ErrIsolation, remedy)
-	}
+// fresh reports whether the walls were raised so lately that they are
+// believed to stand.
+func (w *firewall) fresh() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failed == nil && w.rules != "" && time.Since(w.at) < trusted
+}
+
+// raise makes the chains hold exactly what the bridges need. The bridges must
+// exist in this network namespace: iptables do nothing for another one.
+func (w *firewall) raise(ctx context.Context, bridges []string, dns []netip.Addr) error {
 	if len(dns) == 0 {
 		dns = hostResolvers()
 	}
 	rules := w.script(bridges, dns, hostNetworks(w.prefix))
+	stand := w.fresh()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if rules == w.rules && time.Since(w.at) < trusted {
+	if stand && rules == w.rules {
 		return nil
 	}
+	w.failed = w.build(ctx, bridges, rules)
+	w.rules, w.at = rules, time.Now()
+	return w.failed
+}
+
+func (w *firewall) build(ctx context.Context, bridges []string, rules string) error {
+	for _, b := range bridges {
+		if _, err := net.InterfaceByName(b); err != nil {
+			return fmt.Errorf("%w: the engine's bridges are not in the node's network namespace; %s", docker.ErrIsolation, remedy)
+		}
+	}
 	if err := w.apply(ctx, rules); err != nil {
-		w.rules = ""
 		return fmt.Errorf("%w: %w; %s", docker.ErrIsolation, err, remedy)
 	}
-	w.rules, w.at = rules, time.Now()
 	return nil
 }
 
@@ -146,7 +164,7 @@ func (w *firewall) script(bridges []string, dns []netip.Addr, lan []netip.Prefix
 func (w *firewall) drop(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.rules = ""
+	w.rules, w.failed = "", nil
 	for i, chain := range []string{w.forward, w.input} {
 		if _, err := iptables(ctx, "-n", "-L", chain); err != nil {
 			continue // no such chain, or no right to make one

@@ -47,6 +47,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
 	case "world":
 		beTheWorld()
+	case "elsewhere":
+		beElsewhere()
 	case "inside":
 		os.Exit(inside(m))
 	default:
@@ -72,6 +74,9 @@ func outside() int {
 func self(as string, args ...string) *exec.Cmd {
 	c := exec.Command("/proc/self/exe", args...)
 	c.Env = append(os.Environ(), role+"="+as)
+	if theLab != nil {
+		c.Env = append(c.Env, role+"_HOST=unix://"+theLab.direct())
+	}
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	return c
 }

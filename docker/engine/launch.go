@@ -101,7 +101,6 @@ func (e *Engine) bringUp(ctx context.Context, u *docker.Unit, report func(docker
 		return docker.Container{}, err
 	}
 	_, c, err := e.lookup(ctx, u.Lease)
-	c.Digest = digestOf(&img, u.Spec.Image)
 	return c, err
 }
 
@@ -130,7 +129,7 @@ func (e *Engine) createAndStart(ctx context.Context, u *docker.Unit, img *image.
 		if err != nil {
 			return err
 		}
-		if err := e.create(ctx, e.request(u, ports)); err != nil {
+		if err := e.create(ctx, e.request(u, digestOf(img, u.Spec.Image), ports)); err != nil {
 			return err
 		}
 		if err := e.checkCommand(ctx, u, img); err != nil {

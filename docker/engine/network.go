@@ -28,7 +28,7 @@ func (e *Engine) makeNetwork(ctx context.Context, owner market.PeerID) error {
 	if e.cfg.AllowLAN {
 		return nil
 	}
-	return e.raiseWalls(ctx, e.bridge(owner))
+	return e.raiseWalls(ctx)
 }
 
 func (e *Engine) ensureBridge(ctx context.Context, owner market.PeerID) error {
@@ -52,9 +52,8 @@ func (e *Engine) ensureBridge(ctx context.Context, owner market.PeerID) error {
 	return explain("make the tenant's network", err, docker.ErrStartFailed)
 }
 
-// raiseWalls keeps all tenants in. bridge must be visible here: iptables in
-// one network namespace does nothing for a daemon in another.
-func (e *Engine) raiseWalls(ctx context.Context, bridge string) error {
+// raiseWalls keeps all tenants in.
+func (e *Engine) raiseWalls(ctx context.Context) error {
 	nets, err := e.api.NetworkList(ctx, network.ListOptions{Filters: e.filter()})
 	if err != nil {
 		return explain("list the tenants' networks", err, nil)
@@ -63,7 +62,21 @@ func (e *Engine) raiseWalls(ctx context.Context, bridge string) error {
 	for _, n := range nets {
 		bridges = append(bridges, n.Options[bridgeName])
 	}
-	return e.wall.raise(ctx, bridge, bridges, e.cfg.DNS)
+	return e.wall.raise(ctx, bridges, e.cfg.DNS)
+}
+
+// mend raises the walls again if there are units and nobody has lately. That
+// it could not is told by Info.
+func (e *Engine) mend(ctx context.Context, units int) {
+	if e.cfg.AllowLAN || units == 0 || e.wall.fresh() {
+		return
+	}
+	release, err := e.locks.alone(ctx, "network")
+	if err != nil {
+		return // ctx has ended
+	}
+	defer release()
+	_ = e.raiseWalls(ctx)
 }
 
 // dropNetworks removes the tenant's network if no unit needs it, and the
