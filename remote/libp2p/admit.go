@@ -113,12 +113,15 @@ func (a *admission) account(p peer.ID, now time.Time) *account {
 	return c
 }
 
-// forget drops idle accounts: those unseen for a minute, whose buckets are
-// full again; if that is none, any idle one.
+// forget makes room for new accounts, a quarter at a time: idle ones go,
+// those unseen for a minute, whose buckets are full again, before others.
 func (a *admission) forget(now time.Time) {
-	for p, c := range a.accounts {
-		if c.active == 0 && (now.Sub(c.seen) > time.Minute || len(a.accounts) >= maxAccounts) {
-			delete(a.accounts, p)
+	const keep = maxAccounts * 3 / 4
+	for _, idle := range []time.Duration{time.Minute, 0} {
+		for p, c := range a.accounts {
+			if len(a.accounts) > keep && c.active == 0 && now.Sub(c.seen) >= idle {
+				delete(a.accounts, p)
+			}
 		}
 	}
 }
