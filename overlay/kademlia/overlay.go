@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	dht "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -25,6 +26,8 @@ type Overlay struct {
 	self market.PeerID
 	feed overlay.Feed
 	lost lost
+
+	lookups, questions atomic.Uint64
 
 	ctx    context.Context
 	cancel context.CancelFunc
