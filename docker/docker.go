@@ -65,11 +65,15 @@ type Engine interface {
 	Logs(ctx context.Context, lease market.LeaseID, o LogOptions, stdout, stderr io.Writer) error
 
 	// Exec runs one more process in the unit and returns its exit code.
-	// Sizes from resize, which may be nil, are applied to its terminal.
+	// Sizes from resize, which may be nil, are applied to its terminal. Docker
+	// cannot kill such a process: one whose ctx ends loses its streams, and may
+	// live on until the unit stops.
 	Exec(ctx context.Context, lease market.LeaseID, o ExecOptions, s Stdio, resize <-chan Size) (int, error)
 
-	// Attach connects to the main process until that ends, the streams close
-	// or ctx ends. It tells nothing of the exit: call Wait.
+	// Attach connects to the main process until that ends, its output closes
+	// or ctx ends. It tells nothing of the exit: call Wait. The end of Stdio.In
+	// ends the process' input, unless that is a terminal; so the input of a
+	// unit without one can be attached once.
 	Attach(ctx context.Context, lease market.LeaseID, o AttachOptions, s Stdio, resize <-chan Size) error
 
 	// Resize sets the size of the main process' terminal.

@@ -44,7 +44,7 @@ func (e *Engine) request(u *docker.Unit, digest string, ports []market.Port) req
 		config: &container.Config{
 			Image: s.Image, Cmd: s.Command, Entrypoint: s.Entrypoint, Env: s.Env,
 			User: s.User, WorkingDir: s.WorkDir, Hostname: hostname(u),
-			Tty: s.TTY, OpenStdin: s.Stdin, StdinOnce: false,
+			Tty: s.TTY, OpenStdin: s.Stdin, StdinOnce: s.Stdin,
 			StopSignal: s.StopSignal, StopTimeout: seconds(s.StopGrace),
 			Healthcheck: health(s.Health), ExposedPorts: exposed, Labels: e.unitLabels(u, digest),
 		},

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -49,7 +50,11 @@ func (e *Engine) ensureBridge(ctx context.Context, owner market.PeerID) error {
 		Labels:     e.tenantLabels(owner),
 		Options:    map[string]string{bridgeName: e.bridge(owner)},
 	})
-	return explain("make the tenant's network", err, docker.ErrStartFailed)
+	err = explain("make the tenant's network", err, docker.ErrStartFailed)
+	if errors.Is(err, docker.ErrNoCapacity) {
+		err = fmt.Errorf("%w; each tenant takes one: add default-address-pools to the engine's daemon.json", err)
+	}
+	return err
 }
 
 // raiseWalls keeps all tenants in.

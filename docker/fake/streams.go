@@ -146,7 +146,12 @@ func (e *Engine) Attach(ctx context.Context, lease market.LeaseID, o docker.Atta
 		from = log.count()
 	}
 	if o.Stdin && u.Spec.Stdin && s.In != nil && running {
-		go io.Copy(in, s.In)
+		go func() {
+			_, _ = io.Copy(in, s.In) // its failure shows at the other end
+			if !u.Spec.TTY {
+				in.Close()
+			}
+		}()
 	}
 	done := make(chan struct{})
 	defer close(done)
