@@ -73,6 +73,26 @@ func TestRunOutlivesClient(t *testing.T) {
 	}
 }
 
+// TestAttachedRunEndsSilently: a run whose client meant to attach ends with the
+// client even when it has nothing to tell.
+func TestAttachedRunEndsSilently(t *testing.T) {
+	ended := make(chan struct{})
+	b := runner{apitest.NewFake(), func(ctx context.Context, emit func(api.RunEvent) error) error {
+		defer close(ended)
+		if err := emit(api.RunEvent{Type: api.RunLeased}); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	c := dial(t, serve(t, b, unixAddress(t), api.Config{}), "")
+	stop := errors.New("stop")
+	if err := c.Run(t.Context(), api.RunRequest{Spec: small, Attach: true}, func(api.RunEvent) error { return stop }); !errors.Is(err, stop) {
+		t.Error(err)
+	}
+	<-ended
+}
+
 // TestRunEndsWithServer: a run that outlived its client ends with the server.
 func TestRunEndsWithServer(t *testing.T) {
 	leased, ended := make(chan struct{}), make(chan error, 1)
@@ -282,6 +302,19 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// TestNotBusyForEver: a request that has ended makes room.
+func TestNotBusyForEver(t *testing.T) {
+	c := dial(t, serve(t, apitest.NewFake(), unixAddress(t), api.Config{MaxRequests: 1}), "")
+	for range 3 {
+		if _, err := c.Status(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, err := c.Node(t.Context(), "nobody"); api.CodeOf(err) != api.CodeNotFound {
+			t.Error(err)
+		}
+	}
+}
+
 // TestAliveStreams: signs of life disturb nobody.
 func TestAliveStreams(t *testing.T) {
 	apitest.Run(t, func(t *testing.T, b api.Backend) api.Backend {
@@ -295,7 +328,7 @@ func TestBadFrames(t *testing.T) {
 	address := serve(t, b, unixAddress(t), api.Config{})
 	for name, bytes := range map[string]string{
 		"unknown type":    "\x63\x00\x00\x00\x00",
-		"too long":        "\x01\x7f\xff\xff\xff",
+		"too long":        "\x01\x00\x00\x80\x01",
 		"output":          "\x04\x00\x00\x00\x01x",
 		"exit":            "\x06\x00\x00\x00\x04\x00\x00\x00\x00",
 		"resize of one":   "\x03\x00\x00\x00\x01x",
