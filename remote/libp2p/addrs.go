@@ -3,8 +3,10 @@ package libp2p
 import (
 	"net"
 	"net/netip"
-	"regexp"
 	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
@@ -118,20 +120,43 @@ const (
 	maxAddrLen = 512
 )
 
-// bridgeName matches interfaces whose addresses are the same on many machines.
-func bridgeName() *regexp.Regexp {
-	return regexp.MustCompile(`^(docker\d+|br-[0-9a-f]{12}|veth.*|virbr\d+|cni\d+|podman\d+|lxcbr\d+|lxdbr\d+)$`)
+// bridged reports whether an interface is one of those that container engines
+// and virtual machines make: their addresses are the same on many machines.
+func bridged(name string) bool {
+	for _, prefix := range []string{"docker", "br-", "veth", "virbr", "cni", "podman", "lxcbr", "lxdbr"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
-// bridgeAddrs lists the addresses of container and machine bridges.
+// bridges remembers the addresses of such interfaces for a while: libp2p asks
+// for this node's addresses often.
+type bridges struct {
+	mu    sync.Mutex
+	until time.Time
+	addrs []netip.Addr
+}
+
+const bridgesFor = 5 * time.Second
+
+func (b *bridges) list() []netip.Addr {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now := time.Now(); now.After(b.until) {
+		b.addrs, b.until = bridgeAddrs(), now.Add(bridgesFor)
+	}
+	return b.addrs
+}
+
 func bridgeAddrs() (out []netip.Addr) {
 	ifaces, err := net.Interfaces()
 	if err != nil {
 		return nil
 	}
-	name := bridgeName()
 	for _, i := range ifaces {
-		if !name.MatchString(i.Name) {
+		if !bridged(i.Name) {
 			continue
 		}
 		addrs, err := i.Addrs()

@@ -42,6 +42,7 @@ type Host struct {
 	tags      atomic.Uint64 // numbers what protects connections
 	reach     reachState
 	relays    *relays
+	bridges   bridges
 	via       atomic.Pointer[[]ma.Multiaddr] // own addresses through relays
 
 	ctx    context.Context // ends with Close; parent of every handler's context
@@ -122,6 +123,7 @@ func (h *Host) options() ([]libp2p.Option, error) {
 		libp2p.ResourceManager(resources),
 		libp2p.BandwidthReporter(h.bandwidth),
 		libp2p.AddrsFactory(h.addrs),
+		libp2p.DialRanker(rankDials),
 		libp2p.EnableHolePunching(),
 		libp2p.DisableMetrics(),
 		libp2p.SwarmOpts(swarm.WithDialTimeoutLocal(localDialTimeout)),
@@ -151,7 +153,7 @@ func (h *Host) Self() remote.Peer {
 
 // addrs is libp2p's AddrsFactory.
 func (h *Host) addrs(all []ma.Multiaddr) []ma.Multiaddr {
-	out := h.cfg.advertised(all, bridgeAddrs())
+	out := h.cfg.advertised(all, h.bridges.list())
 	h.reach.mu.Lock()
 	out = append(out, h.reach.mapped...)
 	h.reach.mu.Unlock()

@@ -38,10 +38,26 @@ func (h *Host) Send(ctx context.Context, to remote.Peer, msg remote.Message) err
 	}
 	if err := h.exchange(ctx, to, proto.message, b); err != nil {
 		h.stats.sendErrors.Add(1)
+		if errors.Is(err, context.DeadlineExceeded) {
+			h.suspect(to)
+		}
 		return fmt.Errorf("send to %s: %w", to.ID.Short(), err)
 	}
 	h.stats.messagesOut.Add(1)
 	return nil
+}
+
+// suspect makes sure that a peer which did not answer is still there, and
+// closes the connection if it is not: QUIC takes half a minute to notice that
+// the other process has died.
+func (h *Host) suspect(to remote.Peer) {
+	h.work.Go(func() {
+		ctx, cancel := context.WithTimeout(network.WithNoDial(h.ctx, "suspect"), localDialTimeout)
+		defer cancel()
+		if _, err := h.Ping(ctx, remote.Peer{ID: to.ID}); err != nil && h.ctx.Err() == nil {
+			h.Disconnect(to.ID)
+		}
+	})
 }
 
 // timed bounds a call whose caller did not.
