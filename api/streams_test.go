@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -226,7 +228,7 @@ func rawRequest(t *testing.T, address, request string) net.Conn {
 // time, and a run not at all once it is leased.
 func TestSlowReader(t *testing.T) {
 	b := endless{apitest.NewFake(), make(chan error, 1)}
-	cfg := api.Config{StreamStall: 20 * time.Millisecond, RunStall: 20 * time.Millisecond}
+	cfg := api.Config{StreamStall: 20 * time.Millisecond, AnswerStall: 20 * time.Millisecond}
 	address := serve(t, b, unixAddress(t), cfg)
 	for _, path := range []string{"stats", "logs"} {
 		rawRequest(t, address, fmt.Sprintf("GET /v1/containers/web/%s HTTP/1.1\r\nHost: x\r\n\r\n", path))
@@ -283,6 +285,35 @@ func TestStopsDespiteSlowClients(t *testing.T) {
 func upgradeRequest(body string) string {
 	return fmt.Sprintf("POST /v1/containers/web/exec HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: caravela-stream/1\r\n"+
 		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
+// huge is a node with an answer that no socket's buffer holds.
+type huge struct{ *apitest.Fake }
+
+// Nodes lists many.
+func (h huge) Nodes(context.Context) ([]api.Node, error) {
+	return slices.Repeat([]api.Node{{ID: strings.Repeat("x", 1000)}}, 10_000), nil
+}
+
+// TestSlowAnswer: a client that does not read its answer is given up.
+func TestSlowAnswer(t *testing.T) {
+	cfg := api.Config{AnswerStall: 20 * time.Millisecond, MaxRequests: 1}
+	address := serve(t, huge{apitest.NewFake()}, unixAddress(t), cfg)
+	conn := rawRequest(t, address, "GET /v1/nodes HTTP/1.1\r\nHost: x\r\n\r\n")
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // the answer has begun
+		t.Fatal(err)
+	}
+	c := dial(t, address, "")
+	for {
+		_, err := c.Status(t.Context())
+		if err == nil {
+			return
+		}
+		if api.CodeOf(err) != api.CodeBusy {
+			t.Fatal(err)
+		}
+		runtime.Gosched()
+	}
 }
 
 // TestBusy: over the bound on requests a client is told to come back.
