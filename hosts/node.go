@@ -176,9 +176,10 @@ func (n *Node) Containers(ctx context.Context) ([]api.Container, error) {
 	return ask[[]api.Container](ctx, n, "ps", "-a")
 }
 
-// Nodes is caravela node ls.
-func (n *Node) Nodes(ctx context.Context) ([]api.Node, error) {
-	return ask[[]api.Node](ctx, n, "node", "ls")
+// Peers is caravela node ls without the node itself.
+func (n *Node) Peers(ctx context.Context) ([]api.Node, error) {
+	all, err := ask[[]api.Node](ctx, n, "node", "ls")
+	return slices.DeleteFunc(all, func(p api.Node) bool { return p.Self }), err
 }
 
 // Search is caravela market search; that nothing fits is an error.
