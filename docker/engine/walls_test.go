@@ -168,6 +168,10 @@ func TestWalls(t *testing.T) {
 		t.Errorf("another tenant's name resolves: %s", out)
 	}
 
+	if out, _ := a.exec(friend, "read", "/proc/net/if_inet6"); strings.Contains(out, "fe80") {
+		t.Errorf("IPv6 has no walls, but is there: %s", out)
+	}
+
 	for _, from := range []string{thisHost, "127.0.0.1"} {
 		if got := fetch(t, "http://"+from+":8080/"); got != "hello from site" {
 			t.Errorf("the published port, asked at %s: %q", from, got)
