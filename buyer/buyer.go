@@ -26,15 +26,20 @@ const (
 	maxKnown      = 128                     // traders that are remembered
 	knownFor      = time.Hour               //
 	maxRequests   = 1024                    //
+	maxOrders     = 32                      // commands under way to one unit
+	abreast       = 4                       // regions asked at the same time
+	spare         = 3                       // offers beyond the replicas that make a search end early
+	hintTraders   = 3                       // believed of one hint
 )
 
 // Buyer is the buying role.
 //
-// It accepts Boot, Wanted, Abandon, Ordered, Tick, Found, Undelivered, and
-// Received with Offers, Grant, Refusal, StatusUpdate, StopAck. It emits Saves
-// of Bought, Sends, Lookups and Outcomes. It repeats cancellations and
-// renewals until they are answered; a request that is given up leaves no
-// lease behind.
+// It accepts Boot, Supply (for this peer's addresses), Wanted, Abandon,
+// Ordered, Tick, Found, Near, Undelivered, and Received with Offers, Grant,
+// Refusal, StatusUpdate, StopAck. It emits Saves of Bought, Sends, Lookups
+// and Outcomes. It repeats cancellations and renewals until they are
+// answered, and cancels what it does not know: a request that is given up
+// leaves no lease behind.
 type Buyer struct {
 	self    market.PeerID
 	network market.NetworkID
@@ -72,6 +77,8 @@ func (b *Buyer) Step(now market.Time, ev market.Event, out *market.Outbox) {
 		b.onTick(now, out)
 	case market.Found:
 		b.onFound(now, ev, out)
+	case market.Near:
+		b.onNear(now, ev.Peer.Peer)
 	case market.Undelivered:
 		b.onUndelivered(now, ev, out)
 	case market.Received:

@@ -12,7 +12,8 @@ type holding struct {
 	rec     *market.Bought // replaced, never mutated
 	renewAt time.Duration
 	undoAt  time.Duration // of the next cancellation
-	wait    time.Duration
+	undoRef uint64        // of all cancellations of this life; 0 = none yet
+	wait    time.Duration // before the next cancellation
 	dropAt  time.Duration // an ended unit
 	orders  []order
 }
@@ -78,16 +79,42 @@ func (b *Buyer) plan(now market.Time, h *holding) {
 	case h.rec.Undo:
 		h.dropAt = now.Mono + max(0, left) + undoMax
 	case l.BySupplier == nil:
-	case l.Renew == market.RenewAuto && h.state().Live():
+	case l.Renew == market.RenewAuto && h.kept():
 		h.renewAt = now.Mono + max(0, left-l.Term()/3)
 	default:
 		h.dropAt = now.Mono + max(0, left) + keepEnded
 	}
 }
 
+// kept reports whether a unit is worth another term: not what has failed or
+// is over, nor a process that came to its end by itself. What its owner has
+// stopped may be started again.
+func (h *holding) kept() bool {
+	switch h.state() {
+	case market.Failed, market.Lost, market.Ended:
+		return false
+	case market.Stopped:
+		return h.rec.Status.Reason != market.Exited
+	}
+	return true
+}
+
+// onNear sends what waits for a supplier that is back.
+func (b *Buyer) onNear(now market.Time, peer market.PeerID) {
+	for i := range b.holdings {
+		if h := &b.holdings[i]; h.rec.Undo && h.rec.Lease.Supplier == peer {
+			h.undoAt = min(h.undoAt, now.Mono)
+		}
+	}
+}
+
 func (b *Buyer) onGrant(now market.Time, from market.Ref, m *market.Grant, out *market.Outbox) {
 	i, known := b.find(m.Lease.Unit())
-	if m.Lease.Buyer != b.self || m.Lease.Supplier != from.Peer || !known {
+	if m.Lease.Buyer != b.self || m.Lease.Supplier != from.Peer {
+		return
+	}
+	if !known { // long forgotten, and so not wanted
+		b.disown(from, m.Lease.Unit(), out)
 		return
 	}
 	h := &b.holdings[i]
@@ -114,8 +141,17 @@ func (b *Buyer) onGrant(now market.Time, from market.Ref, m *market.Grant, out *
 	}
 	r.slots[j].state, r.slots[j].dueAt = leased, now.Mono+startTimeout
 	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Leased, Replica: j, Unit: m.Lease.Unit(),
-		Lease: m.Lease, Offer: r.offer(from.Peer)})
+		Lease: m.Lease, Offer: r.slots[j].offer})
 	b.advanceEarly(now, h, out)
+	if r.phase == choosing { // a replica may have waited for this answer
+		b.choose(now, r, out)
+	}
+}
+
+// disown ends a unit that this peer knows nothing of. Whatever is wanted was
+// saved before it was asked for.
+func (b *Buyer) disown(supplier market.Ref, unit market.LeaseID, out *market.Outbox) {
+	out.Send(supplier, &market.StopContainer{Unit: unit, Op: market.OpRemove, Grace: -1, Ref: b.ref()})
 }
 
 // advanceEarly deals with a status that overtook its grant.
@@ -146,29 +182,12 @@ func (b *Buyer) onRefusal(now market.Time, from market.Ref, m *market.Refusal, o
 	}
 }
 
-// refused forgets the lease, learns what the supplier has left and goes on.
+// refused forgets the lease and goes on.
 func (b *Buyer) refused(now market.Time, i int, m *market.Refusal, out *market.Outbox) {
-	h := b.holdings[i]
-	out.Drop(h.rec)
+	out.Drop(b.holdings[i].rec)
 	b.holdings = slices.Delete(b.holdings, i, i+1)
-	r, j := b.slotOf(m.Lease)
-	if r == nil || r.slots[j].state != asking {
-		return
-	}
-	s := r.slots[j]
-	offer := r.offer(s.supplier)
-	r.slots[j] = slot{}
-	r.refusals = append(r.refusals, refusal{s.supplier, m.Reason, m.Detail})
-	if m.Reason != market.NoCapacity && m.Reason != market.Busy {
-		b.blame(now, s.supplier)
-		if len(r.want.Exclude) < market.MaxExclude {
-			r.want.Exclude = append(slices.Clone(r.want.Exclude), s.supplier)
-		}
-	}
-	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Refused, Replica: j, Unit: m.Lease,
-		Reason: m.Reason, Detail: m.Detail, Offer: offer})
-	if r.phase == choosing {
-		b.choose(now, r, out)
+	if r, j := b.slotOf(m.Lease); r != nil {
+		b.vacate(now, r, j, m.Reason, m.Detail, out)
 	}
 }
 
@@ -188,8 +207,13 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 		out.Note(market.NoteBadMessage, from.Peer, st.Lease, "status of another's container")
 		return
 	}
-	if !known { // forgotten here: let the supplier forget it, too
+	switch {
+	case known:
+	case st.State == market.Ended: // forgotten here: let the supplier forget it, too
 		out.Send(from, &market.StatusAck{Unit: st.Lease, Seq: st.Seq})
+		return
+	default: // repeated until it has ended
+		b.disown(from, st.Lease, out)
 		return
 	}
 	h := &b.holdings[i]
@@ -204,7 +228,7 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 	out.Send(from, &market.StatusAck{Unit: st.Lease, Seq: st.Seq})
 	out.Note(market.NoteStatus, from.Peer, st.Lease, st.State.String())
 	if st.State == market.Ended && rec.Undo {
-		b.drop(i, out)
+		b.drop(now, i, out)
 		return
 	}
 	b.plan(now, h)
@@ -213,8 +237,10 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 	}
 }
 
-func (b *Buyer) drop(i int, out *market.Outbox) {
-	h := &b.holdings[i]
+// drop forgets a unit. A request that still counts on it has lost it by its
+// own user's command.
+func (b *Buyer) drop(now market.Time, i int, out *market.Outbox) {
+	h := b.holdings[i]
 	if h.rec.Undo {
 		out.Note(market.NoteUndone, h.rec.Lease.Supplier, h.rec.Lease.Unit(), "")
 	}
@@ -223,6 +249,10 @@ func (b *Buyer) drop(i int, out *market.Outbox) {
 	}
 	out.Drop(h.rec)
 	b.holdings = slices.Delete(b.holdings, i, i+1)
+	if r, j := b.slotOf(h.rec.Lease.Unit()); r != nil {
+		r.slots[j] = slot{}
+		b.giveUp(now, r, market.RemovedByOwner, "the container was removed", out)
+	}
 }
 
 // undo makes sure that a lease does not stay behind: the cancellation is
@@ -234,7 +264,10 @@ func (b *Buyer) undo(now market.Time, unit market.LeaseID, out *market.Outbox) {
 	}
 	h := &b.holdings[i]
 	if h.state() == market.Ended {
-		return // stays visible for a while
+		if h.rec.Lease.BySupplier == nil { // over before the grant came
+			h.dropAt = now.Mono
+		}
+		return // else it stays visible for a while
 	}
 	if !h.rec.Undo {
 		rec := *h.rec
@@ -247,7 +280,10 @@ func (b *Buyer) undo(now market.Time, unit market.LeaseID, out *market.Outbox) {
 }
 
 func (b *Buyer) cancel(now market.Time, h *holding, out *market.Outbox) {
-	out.Send(h.rec.Supplier, &market.StopContainer{Unit: h.rec.Lease.Unit(), Op: market.OpRemove, Grace: -1, Ref: b.ref()})
+	if h.undoRef == 0 {
+		h.undoRef = b.ref()
+	}
+	out.Send(h.rec.Supplier, &market.StopContainer{Unit: h.rec.Lease.Unit(), Op: market.OpRemove, Grace: -1, Ref: h.undoRef})
 	h.wait = min(max(undoRetry, 2*h.wait), undoMax)
 	h.undoAt = now.Mono + h.wait
 }
@@ -263,9 +299,11 @@ func (b *Buyer) onOrdered(now market.Time, ev market.Ordered, out *market.Outbox
 	switch {
 	case h.state() == market.Ended && ev.Cmd.Op == market.OpRemove:
 		h.orders = append(h.orders, order{ref: ev.Ref})
-		b.drop(i, out)
+		b.drop(now, i, out)
 	case h.state() == market.Ended:
 		done(ev.Ref, ev.Cmd.Unit, market.Superseded, "the lease is over; only `rm` is left", out)
+	case len(h.orders) >= maxOrders:
+		done(ev.Ref, ev.Cmd.Unit, market.Busy, "too many commands to this container are under way", out)
 	default:
 		cmd := ev.Cmd
 		cmd.Ref = b.ref()
@@ -289,20 +327,22 @@ func (b *Buyer) onStopAck(now market.Time, from market.Ref, m *market.StopAck, o
 	}
 	h := &b.holdings[i]
 	gone := m.Reason == market.NoSuchLease || m.Reason == market.NoReason || m.Reason == market.Superseded
+	removal := h.undoRef != 0 && m.Ref == h.undoRef
 	if j := slices.IndexFunc(h.orders, func(o order) bool { return o.cmd.Ref == m.Ref }); j >= 0 {
 		o := h.orders[j]
 		h.orders = slices.Delete(h.orders, j, j+1)
 		reason := m.Reason
-		if o.cmd.Op == market.OpRemove && gone {
+		if removal = o.cmd.Op == market.OpRemove; removal && gone {
 			reason = market.NoReason
 		}
 		done(o.ref, m.Unit, reason, m.Detail, out)
 	}
-	switch {
-	case h.rec.Undo && gone:
-		b.drop(i, out)
+	switch { // the answer to an earlier stop says nothing about the removal
+	case !removal:
+	case gone:
+		b.drop(now, i, out)
 	case h.rec.Undo:
-		h.undoAt = now.Mono + undoRetry
+		h.undoAt = now.Mono + max(undoRetry, h.wait)
 	}
 }
 
@@ -343,7 +383,7 @@ func (b *Buyer) tickHoldings(now market.Time, out *market.Outbox) {
 		}
 		switch {
 		case now.Mono >= h.dropAt:
-			b.drop(i, out)
+			b.drop(now, i, out)
 		case now.Mono >= h.undoAt:
 			b.cancel(now, h, out)
 		case now.Mono >= h.renewAt:
@@ -353,7 +393,8 @@ func (b *Buyer) tickHoldings(now market.Time, out *market.Outbox) {
 }
 
 // renew asks for a new term of the same length. The same signed lease is sent
-// again until it is answered, so that two of our questions make one renewal.
+// again until it is granted or refused, so that all of our questions make one
+// renewal.
 func (b *Buyer) renew(now market.Time, h *holding, out *market.Outbox) {
 	old := h.rec.Lease
 	h.renewAt = now.Mono + renewRetry
@@ -361,7 +402,7 @@ func (b *Buyer) renew(now market.Time, h *holding, out *market.Outbox) {
 		b.expired(now, h)
 		return
 	}
-	if h.rec.Renewal == nil || now.Wall.Sub(h.rec.Renewal.Start) > time.Minute {
+	if h.rec.Renewal == nil { // else the supplier may have signed it: another one would contradict
 		l := old.Lease
 		l.First, l.Prev, l.Nonce = old.Unit(), old.ID, b.rng.Uint64()
 		l.Start, l.End = now.Wall, now.Wall.Add(old.Term())

@@ -46,6 +46,7 @@ type slot struct {
 	unit     market.LeaseID
 	supplier market.PeerID
 	dueAt    time.Duration // for the grant, or the first running status
+	offer    *market.Offer // that it was chosen by
 }
 
 type slotState uint8
@@ -182,8 +183,8 @@ func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, out
 	b.hold(now, rec)
 	out.Save(rec)
 	out.Send(ref, &market.LaunchContainer{Lease: l, Spec: spec, Auth: r.req.Auth, At: market.Ref{Peer: b.self, Addrs: b.at}})
-	r.slots[i] = slot{asking, l.ID, o.Offer.Supplier, now.Mono + b.params.Grant}
 	offer := o.Offer.Offer
+	r.slots[i] = slot{asking, l.ID, o.Offer.Supplier, now.Mono + b.params.Grant, &offer}
 	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Asking, Replica: i, Unit: l.ID, Offer: &offer})
 }
 
@@ -191,7 +192,7 @@ func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, out
 // refusals, wait if the user wants that, or give up.
 func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 	pending := slices.ContainsFunc(r.slots, func(s slot) bool { return s.state == asking })
-	stale := slices.ContainsFunc(r.refusals, func(f refusal) bool { return f.reason == market.NoCapacity || f.reason == market.Busy })
+	stale := slices.ContainsFunc(r.refusals, func(f refusal) bool { return roomless(f.reason) })
 	switch {
 	case pending: // its answer decides
 	case stale && r.rounds < maxRounds:
@@ -207,7 +208,7 @@ func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 // offers of the same suppliers.
 func (b *Buyer) pause(now market.Time, r *request, until time.Duration) {
 	r.phase, r.pauseAt = pausing, until
-	r.refusals = slices.DeleteFunc(r.refusals, func(f refusal) bool { return f.reason == market.NoCapacity || f.reason == market.Busy })
+	r.refusals = slices.DeleteFunc(r.refusals, func(f refusal) bool { return roomless(f.reason) })
 }
 
 // why is the reason of giving up: the last supplier's, or no offer at all.
@@ -261,23 +262,31 @@ func (b *Buyer) tickRequest(now market.Time, r *request, out *market.Outbox) {
 	}
 }
 
-// failed frees a slot, cancels its lease for good and tries the next offer.
+// failed cancels a slot's lease for good and tries the next offer.
 func (b *Buyer) failed(now market.Time, r *request, i int, why market.Reason, detail string, out *market.Outbox) {
+	b.undo(now, r.slots[i].unit, out)
+	b.vacate(now, r, i, why, detail, out)
+}
+
+// vacate frees a slot and remembers why. For want of room the supplier is
+// asked again in a later round; for anything else this request avoids it.
+func (b *Buyer) vacate(now market.Time, r *request, i int, why market.Reason, detail string, out *market.Outbox) {
 	s := r.slots[i]
-	b.blame(now, s.supplier)
-	b.undo(now, s.unit, out)
-	r.refusals = append(r.refusals, refusal{s.supplier, why, detail})
 	r.slots[i] = slot{}
-	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Refused, Replica: i, Unit: s.unit,
-		Reason: why, Detail: detail, Offer: r.offer(s.supplier)})
-	if len(r.want.Exclude) < market.MaxExclude && why != market.NoCapacity && why != market.Busy {
-		r.want.Exclude = append(slices.Clone(r.want.Exclude), s.supplier)
+	r.refusals = append(r.refusals, refusal{s.supplier, why, detail})
+	if !roomless(why) {
+		b.blame(now, s.supplier)
+		if len(r.want.Exclude) < market.MaxExclude {
+			r.want.Exclude = append(slices.Clone(r.want.Exclude), s.supplier)
+		}
 	}
+	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Refused, Replica: i, Unit: s.unit,
+		Reason: why, Detail: detail, Offer: s.offer})
 	if r.req.Together { // the others must move along
 		for j := range r.slots {
-			if t := &r.slots[j]; t.state != empty {
-				b.undo(now, t.unit, out)
+			if t := r.slots[j]; t.state != empty {
 				r.slots[j] = slot{}
+				b.undo(now, t.unit, out)
 			}
 		}
 	}
@@ -286,15 +295,7 @@ func (b *Buyer) failed(now market.Time, r *request, i int, why market.Reason, de
 	}
 }
 
-func (r *request) offer(p market.PeerID) *market.Offer {
-	for i := range r.offers {
-		if r.offers[i].Offer.Supplier == p {
-			o := r.offers[i].Offer.Offer
-			return &o
-		}
-	}
-	return nil
-}
+func roomless(why market.Reason) bool { return why == market.NoCapacity || why == market.Busy }
 
 // slotOf finds the open request that a unit belongs to.
 func (b *Buyer) slotOf(unit market.LeaseID) (*request, int) {

@@ -1,6 +1,7 @@
 package buyer
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ type inquiry struct {
 	asks    []ask
 	looking uint64 // Ref of a lookup for the region's traders
 	looked  bool   // the overlay was asked before: not once more
+	waiting bool   // nobody has been asked yet: the first regions may do
 	settled bool
 	tally   market.Tally // the fullest answer
 	dueAt   time.Duration
@@ -41,9 +43,33 @@ func (b *Buyer) inquire(now market.Time, r *request, region market.Region, out *
 			return
 		}
 	}
-	r.inquiries = append(r.inquiries, inquiry{region: region, dueAt: market.Never})
-	b.askMore(now, r, len(r.inquiries)-1, out)
+	r.inquiries = append(r.inquiries, inquiry{region: region, dueAt: market.Never, waiting: true})
+	b.begin(now, r, out)
 }
+
+// begin asks in further regions, a few at a time, until there is enough.
+func (b *Buyer) begin(now market.Time, r *request, out *market.Outbox) {
+	if r.enough() {
+		return
+	}
+	open := 0
+	for i := range r.inquiries {
+		switch q := &r.inquiries[i]; {
+		case q.settled:
+		case !q.waiting:
+			open++
+		case open < abreast:
+			q.waiting = false
+			b.askMore(now, r, i, out)
+			if !q.settled {
+				open++
+			}
+		}
+	}
+}
+
+// enough reports whether a search may leave regions out.
+func (r *request) enough() bool { return !r.req.DryRun && len(r.offers) >= r.req.Replicas+spare }
 
 // askMore keeps two questions under way in a region; without known traders
 // the overlay is asked who they are.
@@ -56,7 +82,7 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 		}
 	}
 	for _, t := range b.traders(now, q.region) {
-		if open >= askedAtOnce || r.asked >= maxAsks {
+		if open >= askedAtOnce || r.asked >= r.mostAsks() {
 			break
 		}
 		if slices.ContainsFunc(q.asks, func(a ask) bool { return a.peer == t.Peer }) {
@@ -70,12 +96,21 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 	}
 	switch {
 	case open > 0 || q.looking != 0:
-	case q.looked || r.asked >= maxAsks:
+	case q.looked || r.asked >= r.mostAsks():
 		q.settled = true
 	default:
 		q.looking, q.looked = b.ref(), true
 		out.Lookups = append(out.Lookups, market.Lookup{Ref: q.looking, Key: q.region.Key(b.network), N: b.params.Replicas})
 	}
+}
+
+// mostAsks bounds the questions of one search. One that is there to see the
+// whole market may ask more.
+func (r *request) mostAsks() int {
+	if r.req.DryRun {
+		return 4 * maxAsks
+	}
+	return maxAsks
 }
 
 func (b *Buyer) most(r *request) int {
@@ -129,24 +164,45 @@ func (b *Buyer) onOffers(now market.Time, from market.Ref, m *market.Offers, out
 	for _, o := range m.Offers {
 		b.take(now, r, o)
 	}
-	for _, h := range m.Hints {
-		if m.Trader && h.Summary.Region.Parent() == q.region && h.Summary.Region != q.region && h.Summary.MayFit(&r.want) {
-			b.Learn(now, h.Summary.Region, h.Traders)
-			b.inquire(now, r, h.Summary.Region, out)
-		}
+	if m.Trader {
+		b.follow(now, r, q.region, m.Hints, out)
 	}
 	q = &r.inquiries[i] // inquire may have moved it
 	open := slices.ContainsFunc(q.asks, func(a ask) bool { return !a.closed })
 	switch {
 	case m.Trader && !open:
 		q.settled = true
-	case m.Trader && len(r.offers) > had: // the other trader may add some, but is not waited for long
+	case m.Trader && len(r.offers)+len(m.Hints) > had: // the other trader may add some, but is not waited for long
 		q.dueAt = min(q.dueAt, now.Mono+secondAnswer)
 	case m.Trader: // the other one may know more
 	default:
 		b.askMore(now, r, i, out)
 	}
 	b.settle(now, r, out)
+}
+
+// follow inquires in the regions below, those first where the best offers
+// must be: on the low rungs for binpack, on the high ones for spread.
+func (b *Buyer) follow(now market.Time, r *request, from market.Region, hints []market.Hint, out *market.Outbox) {
+	hints = slices.Clone(hints)
+	for i := len(hints) - 1; i > 0; i-- {
+		j := b.rng.IntN(i + 1)
+		hints[i], hints[j] = hints[j], hints[i]
+	}
+	slices.SortStableFunc(hints, func(x, y market.Hint) int {
+		if r.want.Strategy == market.Spread {
+			x, y = y, x
+		}
+		return cmp.Compare(x.Summary.Region.Rung, y.Summary.Region.Rung)
+	})
+	for _, h := range hints {
+		s := &h.Summary
+		if s.Region == from || s.Region.Parent() != from || int(s.Region.Rung) >= len(b.params.Rungs) || !s.MayFit(&r.want) {
+			continue
+		}
+		b.Learn(now, s.Region, h.Traders[:min(len(h.Traders), hintTraders)])
+		b.inquire(now, r, s.Region, out)
+	}
 }
 
 // take keeps an offer that fits, the newest of each supplier.
@@ -209,16 +265,22 @@ func (b *Buyer) tickSearch(now market.Time, r *request, out *market.Outbox) {
 	b.settle(now, r, out)
 }
 
-// settle ends the search once every region has answered.
+// settle ends the search once every region has answered, or those that were
+// asked have offers enough.
 func (b *Buyer) settle(now market.Time, r *request, out *market.Outbox) {
-	if r.phase != searching || slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return !q.settled }) {
+	if r.phase != searching {
+		return
+	}
+	b.begin(now, r, out)
+	if slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return !q.settled && !(q.waiting && r.enough()) }) {
 		return
 	}
 	r.tally = market.Tally{}
 	for i := range r.inquiries {
-		q := &r.inquiries[i]
-		q.tally.Regions = 1
-		r.tally.Merge(&q.tally)
+		if q := &r.inquiries[i]; len(q.asks) > 0 {
+			q.tally.Regions = 1
+			r.tally.Merge(&q.tally)
+		}
 	}
 	for _, f := range r.refusals {
 		r.tally.Refused(f.reason)

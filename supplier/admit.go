@@ -101,6 +101,8 @@ func (s *Supplier) admit(now market.Time, l *market.SignedLease, spec *market.Sp
 		return market.PlatformRefused, fmt.Sprintf("this node is %v", s.stock.Platform)
 	case !s.allowed(spec.Image):
 		return market.ImageRefused, "the image is not on this node's list"
+	case len(s.units)-s.count(func(*unit) bool { return true }) >= maxEnded:
+		return market.Busy, "too many ended leases are unconfirmed here"
 	case s.stock.Units > 0 && s.count(func(*unit) bool { return true }) >= s.stock.Units:
 		return market.Busy, fmt.Sprintf("at most %d containers here", s.stock.Units)
 	case s.stock.Starting > 0 && s.count((*unit).starting) >= s.stock.Starting:

@@ -1,10 +1,35 @@
 package trader
 
 import (
+	"bytes"
 	"slices"
+	"time"
 
 	"caravela/market"
 )
+
+// place is one region in which this peer trades.
+type place struct {
+	region      market.Region
+	since       time.Duration
+	replicas    []market.PeerID // the region's traders, as far as known; nearest first
+	above       []market.Ref    // those of the parent region; nearest first
+	split       bool            // newcomers are sent to the children
+	mergeUntil  time.Duration   // until then the traders above take the offers back
+	children    []child
+	told        int // offers at the last advertisement
+	advertiseAt time.Duration
+	lookAt      time.Duration // when to look for the traders above; Never at the root
+	looking     uint64        // Ref of that lookup
+	syncing     uint64        // Ref of a GetOffers to another replica
+}
+
+// child is what one trader says of a region below.
+type child struct {
+	summary market.Summary
+	trader  market.Ref
+	heard   time.Duration
+}
 
 // placeIndex returns the index of a region's place, or -1.
 func (t *Trader) placeIndex(r market.Region) int {
@@ -23,209 +48,167 @@ func (t *Trader) mustPlace(now market.Time, r market.Region) *place {
 		return p
 	}
 	i, _ := slices.BinarySearchFunc(t.places, r, func(p place, r market.Region) int { return p.region.Compare(r) })
-	t.places = slices.Insert(t.places, i, place{region: r, advertiseAt: now.Mono + t.rng.Jitter(2*firstWord)})
+	n := place{region: r, since: now.Mono, advertiseAt: now.Mono + t.rng.Jitter(2*firstWord), lookAt: market.Never}
+	if r.Parent() != r {
+		n.lookAt = now.Mono + t.rng.Jitter(2*firstWord)/2
+	}
+	t.places = slices.Insert(t.places, i, n)
 	return &t.places[i]
 }
 
-// childOffers counts what is below a place. Several traders tell of the same
-// child: the largest number counts.
-func (t *Trader) childOffers(p *place) int {
-	n := 0
-	for i := range p.children {
-		c := &p.children[i].summary
-		best := true
-		for j := range p.children {
-			d := &p.children[j].summary
-			if d.Region == c.Region && (d.Offers > c.Offers || d.Offers == c.Offers && j < i) {
-				best = false
-			}
-		}
-		if best {
-			n += int(c.Offers)
+// learn adds to what is known of the traders of a place and of its parent:
+// those nearest to the keys are believed, so that nobody far away can talk
+// them out.
+func (t *Trader) learn(now market.Time, p *place, replicas []market.PeerID, above []market.Ref) {
+	for _, id := range replicas {
+		if !slices.Contains(p.replicas, id) {
+			p.replicas = nearest(append(slices.Clone(p.replicas), id), p.region.Key(t.network), t.params.Replicas, itself)
 		}
 	}
-	return n
+	if p.region.Parent() == p.region || len(above) == 0 {
+		return
+	}
+	if len(p.above) == 0 { // told, so that it need not be found
+		p.lookAt = now.Mono + t.rng.Jitter(2*t.params.Resettle)
+	}
+	for _, r := range above {
+		t.learnAbove(p, r)
+	}
 }
 
-// recount advertises a place early when it has grown or shrunk by much, and
-// ends its being split when few offers are left in it and below.
+// learnAbove reports whether the peer is now among the traders above.
+func (t *Trader) learnAbove(p *place, r market.Ref) bool {
+	if !slices.ContainsFunc(p.above, func(a market.Ref) bool { return a.Peer == r.Peer }) {
+		p.above = nearest(append(slices.Clone(p.above), r), p.region.Parent().Key(t.network), t.params.Replicas, peerOf)
+		return slices.ContainsFunc(p.above, func(a market.Ref) bool { return a.Peer == r.Peer })
+	}
+	return false
+}
+
+func itself(p market.PeerID) market.PeerID { return p }
+func peerOf(r market.Ref) market.PeerID    { return r.Peer }
+
+// nearest sorts peers by their distance to a key and returns the first n.
+func nearest[T any](peers []T, key market.Key, n int, id func(T) market.PeerID) []T {
+	slices.SortStableFunc(peers, func(a, b T) int {
+		x, y := market.Distance(id(a), key), market.Distance(id(b), key)
+		return bytes.Compare(x[:], y[:])
+	})
+	return peers[:min(n, len(peers))]
+}
+
+// recount splits a place that has too many offers in it and below, and ends
+// its being split when few are left. It advertises the place early when it
+// has grown or shrunk by much.
 func (t *Trader) recount(now market.Time, p *place) {
 	n := t.count(p.region)
-	if change := max(n-p.told, p.told-n); change > 4+p.told/4 {
+	if change := max(n-p.told, p.told-n); change > 4+p.told/4 || n == 0 && p.told > 0 {
 		p.advertiseAt = min(p.advertiseAt, now.Mono+firstWord)
 	}
-	if p.split && n+t.childOffers(p) <= t.params.SplitAt/2 {
+	switch below := t.childOffers(p); {
+	case n+below <= t.params.SplitAt/2:
 		p.split = false
+	case below >= t.params.SplitAt: // not n+below: an offer on its way back up is counted twice
+		p.split = true
 	}
-}
-
-// summary is what this peer tells of a place.
-func (t *Trader) summary(p *place) market.Summary {
-	s := market.Summary{Region: p.region}
-	for i := range t.held {
-		if h := &t.held[i]; h.region == p.region {
-			s.Merge(market.Summary{Offers: 1, Max: h.offer.Free, Class: h.offer.Class})
-		}
-	}
-	below := t.childOffers(p)
-	for i := range p.children {
-		c := p.children[i].summary
-		c.Offers = 0
-		s.Merge(c)
-	}
-	s.Offers += uint32(below)
-	return s
 }
 
 // tickPlaces advertises each place to the traders of its parent, and to the
-// other replicas of the place itself.
+// other replicas of the place itself; it looks for the former from time to
+// time.
 func (t *Trader) tickPlaces(now market.Time, out *market.Outbox) {
 	for i := len(t.places) - 1; i >= 0; i-- {
 		p := &t.places[i]
-		p.children = slices.DeleteFunc(p.children, func(c child) bool { return now.Mono-c.heard > t.childTTL() })
-		if now.Mono < p.advertiseAt {
-			continue
+		if now.Mono >= p.lookAt {
+			t.refs++
+			p.looking, p.lookAt = t.refs, now.Mono+t.rng.Jitter(2*t.params.Resettle)
+			out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Parent().Key(t.network), N: t.params.Replicas})
 		}
-		p.advertiseAt = now.Mono + t.rng.Jitter(2*t.params.Refresh)/2 + t.params.Refresh/2
-		p.told = t.count(p.region)
-		ad := &market.AdvertiseOffersNeighbor{Summary: t.summary(p), At: market.Ref{Peer: t.self}}
-		for _, r := range t.neighbours(p) {
-			out.Send(r, ad)
+		if now.Mono >= p.advertiseAt {
+			p.children = slices.DeleteFunc(p.children, func(c child) bool { return now.Mono-c.heard > t.childTTL() })
+			region := p.region // p moves when a place is added
+			t.advertise(now, p, out)
+			t.tidy(region)
 		}
-		t.tidy(p.region)
 	}
 }
 
-// neighbours are the other replicas and the traders above.
-func (t *Trader) neighbours(p *place) []market.Ref {
-	var refs []market.Ref
+func (t *Trader) advertise(now market.Time, p *place, out *market.Outbox) {
+	p.advertiseAt = now.Mono + t.rng.Jitter(2*t.params.Refresh)/2 + t.params.Refresh/2
+	p.told = t.count(p.region)
+	ad := t.advert(p)
 	for _, id := range p.replicas {
 		if id != t.self {
-			refs = append(refs, market.Ref{Peer: id})
+			out.Send(market.Ref{Peer: id}, ad)
 		}
 	}
 	for _, r := range p.above {
-		if r.Peer != t.self && !slices.Contains(p.replicas, r.Peer) {
-			refs = append(refs, r)
-		}
-	}
-	return refs
-}
-
-// onAdvertise takes a neighbour's word about itself. From a child region's
-// trader it becomes a hint; from another replica of a place it tells whether
-// offers are missing here, which are then fetched.
-func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.AdvertiseOffersNeighbor, out *market.Outbox) {
-	r := m.Summary.Region
-	if m.At.Peer != from.Peer {
-		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "advertisement of a third party")
-		return
-	}
-	if !t.on || int(r.Rung) >= len(t.params.Rungs) {
-		return
-	}
-	if p := t.place(r); p != nil && slices.Contains(p.replicas, from.Peer) {
-		if int(m.Summary.Offers) > t.count(r) && m.Summary.Offers <= uint32(market.MaxOffers) {
-			t.refs++
-			p.syncing = t.refs
-			out.Send(from, &market.GetOffers{Ref: p.syncing, Region: r, Max: market.MaxOffers})
-		}
-		return
-	}
-	t.learnParent(from, &m.Summary)
-	if p := t.place(r.Parent()); p != nil && r.Parent() != r {
-		t.learnChild(now, p, m.Summary, from)
-		t.recount(now, p)
-		if !p.split { // the child need not be: say so
-			out.Send(from, &market.AdvertiseOffersNeighbor{Summary: t.summary(p), At: market.Ref{Peer: t.self}})
+		switch {
+		case r.Peer == t.self:
+			t.onAdvertise(now, market.Ref{Peer: t.self, Addrs: t.addrs}, ad, out)
+		case !slices.Contains(p.replicas, r.Peer):
+			out.Send(r, ad)
 		}
 	}
 }
 
-// learnParent notes that a trader above has room again for what is here.
-func (t *Trader) learnParent(from market.Ref, s *market.Summary) {
+func (t *Trader) advert(p *place) *market.AdvertiseOffersNeighbor {
+	return &market.AdvertiseOffersNeighbor{Summary: t.summary(p), At: market.Ref{Peer: t.self, Addrs: t.addrs}}
+}
+
+// onFound learns who trades above, and tells them.
+func (t *Trader) onFound(now market.Time, ev market.Found) {
 	for i := range t.places {
 		p := &t.places[i]
-		above := slices.ContainsFunc(p.above, func(r market.Ref) bool { return r.Peer == from.Peer })
-		if above && p.region != s.Region && p.region.Parent() == s.Region {
-			p.merge = int(s.Offers) <= t.params.SplitAt/2
-		}
-	}
-}
-
-// learnChild believes for each child the traders that are nearest to its key,
-// so that nobody far away can talk them out.
-func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from market.Ref) {
-	same := 0
-	key := s.Region.Key(t.network)
-	furthest := -1
-	for i := range p.children {
-		c := &p.children[i]
-		if c.summary.Region != s.Region {
+		if p.looking == 0 || p.looking != ev.Ref {
 			continue
 		}
-		if c.trader.Peer == from.Peer {
-			*c = child{s, from, now.Mono}
+		p.looking = 0
+		if ev.Failed || len(ev.Peers) == 0 {
+			p.lookAt = min(p.lookAt, now.Mono+lookRetry)
 			return
 		}
-		same++
-		if furthest < 0 || market.Nearer(p.children[furthest].trader.Peer, c.trader.Peer, key) {
-			furthest = i
-		}
-	}
-	switch {
-	case same >= sameChild && market.Nearer(from.Peer, p.children[furthest].trader.Peer, key):
-		p.children[furthest] = child{s, from, now.Mono}
-	case same < sameChild && len(p.children) < maxChilds:
-		p.children = append(p.children, child{s, from, now.Mono})
-	}
-}
-
-// onOffers takes what another replica has and this one has not. The offers
-// are treated as handed over: their suppliers are asked at once.
-func (t *Trader) onOffers(now market.Time, from market.Ref, m *market.Offers, out *market.Outbox) {
-	p := t.place(m.Region)
-	if p == nil || p.syncing == 0 || p.syncing != m.Ref || !slices.Contains(p.replicas, from.Peer) {
-		return
-	}
-	p.syncing = 0
-	for _, o := range m.Offers {
-		if _, known := t.find(m.Region, o.Offer.Supplier); known {
-			continue
-		}
-		c := &market.CreateOffer{Offer: o.Offer, At: market.Ref{Peer: o.Offer.Supplier, Addrs: o.Addrs}, Region: m.Region}
-		if code, _ := t.accept(now, from, c); code == market.AckStored {
-			t.store(now, from, c, out)
-		}
+		p.above = slices.Clone(ev.Peers[:min(len(ev.Peers), t.params.Replicas)])
+		p.advertiseAt = min(p.advertiseAt, now.Mono+t.rng.Jitter(2*firstWord))
 	}
 }
 
 // onNear hands the offers of a place over to a peer that is nearer to its key
-// than one of its replicas. Of several traders the nearest one does it.
+// than one of its replicas, and counts it among the traders above where it is
+// nearer than one of those.
 func (t *Trader) onNear(now market.Time, ev market.Near, out *market.Outbox) {
+	if ev.Peer.Peer == t.self {
+		return
+	}
 	for i := range t.places {
 		p := &t.places[i]
-		key := p.region.Key(t.network)
-		if ev.Peer.Peer == t.self || slices.Contains(p.replicas, ev.Peer.Peer) || !t.wanted(p, ev.Peer.Peer, key) {
-			continue
+		if p.region.Parent() != p.region && len(p.above) > 0 && t.learnAbove(p, ev.Peer) {
+			p.advertiseAt = min(p.advertiseAt, now.Mono+t.rng.Jitter(2*firstWord))
 		}
-		n := 0
-		for j := range t.held {
-			if h := &t.held[j]; h.region == p.region {
-				out.Send(ev.Peer, &market.CreateOffer{Offer: h.offer, At: market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
-					Region: p.region, Replicas: p.replicas, Above: p.above})
-				n++
-			}
-		}
-		if n > 0 {
-			out.Note(market.NoteHandedOver, ev.Peer.Peer, market.LeaseID{}, p.region.String())
+		if !slices.Contains(p.replicas, ev.Peer.Peer) && t.wanted(p, ev.Peer.Peer) {
+			t.handOver(p, ev.Peer, out)
 		}
 	}
 }
 
+func (t *Trader) handOver(p *place, to market.Ref, out *market.Outbox) {
+	n := 0
+	for i := range t.held {
+		if h := &t.held[i]; h.region == p.region {
+			out.Send(to, &market.CreateOffer{Offer: h.offer, At: market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
+				Region: p.region, Replicas: p.replicas, Above: p.above})
+			n++
+		}
+	}
+	if n > 0 {
+		out.Note(market.NoteHandedOver, to.Peer, market.LeaseID{}, p.region.String())
+	}
+}
+
 // wanted reports whether a new peer belongs among the replicas of a place,
-// and this peer is the one to tell it.
-func (t *Trader) wanted(p *place, peer market.PeerID, key market.Key) bool {
+// and this peer, as the nearest, is the one to tell it.
+func (t *Trader) wanted(p *place, peer market.PeerID) bool {
+	key := p.region.Key(t.network)
 	further := len(p.replicas) < t.params.Replicas
 	for _, r := range p.replicas {
 		if r != t.self && market.Nearer(r, t.self, key) {
@@ -234,4 +217,18 @@ func (t *Trader) wanted(p *place, peer market.PeerID, key market.Key) bool {
 		further = further || market.Nearer(peer, r, key)
 	}
 	return further
+}
+
+// lostAdvert forgets a neighbour that cannot be reached.
+func (t *Trader) lostAdvert(now market.Time, to market.PeerID, r market.Region) {
+	p := t.place(r)
+	if p == nil {
+		return
+	}
+	p.replicas = slices.DeleteFunc(slices.Clone(p.replicas), func(id market.PeerID) bool { return id == to })
+	n := len(p.above)
+	p.above = slices.DeleteFunc(slices.Clone(p.above), func(r market.Ref) bool { return r.Peer == to })
+	if len(p.above) < n {
+		p.lookAt = min(p.lookAt, now.Mono+lookRetry)
+	}
 }

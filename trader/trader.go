@@ -14,8 +14,10 @@ const (
 	ackTimeout = 4 * time.Second // for a RefreshAck
 	maxMissed  = 3               // unanswered questions before an offer is dropped
 	maxSkew    = 2 * time.Minute // between a supplier's clock and ours
-	firstWord  = 5 * time.Second // before a new place is advertised
-	maxTombs   = 1024            //
+	firstWord  = time.Second     // before a new place is advertised
+	lookRetry  = 3 * time.Second // before the traders above are looked for again
+	maxTombs   = 1024            // tombstones
+	sameTombs  = 8               // tombstones of one supplier
 	maxPlaces  = 64              // regions that one peer trades in
 	maxChilds  = 128             // advertised regions below one place
 	sameChild  = 3               // traders believed for one child: the nearest to its key
@@ -24,11 +26,12 @@ const (
 
 // Trader is the role that keeps offers.
 //
-// It accepts Tick, Near, Gone, Undelivered, and Received with CreateOffer,
-// UpdateOffer, RefreshAck, RemoveOffer, GetOffers, Offers,
-// AdvertiseOffersNeighbor and Goodbye. It emits Sends and Notes only: offers
-// are soft state that suppliers bring again. It asks after each offer every
-// Params.Refresh and drops one whose supplier misses three questions.
+// It accepts Supply (for this peer's addresses), Tick, Near, Gone, Found,
+// Leave, Undelivered, and Received with CreateOffer, UpdateOffer, RefreshAck,
+// RemoveOffer, GetOffers, Offers, AdvertiseOffersNeighbor and Goodbye. It
+// emits Sends, Lookups and Notes, and saves nothing: offers are soft state
+// that suppliers bring again. It asks after each offer every Params.Refresh
+// and drops one whose supplier misses three questions.
 type Trader struct {
 	self    market.PeerID
 	network market.NetworkID
@@ -36,6 +39,7 @@ type Trader struct {
 	rng     market.Rand
 	refs    uint64
 	on      bool
+	addrs   []string // where this peer can be dialled
 
 	held   []held  // sorted by region, then supplier
 	places []place // sorted by region
@@ -60,24 +64,6 @@ type tomb struct {
 	until    time.Duration
 }
 
-type place struct {
-	region      market.Region
-	replicas    []market.PeerID
-	above       []market.Ref
-	split       bool // newcomers are sent to the children
-	merge       bool // the traders above take the offers back
-	children    []child
-	told        int // offers at the last advertisement
-	advertiseAt time.Duration
-	syncing     uint64 // Ref of a GetOffers to another replica
-}
-
-type child struct {
-	summary market.Summary
-	trader  market.Ref
-	heard   time.Duration
-}
-
 // New returns a trader; one that is off refuses every offer.
 func New(self market.PeerID, network market.NetworkID, params *market.Params, on bool, seed, refs uint64) Trader {
 	return Trader{self: self, network: network, params: params, rng: market.Rand(seed), refs: refs, on: on}
@@ -86,6 +72,12 @@ func New(self market.PeerID, network market.NetworkID, params *market.Params, on
 // Step implements market.Machine.
 func (t *Trader) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	switch ev := ev.(type) {
+	case market.Supply:
+		t.addrs = ev.Stock.Addrs
+	case market.Leave:
+		t.onLeave(out)
+	case market.Found:
+		t.onFound(now, ev)
 	case market.Tick:
 		t.onTick(now, out)
 	case market.Near:
@@ -125,6 +117,19 @@ func (t *Trader) Enable(on bool) {
 	if t.on = on; !on {
 		t.held, t.places, t.tombs = nil, nil, nil
 	}
+}
+
+// onLeave tells the suppliers to look for another trader.
+func (t *Trader) onLeave(out *market.Outbox) {
+	var told []market.PeerID
+	for i := range t.held {
+		h := &t.held[i]
+		if j, known := slices.BinarySearchFunc(told, h.offer.Supplier, market.PeerID.Compare); !known {
+			told = slices.Insert(told, j, h.offer.Supplier)
+			out.Send(market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs}, &market.Goodbye{})
+		}
+	}
+	t.Enable(false)
 }
 
 // onCreate stores an offer, from its supplier or from another trader.
@@ -182,7 +187,10 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 	}
 	h := &t.held[i]
 	h.offer, h.heard = o, now.Mono
-	h.expires = now.Mono + min(t.params.OfferTTL, max(0, o.ValidUntil.Sub(now.Wall))+maxSkew)
+	h.expires = now.Mono + t.params.OfferTTL
+	if from.Peer != o.Supplier { // else it speaks for itself, whatever the clocks say
+		h.expires = now.Mono + min(t.params.OfferTTL, max(0, o.ValidUntil.Sub(now.Wall))+maxSkew)
+	}
 	if m.At.Peer == o.Supplier && len(m.At.Addrs) > 0 {
 		h.addrs = m.At.Addrs
 	}
@@ -192,40 +200,57 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 		h.refreshAt = now.Mono
 	}
 	p := t.mustPlace(now, m.Region)
-	if len(m.Replicas) > 0 {
-		p.replicas = m.Replicas
-	}
-	if len(m.Above) > 0 {
-		p.above = m.Above
-	}
+	t.learn(now, p, m.Replicas, m.Above)
 	t.recount(now, p)
 }
 
 func (t *Trader) onRemove(now market.Time, from market.Ref, m *market.RemoveOffer, out *market.Outbox) {
-	if b := t.tomb(m.Region, from.Peer); b != nil {
-		b.seq, b.until = max(b.seq, m.Seq), now.Mono+t.params.OfferTTL
-	} else if i, known := t.find(m.Region, from.Peer); known && t.held[i].offer.Seq <= m.Seq {
-		if len(t.tombs) >= maxTombs {
-			t.tombs = slices.Delete(t.tombs, 0, 1)
-		}
-		t.tombs = append(t.tombs, tomb{from.Peer, m.Region, m.Seq, now.Mono + t.params.OfferTTL})
+	if !t.on {
+		return
 	}
+	t.bury(now, m.Region, from.Peer, m.Seq)
 	if i, known := t.find(m.Region, from.Peer); known && t.held[i].offer.Seq <= m.Seq {
-		t.drop(i, market.NoteOfferRemoved, out)
+		t.drop(now, i, market.NoteOfferRemoved, out)
 	}
 }
 
-// drop forgets an offer, and its place with the last one.
-func (t *Trader) drop(i int, why market.NoteKind, out *market.Outbox) {
+// bury remembers that offers up to seq are withdrawn, also those that are
+// still on their way. A supplier that buries much loses its own oldest stones.
+func (t *Trader) bury(now market.Time, r market.Region, supplier market.PeerID, seq uint64) {
+	until := now.Mono + t.params.OfferTTL
+	if b := t.tomb(r, supplier); b != nil {
+		b.seq, b.until = max(b.seq, seq), until
+		return
+	}
+	first, same := 0, 0
+	for i := len(t.tombs) - 1; i >= 0; i-- {
+		if t.tombs[i].supplier == supplier {
+			first, same = i, same+1
+		}
+	}
+	if same >= sameTombs {
+		t.tombs = slices.Delete(t.tombs, first, first+1)
+	} else if len(t.tombs) >= maxTombs {
+		t.tombs = slices.Delete(t.tombs, 0, 1)
+	}
+	t.tombs = append(t.tombs, tomb{supplier, r, seq, until})
+}
+
+// drop forgets an offer. When it was the last one the neighbours hear so
+// before the place is forgotten, too.
+func (t *Trader) drop(now market.Time, i int, why market.NoteKind, out *market.Outbox) {
 	h := t.held[i]
 	t.held = slices.Delete(t.held, i, i+1)
 	out.Note(why, h.offer.Supplier, market.LeaseID{}, h.region.String())
+	if p := t.place(h.region); p != nil {
+		t.recount(now, p)
+	}
 	t.tidy(h.region)
 }
 
-// tidy forgets a place without offers, children or marker.
+// tidy forgets a place without offers or children that was advertised so.
 func (t *Trader) tidy(r market.Region) {
-	if j := t.placeIndex(r); j >= 0 && t.count(r) == 0 && len(t.places[j].children) == 0 {
+	if j := t.placeIndex(r); j >= 0 && t.places[j].told == 0 && t.count(r) == 0 && len(t.places[j].children) == 0 {
 		t.places = slices.Delete(t.places, j, j+1)
 	}
 }
@@ -236,10 +261,10 @@ func (t *Trader) onTick(now market.Time, out *market.Outbox) {
 		h := &t.held[i]
 		switch {
 		case now.Mono >= h.expires:
-			t.drop(i, market.NoteOfferExpired, out)
+			t.drop(now, i, market.NoteOfferExpired, out)
 		case now.Mono < h.refreshAt:
 		case h.asked && h.missed+1 >= maxMissed:
-			t.drop(i, market.NoteOfferExpired, out)
+			t.drop(now, i, market.NoteOfferExpired, out)
 		default:
 			t.ask(now, h, out)
 		}
@@ -255,17 +280,17 @@ func (t *Trader) ask(now market.Time, h *held, out *market.Outbox) {
 	}
 	h.asked, h.refreshAt = true, now.Mono+ackTimeout
 	out.Send(market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
-		&market.RefreshOffer{Seq: h.offer.Seq, Region: h.region, Code: t.advice(h.region)})
+		&market.RefreshOffer{Seq: h.offer.Seq, Region: h.region, Code: t.advice(now, h.region)})
 }
 
 // advice sends a supplier to another region when this one has too many
 // offers, or too few. The gap between the two bounds stops flapping.
-func (t *Trader) advice(r market.Region) market.AckCode {
+func (t *Trader) advice(now market.Time, r market.Region) market.AckCode {
 	switch p := t.place(r); {
 	case p == nil:
 	case p.split:
 		return market.AckSplit
-	case p.merge:
+	case p.mergeUntil > now.Mono:
 		return market.AckMerge
 	}
 	return market.AckStored
@@ -277,25 +302,29 @@ func (t *Trader) onRefreshAck(now market.Time, from market.Ref, m *market.Refres
 		return
 	}
 	h := &t.held[i]
-	h.asked, h.missed = false, 0
 	switch {
 	case m.Offer == nil:
-		t.drop(i, market.NoteOfferRemoved, out)
+		t.bury(now, m.Region, from.Peer, h.offer.Seq) // other replicas may still have it
+		t.drop(now, i, market.NoteOfferRemoved, out)
 	case m.Offer.Supplier != from.Peer || m.Offer.Network != t.network || !m.Region.Contains(t.params, &m.Offer.Offer):
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "refresh with another offer")
-		t.drop(i, market.NoteOfferRemoved, out)
+		t.drop(now, i, market.NoteOfferRemoved, out)
 	case m.Offer.Seq >= h.offer.Seq:
 		t.store(now, from, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region}, out)
 		h.refreshAt = now.Mono + t.rng.Jitter(2*t.params.Refresh)/2 + t.params.Refresh/2
 	}
 }
 
-// onUndelivered asks again soon: the supplier may be dead.
+// onUndelivered asks a supplier again soon: it may be dead. A neighbour is
+// forgotten.
 func (t *Trader) onUndelivered(now market.Time, ev market.Undelivered) {
-	if m, ok := ev.Msg.(*market.RefreshOffer); ok {
+	switch m := ev.Msg.(type) {
+	case *market.RefreshOffer:
 		if i, known := t.find(m.Region, ev.To); known {
 			t.held[i].refreshAt = now.Mono + missRetry
 		}
+	case *market.AdvertiseOffersNeighbor:
+		t.lostAdvert(now, ev.To, m.Summary.Region)
 	}
 }
 
@@ -315,7 +344,7 @@ func (t *Trader) Deadline() time.Duration {
 		d = min(d, t.held[i].refreshAt, t.held[i].expires)
 	}
 	for i := range t.places {
-		d = min(d, t.places[i].advertiseAt)
+		d = min(d, t.places[i].advertiseAt, t.places[i].lookAt)
 	}
 	return d
 }

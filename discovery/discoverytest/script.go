@@ -152,8 +152,7 @@ func (w *World) run(args []string) string {
 		return err.Error()
 	}
 	spec := &market.Spec{Image: "web", Limits: need}
-	ev := market.Wanted{Ref: w.seq + 1, Spec: spec, Want: market.Want{Need: need}, Replicas: 1}
-	w.seq++
+	ev := market.Wanted{Spec: spec, Want: market.Want{Need: need}, Replicas: 1}
 	for _, a := range rest {
 		k, v, _ := strings.Cut(a, "=")
 		switch k {
@@ -194,7 +193,7 @@ func (w *World) run(args []string) string {
 			return "unknown argument " + a
 		}
 	}
-	w.Step(n, ev)
+	w.Want(n, ev)
 	return ""
 }
 
@@ -207,8 +206,7 @@ func (w *World) order(args []string) string {
 		return "no such unit"
 	}
 	ops := map[string]market.Op{"stop": market.OpStop, "start": market.OpStart, "restart": market.OpRestart, "kill": market.OpKill, "rm": market.OpRemove}
-	w.seq++
-	w.Step(n, market.Ordered{Ref: w.seq, Cmd: market.StopContainer{Unit: bought[i-1].Lease.Unit(), Op: ops[args[2]]}})
+	w.Order(n, market.StopContainer{Unit: bought[i-1].Lease.Unit(), Op: ops[args[2]]})
 	return ""
 }
 

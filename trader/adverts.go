@@ -1,0 +1,159 @@
+package trader
+
+import (
+	"slices"
+
+	"caravela/market"
+)
+
+// onAdvertise takes a neighbour's word about itself. From a child region's
+// trader it becomes a hint; from another replica of a place it tells whether
+// offers are missing here, which are then fetched.
+func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.AdvertiseOffersNeighbor, out *market.Outbox) {
+	r := m.Summary.Region
+	if m.At.Peer != from.Peer {
+		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "advertisement of a third party")
+		return
+	}
+	if !t.on || int(r.Rung) >= len(t.params.Rungs) {
+		return
+	}
+	if p := t.place(r); p != nil && from.Peer != t.self {
+		t.learn(now, p, []market.PeerID{from.Peer}, nil)
+		t.sync(p, from, &m.Summary, out)
+	}
+	t.learnParent(now, from, &m.Summary)
+	if p := t.parentOf(now, r); p != nil {
+		t.learnChild(now, p, m.Summary, from)
+		t.recount(now, p)
+		if !p.split && from.Peer != t.self && now.Mono-p.since > t.childTTL() { // the child need not be: say so
+			out.Send(from, t.advert(p))
+		}
+	}
+}
+
+// sync fetches what another replica has and this one has not, where one
+// answer holds it all.
+func (t *Trader) sync(p *place, from market.Ref, s *market.Summary, out *market.Outbox) {
+	if p.split || !slices.Contains(p.replicas, from.Peer) || s.Offers > market.MaxOffers || s.Offers <= t.summary(p).Offers {
+		return
+	}
+	t.refs++
+	p.syncing = t.refs
+	out.Send(from, &market.GetOffers{Ref: p.syncing, Region: p.region, Max: market.MaxOffers})
+}
+
+// parentOf is the place above a region. A peer that came to lie near the
+// parent's key after it was split hears of it through its children.
+func (t *Trader) parentOf(now market.Time, r market.Region) *place {
+	up := r.Parent()
+	if up == r {
+		return nil
+	}
+	if p := t.place(up); p != nil || len(t.places) >= maxPlaces/2 {
+		return p
+	}
+	p := t.mustPlace(now, up)
+	p.split = true // recount tells
+	return p
+}
+
+// learnParent notes that a trader above has room again for what is here.
+func (t *Trader) learnParent(now market.Time, from market.Ref, s *market.Summary) {
+	for i := range t.places {
+		p := &t.places[i]
+		above := slices.ContainsFunc(p.above, func(r market.Ref) bool { return r.Peer == from.Peer })
+		if !above || p.region == s.Region || p.region.Parent() != s.Region {
+			continue
+		}
+		p.mergeUntil = 0
+		if int(s.Offers) <= t.params.SplitAt/2 {
+			p.mergeUntil = now.Mono + t.childTTL()
+		}
+	}
+}
+
+// learnChild believes for each child the traders that are nearest to its key,
+// so that nobody far away can talk them out.
+func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from market.Ref) {
+	same := 0
+	key := s.Region.Key(t.network)
+	furthest := -1
+	for i := range p.children {
+		c := &p.children[i]
+		if c.summary.Region != s.Region {
+			continue
+		}
+		if c.trader.Peer == from.Peer {
+			*c = child{s, from, now.Mono}
+			return
+		}
+		same++
+		if furthest < 0 || market.Nearer(p.children[furthest].trader.Peer, c.trader.Peer, key) {
+			furthest = i
+		}
+	}
+	switch {
+	case same >= sameChild && market.Nearer(from.Peer, p.children[furthest].trader.Peer, key):
+		p.children[furthest] = child{s, from, now.Mono}
+	case same < sameChild && len(p.children) < maxChilds:
+		p.children = append(p.children, child{s, from, now.Mono})
+	}
+}
+
+// childOffers counts what is below a place. Several traders tell of the same
+// child: the largest number counts.
+func (t *Trader) childOffers(p *place) int {
+	n := 0
+	for i := range p.children {
+		c := &p.children[i].summary
+		best := true
+		for j := range p.children {
+			d := &p.children[j].summary
+			if d.Region == c.Region && (d.Offers > c.Offers || d.Offers == c.Offers && j < i) {
+				best = false
+			}
+		}
+		if best {
+			n += int(c.Offers)
+		}
+	}
+	return n
+}
+
+// summary is what this peer tells of a place.
+func (t *Trader) summary(p *place) market.Summary {
+	s := market.Summary{Region: p.region}
+	for i := range t.held {
+		if h := &t.held[i]; h.region == p.region {
+			s.Merge(market.Summary{Offers: 1, Max: h.offer.Free, Class: h.offer.Class})
+		}
+	}
+	below := t.childOffers(p)
+	for i := range p.children {
+		c := p.children[i].summary
+		c.Offers = 0
+		s.Merge(c)
+	}
+	s.Offers += uint32(below)
+	return s
+}
+
+// onOffers takes what another replica has and this one has not. The offers
+// are treated as handed over: their suppliers are asked at once.
+func (t *Trader) onOffers(now market.Time, from market.Ref, m *market.Offers, out *market.Outbox) {
+	p := t.place(m.Region)
+	if p == nil || p.syncing == 0 || p.syncing != m.Ref || !slices.Contains(p.replicas, from.Peer) {
+		return
+	}
+	p.syncing = 0
+	for _, o := range m.Offers {
+		if _, known := t.find(m.Region, o.Offer.Supplier); known {
+			continue
+		}
+		c := &market.CreateOffer{Offer: o.Offer, At: market.Ref{Peer: o.Offer.Supplier, Addrs: o.Addrs}, Region: m.Region}
+		if code, _ := t.accept(now, from, c); code == market.AckStored {
+			t.store(now, from, c, out)
+		}
+	}
+}
