@@ -76,7 +76,7 @@ func (s *Server) interact(ctx context.Context, cancel context.CancelCauseFunc, w
 		_, _ = session(ctx, Stdio{}) // it must be called once
 		return fmt.Errorf("take over the connection: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Time{})
 	out := &deadlined{Conn: conn, stall: s.cfg.StreamStall}
 	defer context.AfterFunc(ctx, out.hurry)()
@@ -232,7 +232,7 @@ func (in *inputReader) copy(frames *frameReader, stdin *io.PipeWriter) error {
 				return err
 			}
 		case FrameInputEnd:
-			stdin.Close()
+			_ = stdin.Close() // never fails
 		case FrameResize:
 			in.resize(resizeOf(p))
 		default:
@@ -257,9 +257,9 @@ func (in *inputReader) resize(s Size) {
 // TCP connection that is closed with input unread is reset, and the reset may
 // overtake the exit code. A broken connection is closed at once.
 func (in *inputReader) drain(conn net.Conn, broken bool) {
-	in.stdin.Close() // stdin.Write fails from now on: frames are thrown away
+	_ = in.stdin.Close() // stdin.Write fails from now on: frames are thrown away
 	if broken {
-		conn.Close()
+		_ = conn.Close()
 	}
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()

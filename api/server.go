@@ -98,7 +98,7 @@ func NewServer(b Backend, cfg Config) (*Server, error) {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	local := l.Addr().Network() == "unix"
 	if !local && s.cfg.Token == "" {
-		l.Close()
+		_ = l.Close()
 		return ErrNoToken
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -120,13 +120,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
 		if h.Shutdown(grace) != nil {
-			h.Close()
+			_ = h.Close()
 		}
 		s.streams.Wait()
 	})
 	err := h.Serve(l)
 	if stop() { // the listener failed by itself
-		h.Close()
+		_ = h.Close()
 		return fmt.Errorf("serve the api on %s: %w", l.Addr(), err)
 	}
 	<-stopped
