@@ -58,7 +58,7 @@ func (e *Engine) request(u *docker.Unit, digest string, ports []market.Port) req
 			ReadonlyRootfs: s.ReadOnly,
 			Runtime:        e.cfg.Runtime,
 			DNS:            addrs(e.cfg.DNS),
-			CapDrop:        []string{"ALL"},
+			CapDrop:        append([]string{"ALL"}, s.CapDrop...), // named too, so that the daemon refuses a misspelt one
 			CapAdd:         keptCapabilities(s.CapDrop),
 			SecurityOpt:    []string{"no-new-privileges"},
 			CgroupnsMode:   container.CgroupnsModePrivate,

@@ -32,6 +32,8 @@ var kinds = []struct {
 	{"storage-opt", docker.ErrUnsupported},
 	{"Range of CPUs is from", docker.ErrNoCapacity},
 	{"address pool", docker.ErrNoCapacity},
+	{"unknown capability", docker.ErrBadUnit},
+	{"nvalid signal", docker.ErrBadUnit},
 	{"does not match the specified platform", docker.ErrPlatform},
 	{"no matching manifest", docker.ErrPlatform},
 }

@@ -53,7 +53,7 @@ func newFirewall(n names) *firewall {
 
 // remedy ends the errors about what the machine lacks.
 const remedy = "run the node as root beside its engine, with iptables installed, " +
-	"or let tenants reach the LAN (allow-lan)"
+	"or let tenants reach the LAN (offer.allow-lan)"
 
 // check tells why walls cannot be raised; nil if they can.
 func (w *firewall) check(ctx context.Context, daemon string) error {
@@ -208,12 +208,16 @@ func command(ctx context.Context, stdin, name string, args ...string) (string, e
 	return out.String(), nil
 }
 
-// hostNetworks are the IPv4 networks that the host is in: a LAN may well have
-// public addresses.
+// hostNetworks are the IPv4 networks that the host is in, as far as they are
+// not closed anyway: a LAN may well have public addresses.
 func hostNetworks(ownBridges string) []netip.Prefix {
 	ifs, err := net.Interfaces()
 	if err != nil {
 		return nil
+	}
+	reserved := make([]netip.Prefix, len(closed))
+	for i, r := range closed {
+		reserved[i] = netip.MustParsePrefix(r)
 	}
 	var out []netip.Prefix
 	for _, i := range ifs {
@@ -223,7 +227,8 @@ func hostNetworks(ownBridges string) []netip.Prefix {
 		addrs, _ := i.Addrs()
 		for _, a := range addrs {
 			p, err := netip.ParsePrefix(a.String())
-			if err == nil && p.Addr().Is4() && p.Bits() >= 8 && !slices.Contains(out, p.Masked()) {
+			within := func(r netip.Prefix) bool { return r.Contains(p.Addr()) && r.Bits() <= p.Bits() }
+			if err == nil && p.Addr().Is4() && p.Bits() >= 8 && !slices.ContainsFunc(append(out, reserved...), within) {
 				out = append(out, p.Masked())
 			}
 		}

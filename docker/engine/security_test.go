@@ -5,6 +5,7 @@ package engine_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -73,6 +74,17 @@ func TestWhatTheSpecAsksFor(t *testing.T) {
 	if raw := theLab.containerOf(t, c.Lease); raw.Config.Hostname != "box" || raw.Config.WorkingDir != "/bin" {
 		t.Errorf("config: %+v", raw.Config)
 	}
+}
+
+// TestMisspeltCapability: a dropped capability that does not exist would leave
+// the tenant with the one that was meant.
+func TestMisspeltCapability(t *testing.T) {
+	a := newSupplier(t, 1, nil)
+	u := a.unit(1, func(s *market.Spec) { s.CapDrop = []string{"CHWN"} }, "sleep")
+	if _, err := a.Launch(a.ctx, u, nil); !errors.Is(err, docker.ErrBadUnit) {
+		t.Errorf("launch: %v", err)
+	}
+	a.run(1, func(s *market.Spec) { s.CapDrop = []string{"cap_chown", "NET_RAW"} }, "sleep")
 }
 
 // TestCredentials checks that they reach the registry, and nothing else.
