@@ -126,3 +126,33 @@ func BenchmarkSend(b *testing.B) {
 		}
 	}
 }
+
+// A dead peer must not hold up those who look for its neighbours: on one site
+// a refused TCP port says enough, and no lookup waits for QUIC to give up.
+func TestDeadPeersCostNoTime(t *testing.T) {
+	hosts, nodes := real(t, 8)
+	for _, o := range nodes {
+		wait(t, "everybody is known", func() bool { return len(o.Neighbours()) == 7 })
+	}
+	for _, i := range []int{2, 5} {
+		hosts[i].Close()
+		nodes[i].Leave(t.Context())
+	}
+	alive := []int{0, 1, 3, 4, 6, 7}
+	start := time.Now()
+	for k := range 30 {
+		found, err := nodes[alive[k%6]].Lookup(t.Context(), market.KeyOf(fmt.Sprint(k)), 3)
+		if err != nil || len(found) != 3 {
+			t.Fatalf("lookup %d: %v, %v", k, found, err)
+		}
+		for _, p := range found {
+			if p.ID == nodes[2].NodeID() || p.ID == nodes[5].NodeID() {
+				t.Errorf("lookup %d found the dead", k)
+			}
+		}
+	}
+	t.Logf("30 lookups took %v", time.Since(start))
+	for _, i := range alive {
+		wait(t, "the dead are forgotten", func() bool { return len(nodes[i].Neighbours()) == 5 })
+	}
+}

@@ -140,8 +140,9 @@ func (h *Host) options() ([]libp2p.Option, error) {
 // a dial: a QUIC packet to a dead one is not refused, it is lost.
 const localDialTimeout = 3 * time.Second
 
-// LibP2P returns the host below, for the overlay.
-func (h *Host) LibP2P() host.Host { return h.lib }
+// LibP2P returns the host below, for the overlay. Its Connect finds out about
+// dead peers as quickly as Send does.
+func (h *Host) LibP2P() host.Host { return quickHost{h.lib, h} }
 
 // Self returns this node and the addresses that others should dial: direct
 // ones first, then those through relays.

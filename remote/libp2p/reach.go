@@ -253,6 +253,7 @@ func conclude(answers []verdict, own []ma.Multiaddr) (remote.Reach, []ma.Multiad
 			}
 		}
 	}
+	slices.Sort(r.Addrs)
 	r.Verdict, r.Reason = remote.Reachable, fmt.Sprintf("dialled back by %d of %d members that were asked", succeeded(judges), len(judges))
 	if len(r.Addrs) == 0 {
 		r.Verdict, r.Reason = remote.Unreachable, why(judges, len(outside) > 0)

@@ -108,15 +108,16 @@ func (h *Host) open(ctx context.Context, to remote.Peer, proto protocol.ID) (net
 	if addrs := h.parse(id, to.Addrs); len(addrs) > 0 {
 		h.lib.Peerstore().AddAddrs(id, addrs, peerstore.TempAddrTTL)
 	}
-	ctx = network.WithAllowLimitedConn(ctx, "caravela")
-	s, err := h.lib.NewStream(ctx, id, proto)
+	dialling, cancel := h.unlessRefused(network.WithAllowLimitedConn(ctx, "caravela"), id)
+	defer cancel()
+	s, err := h.lib.NewStream(dialling, id, proto)
 	switch {
 	case err == nil:
 		return s, nil
 	case h.foreign(id, err):
 		return nil, remote.ErrForeign
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%w: %w", remote.ErrUnreachable, ctx.Err())
+	case dialling.Err() != nil:
+		return nil, fmt.Errorf("%w: %w", remote.ErrUnreachable, context.Cause(dialling))
 	default:
 		return nil, fmt.Errorf("%w: %w", remote.ErrUnreachable, err)
 	}
@@ -216,7 +217,10 @@ func (h *Host) Ping(ctx context.Context, to remote.Peer) (time.Duration, error) 
 	if addrs := h.parse(id, to.Addrs); len(addrs) > 0 {
 		h.lib.Peerstore().AddAddrs(id, addrs, peerstore.TempAddrTTL)
 	}
-	r := <-ping.Ping(network.WithAllowLimitedConn(ctx, "ping"), h.lib, id)
+	r, ok := <-ping.Ping(network.WithAllowLimitedConn(ctx, "ping"), h.lib, id)
+	if !ok {
+		r.Error = ctx.Err()
+	}
 	if r.Error != nil {
 		return 0, fmt.Errorf("ping %s: %w: %w", to.ID.Short(), remote.ErrUnreachable, r.Error)
 	}
