@@ -122,24 +122,7 @@ func (s *Server) startFrames(w io.Writer, gone context.CancelCauseFunc) *frameWr
 }
 
 // writer returns what turns bytes into frames of type t.
-func (f *frameWriter) writer(t FrameType) io.Writer { return outputWriter{f, t} }
-
-type outputWriter struct {
-	f *frameWriter
-	t FrameType
-}
-
-// Write implements io.Writer.
-func (o outputWriter) Write(p []byte) (n int, err error) {
-	for len(p) > 0 {
-		part := p[:min(len(p), MaxFrame)]
-		if err := o.f.send(o.t, part); err != nil {
-			return n, err
-		}
-		n, p = n+len(part), p[len(part):]
-	}
-	return n, nil
-}
+func (f *frameWriter) writer(t FrameType) io.Writer { return chunks{&f.frameSender, t} }
 
 // finish sends the last frame.
 func (f *frameWriter) finish(code int, err error) error {

@@ -93,21 +93,14 @@ func sendInput(ctx context.Context, cancel context.CancelCauseFunc, conn io.Writ
 // copyInput sends in until it ends and returns in's error. What the conn
 // suffers is left to copyOutput, which knows more.
 func copyInput(w *frameSender, in io.Reader) error {
-	buf := make([]byte, MaxFrame)
-	for {
-		n, err := in.Read(buf)
-		if n > 0 && w.send(FrameInput, buf[:n]) != nil {
-			break
-		}
-		if errors.Is(err, io.EOF) {
-			_ = w.send(FrameInputEnd, nil)
-			break
-		}
-		if err != nil {
-			return err
-		}
+	_, err := io.Copy(chunks{w, FrameInput}, in)
+	if w.broken() {
+		return nil
 	}
-	return nil
+	if err == nil {
+		_ = w.send(FrameInputEnd, nil)
+	}
+	return err
 }
 
 // copyOutput writes output frames to s until the last frame.
@@ -175,4 +168,22 @@ func (f *frameSender) broken() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.err != nil
+}
+
+// chunks turns bytes into frames of one type.
+type chunks struct {
+	f *frameSender
+	t FrameType
+}
+
+// Write implements io.Writer.
+func (c chunks) Write(p []byte) (n int, err error) {
+	for len(p) > 0 {
+		part := p[:min(len(p), MaxFrame)]
+		if err := c.f.send(c.t, part); err != nil {
+			return n, err
+		}
+		n, p = n+len(part), p[len(part):]
+	}
+	return n, nil
 }
