@@ -88,8 +88,7 @@ func (n *Node) leaseCounts() (c api.LeaseCounts) {
 			c.Sold++
 		}
 	}
-	live, _ := n.board.allBought()
-	for _, b := range live {
+	for _, b := range n.board.allBought() {
 		switch {
 		case b.Undo || b.Status != nil && b.Status.State == market.Ended:
 		case b.Status == nil || b.Status.State == market.Pulling || b.Status.State == market.Starting:
@@ -362,9 +361,8 @@ func (n *Node) Leave(ctx context.Context, req api.LeaveRequest, emit func(api.Le
 	if err := n.cfg.Dir.Forget(); err != nil {
 		return err
 	}
-	live, _ := n.board.allBought()
 	detail := ""
-	if k := len(slices.DeleteFunc(live, func(b *market.Bought) bool { return !running(b) })); k > 0 {
+	if k := len(slices.DeleteFunc(n.board.allBought(), func(b *market.Bought) bool { return !running(b) })); k > 0 {
 		detail = fmt.Sprintf("%d containers that this node bought run on until their leases end; join the same network with this data directory to manage them", k)
 	}
 	err := say(api.LeaveLeft, "", detail)
