@@ -92,26 +92,34 @@ func (h *Host) Filter(addrs []ma.Multiaddr) []ma.Multiaddr {
 	return slices.DeleteFunc(slices.Clone(addrs), func(a ma.Multiaddr) bool { return !h.cfg.permitted(a) })
 }
 
-// advertised chooses, of all addresses at which the host listens, those that
-// others are told. Loopback and link-local ones mean something else on every
-// machine, as do the bridges that container engines make: they are told only
-// if there is nothing better, which is the case of a market on one machine.
-func (c *Config) advertised(addrs []ma.Multiaddr, bridges []netip.Addr) []ma.Multiaddr {
-	best, rest := []ma.Multiaddr{}, []ma.Multiaddr{}
+// advertised chooses, of all addresses that libp2p thinks this host has, those
+// that others are told: of the private ones those in site, for a router's
+// address that some peer observed leads nowhere, and those of the bridges
+// that container engines make lead somewhere else on every machine. Loopback
+// does, too: it is told only if there is nothing better, which is the case of
+// a market on one machine.
+func (c *Config) advertised(addrs []ma.Multiaddr, site []netip.Addr) []ma.Multiaddr {
+	var tiers [3][]ma.Multiaddr
 	for _, a := range addrs {
+		if !c.permitted(a) || isCircuit(a) {
+			continue
+		}
 		ip, _ := ipOf(a)
 		switch cl := classOf(a); {
-		case !c.permitted(a) || isCircuit(a):
-		case cl == classPrivate && !slices.Contains(bridges, ip), cl == classPublic:
-			best = append(best, a)
+		case cl == classPublic, cl == classPrivate && slices.Contains(site, ip):
+			tiers[0] = append(tiers[0], a)
 		case cl == classLoopback:
-			rest = append(rest, a)
+			tiers[1] = append(tiers[1], a)
+		default:
+			tiers[2] = append(tiers[2], a)
 		}
 	}
-	if len(best) == 0 {
-		best = rest
+	for _, tier := range tiers {
+		if len(tier) > 0 {
+			return tier[:min(len(tier), maxAddrs)]
+		}
 	}
-	return best[:min(len(best), maxAddrs)]
+	return nil
 }
 
 // Bounds of what is told and believed of one peer: addresses, and bytes of each.
@@ -131,32 +139,32 @@ func bridged(name string) bool {
 	return false
 }
 
-// bridges remembers the addresses of such interfaces for a while: libp2p asks
-// for this node's addresses often.
-type bridges struct {
+// site remembers, for a while, this machine's addresses on real interfaces:
+// libp2p asks for a host's addresses often.
+type site struct {
 	mu    sync.Mutex
 	until time.Time
 	addrs []netip.Addr
 }
 
-const bridgesFor = 5 * time.Second
+const siteFor = 5 * time.Second
 
-func (b *bridges) list() []netip.Addr {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if now := time.Now(); now.After(b.until) {
-		b.addrs, b.until = bridgeAddrs(), now.Add(bridgesFor)
+func (s *site) list() []netip.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.After(s.until) {
+		s.addrs, s.until = siteAddrs(), now.Add(siteFor)
 	}
-	return b.addrs
+	return s.addrs
 }
 
-func bridgeAddrs() (out []netip.Addr) {
+func siteAddrs() (out []netip.Addr) {
 	ifaces, err := net.Interfaces()
 	if err != nil {
 		return nil
 	}
 	for _, i := range ifaces {
-		if !bridged(i.Name) {
+		if bridged(i.Name) {
 			continue
 		}
 		addrs, err := i.Addrs()

@@ -42,7 +42,7 @@ type Host struct {
 	tags      atomic.Uint64 // numbers what protects connections
 	reach     reachState
 	relays    *relays
-	bridges   bridges
+	site      site
 	via       atomic.Pointer[[]ma.Multiaddr] // own addresses through relays
 
 	ctx    context.Context // ends with Close; parent of every handler's context
@@ -154,7 +154,7 @@ func (h *Host) Self() remote.Peer {
 
 // addrs is libp2p's AddrsFactory.
 func (h *Host) addrs(all []ma.Multiaddr) []ma.Multiaddr {
-	out := h.cfg.advertised(all, h.bridges.list())
+	out := h.cfg.advertised(all, h.site.list())
 	h.reach.mu.Lock()
 	out = append(out, h.reach.mapped...)
 	h.reach.mu.Unlock()

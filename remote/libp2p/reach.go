@@ -147,7 +147,7 @@ func (h *Host) listening() []ma.Multiaddr {
 	if err != nil {
 		return nil
 	}
-	return h.cfg.advertised(all, h.bridges.list())
+	return h.cfg.advertised(all, h.site.list())
 }
 
 // judges chooses whom to ask: members that are connected directly, those
