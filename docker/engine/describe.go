@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,15 +19,21 @@ import (
 // lookup finds the unit of a lease and checks that it is the scope's.
 func (e *Engine) lookup(ctx context.Context, lease market.LeaseID) (container.InspectResponse, docker.Container, error) {
 	raw, err := e.api.ContainerInspect(ctx, e.container(lease))
+	c, err := e.unit(lease, &raw, err)
+	return raw, c, err
+}
+
+// unit judges what an inspection of a lease's container brought.
+func (e *Engine) unit(lease market.LeaseID, raw *container.InspectResponse, err error) (docker.Container, error) {
+	attempt := "find the container of lease " + lease.Short()
 	if err != nil {
-		return raw, docker.Container{}, explain("find the container of lease "+lease.Short(), err, unitMissing(err))
+		return docker.Container{}, explain(attempt, err, unitMissing(err))
 	}
-	c, ok := e.describe(&raw)
+	c, ok := e.describe(raw)
 	if !ok || c.Lease != lease {
-		return raw, docker.Container{}, explain("find the container of lease "+lease.Short(),
-			cerrdefs.ErrNotFound.WithMessage("a foreign container bears its name"), docker.ErrNoSuchUnit)
+		return docker.Container{}, fmt.Errorf("%s: %w: a foreign container bears its name", attempt, docker.ErrNoSuchUnit)
 	}
-	return raw, c, nil
+	return c, nil
 }
 
 func unitMissing(err error) error {

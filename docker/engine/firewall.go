@@ -57,7 +57,7 @@ const remedy = "run the node as root beside its engine, with iptables installed,
 
 // check tells why walls cannot be raised; nil if they can.
 func (w *firewall) check(ctx context.Context, daemon string) error {
-	if err := sameNamespace(daemon); err != nil {
+	if err := sameNamespace(ctx, daemon); err != nil {
 		return fmt.Errorf("%w: %w; %s", docker.ErrIsolation, err, remedy)
 	}
 	if _, err := iptables(ctx, "-n", "-L", "DOCKER-USER"); err != nil {

@@ -309,8 +309,6 @@ func (l *lab) relay(front net.Conn) {
 		}
 		if err != nil { // the client's half is closed, as after stdin of an attach
 			back.(*net.UnixConn).CloseWrite()
-			l.mu.Lock()
-			l.mu.Unlock()
 			io.Copy(io.Discard, back)
 			return
 		}
@@ -443,11 +441,32 @@ func (l *lab) rig() dockertest.Rig {
 		},
 		FillDisk: l.fillDisk,
 		CutAt:    l.cutWhen,
-		Freeze: func(t *testing.T) func() {
-			l.daemon.Process.Signal(syscall.SIGSTOP)
-			return sync.OnceFunc(func() { l.daemon.Process.Signal(syscall.SIGCONT) })
-		},
+		Freeze:   l.freeze,
 	}
+}
+
+func (l *lab) freeze(t *testing.T) (thaw func()) {
+	p := l.daemon.Process
+	thaw = sync.OnceFunc(func() { p.Signal(syscall.SIGCONT) })
+	t.Cleanup(thaw)
+	p.Signal(syscall.SIGSTOP)
+	within(t, "the daemon stops", func() bool { return allStopped(p.Pid) })
+	return thaw
+}
+
+// allStopped looks at every thread: they stop one by one.
+func allStopped(pid int) bool {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(files) == 0 {
+		return false
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if _, after, ok := strings.Cut(string(text), ") "); err != nil || !ok || after[0] != 'T' {
+			return false
+		}
+	}
+	return true
 }
 
 func holdPort(t *testing.T) uint16 {

@@ -120,5 +120,5 @@ func (e *Engine) dropNetwork(ctx context.Context, owner market.PeerID) error {
 	if cerrdefs.IsNotFound(err) {
 		return nil
 	}
-	return explain("remove the tenant's network", err, docker.ErrUnsupported)
+	return explain("remove the tenant's network", err, docker.ErrEngineFailed)
 }
