@@ -75,7 +75,7 @@ func TestOwnOfferIsAnOfferLikeAnyOther(t *testing.T) {
 		h := w.Start("alone")[0]
 		w.Until("an offer", func() bool { return offers(t, h) == 1 })
 		ref := h.MustRun(nodetest.Request("print", "one", "two"))
-		out, code, err := nodetest.Output(h.Logs(t.Context(), ref, api.LogOptions{}))
+		out, code, err := nodetest.Output(h.Logs(t.Context(), ref, api.LogOptions{Follow: true}))
 		if out != "one\ntwo\n" || code != 0 || err != nil {
 			t.Errorf("logs: %q, %d, %v", out, code, err)
 		}
