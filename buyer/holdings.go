@@ -234,6 +234,8 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 	b.plan(now, h)
 	if rec.Lease.BySupplier != nil {
 		b.advance(now, st, out)
+	} else if r, j := b.slotOf(st.Lease); r != nil && r.slots[j].state == asking { // the grant was lost: ask for it
+		b.ask(h, r, out)
 	}
 }
 

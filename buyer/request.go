@@ -180,12 +180,18 @@ func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, out
 	})
 	ref := market.Ref{Peer: o.Offer.Supplier, Addrs: o.Addrs}
 	rec := &market.Bought{Lease: l, Spec: spec, Supplier: ref, Offer: o.Offer.Name}
-	b.hold(now, rec)
+	h := b.hold(now, rec)
 	out.Save(rec)
-	out.Send(ref, &market.LaunchContainer{Lease: l, Spec: spec, Auth: r.req.Auth, At: market.Ref{Peer: b.self, Addrs: b.at}})
+	b.ask(h, r, out)
 	offer := o.Offer.Offer
 	r.slots[i] = slot{asking, l.ID, o.Offer.Supplier, now.Mono + b.params.Grant, &offer}
 	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Asking, Replica: i, Unit: l.ID, Offer: &offer})
+}
+
+// ask sends the launch of a saved lease. Again is as good as once.
+func (b *Buyer) ask(h *holding, r *request, out *market.Outbox) {
+	out.Send(h.rec.Supplier, &market.LaunchContainer{Lease: h.rec.Lease, Spec: h.rec.Spec, Auth: r.req.Auth,
+		At: market.Ref{Peer: b.self, Addrs: b.at}})
 }
 
 // exhausted decides what to do when no offer at hand fits: search again after

@@ -19,6 +19,10 @@ type contact struct {
 	says   market.AckCode
 }
 
+// holds reports whether the trader has an offer, or may get one that is on
+// its way.
+func (c *contact) holds() bool { return c.acked > 0 || c.sentAt > 0 }
+
 func (c *contact) deadline(silence time.Duration) time.Duration {
 	switch {
 	case c.sentAt > 0:
@@ -75,7 +79,7 @@ func (s *Supplier) onFound(now market.Time, ev market.Found, out *market.Outbox)
 	}
 	for i := range p.contacts {
 		c := &p.contacts[i]
-		if !slices.ContainsFunc(best, func(r market.Ref) bool { return r.Peer == c.Peer }) && c.acked > 0 {
+		if !slices.ContainsFunc(best, func(r market.Ref) bool { return r.Peer == c.Peer }) && c.holds() {
 			out.Send(c.Ref, &market.RemoveOffer{Seq: p.seq, Region: p.region})
 		}
 	}
@@ -118,7 +122,7 @@ func (s *Supplier) welcome(r market.Ref, out *market.Outbox) bool {
 	if last.Peer == r.Peer {
 		return false
 	}
-	if last.acked > 0 {
+	if last.holds() {
 		out.Send(last.Ref, &market.RemoveOffer{Seq: p.seq, Region: p.region})
 	}
 	return true

@@ -93,7 +93,7 @@ func (s *Supplier) leave(now market.Time, to market.Region, out *market.Outbox) 
 	p.farewell = slices.DeleteFunc(p.farewell, func(f farewell) bool { return f.region == to })
 	f := farewell{region: p.region, at: now.Mono + linger}
 	for i := range p.contacts {
-		if c := &p.contacts[i]; c.acked > 0 || c.sentAt > 0 {
+		if c := &p.contacts[i]; c.holds() {
 			f.traders = append(f.traders, c.Ref)
 		}
 	}

@@ -123,6 +123,9 @@ func (s *Supplier) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 			}
 			i, _ := s.find(r.Lease.Unit())
 			s.units = slices.Insert(s.units, i, u)
+			if r.Acked == 0 { // the owner may not have heard of the grant
+				out.Send(r.Buyer, &market.Grant{Lease: r.Lease})
+			}
 			s.resend(now, &s.units[i], out)
 		}
 	}

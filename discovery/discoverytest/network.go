@@ -2,6 +2,7 @@ package discoverytest
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -45,23 +46,36 @@ func (w *World) send(n *Node, s market.Send) {
 		return
 	}
 	w.checkSend(n, s)
+	if n.Lie != nil {
+		s.Msg = n.Lie(w, s.Msg)
+	}
 	w.Counts[kind]++
-	w.tracef("%v %s -> %s %s", w.now, n.Name, to.Name, describe(s.Msg))
-	lost := w.Lose != nil && w.Lose(n, to, s.Msg)
-	if !to.Up || !w.connected(n, to) || lost {
-		w.later(2*w.Latency, n, market.Undelivered{To: s.To.Peer, Msg: s.Msg})
-		return
+	w.last[kind] = s.Msg
+	if w.Trace != nil {
+		w.tracef("%s -> %s %s", n.Name, to.Name, describe(s.Msg))
+	}
+	fate, by := w.disturbs(n, to, kind)
+	if w.Lose != nil && w.Lose(n, to, s.Msg) || !to.Up || !w.connected(n, to) {
+		fate = "lose"
+	}
+	if w.Twice != nil && w.Twice(n, to, s.Msg) {
+		fate = "twice"
 	}
 	ev := market.Received{From: market.Ref{Peer: n.ID}, Msg: s.Msg}
-	w.deliver(n, to, ev)
-	if w.Twice != nil && w.Twice(n, to, s.Msg) {
-		w.deliver(n, to, ev)
+	switch fate {
+	case "lose":
+		w.later(2*w.Latency, n, market.Undelivered{To: s.To.Peer, Msg: s.Msg})
+	case "twice":
+		w.deliver(n, to, ev, 0)
+		w.deliver(n, to, ev, by)
+	case "", "slow":
+		w.deliver(n, to, ev, by)
 	}
 }
 
 // deliver brings a message over, unless a partition comes in between.
-func (w *World) deliver(n, to *Node, ev market.Received) {
-	d := w.Latency
+func (w *World) deliver(n, to *Node, ev market.Received, late time.Duration) {
+	d := w.Latency + late
 	if w.Jitter > 0 {
 		d += time.Duration(w.rng.IntN(int(w.Jitter)))
 	}
@@ -70,13 +84,16 @@ func (w *World) deliver(n, to *Node, ev market.Received) {
 			return
 		}
 		w.ghost.deliver(w, n, to, ev.Msg)
+		if at, cut := to.cutOn[Kind(ev.Msg)]; cut {
+			to.CutAt, to.cutOn = at, nil
+		}
 		w.Step(to, ev)
 	})
 }
 
 func (w *World) lookup(n *Node, l market.Lookup) {
 	w.Counts["(lookup)"]++
-	w.tracef("%v %s lookup", w.now, n.Name)
+	w.tracef("%s looks up", n.Name)
 	w.later(4*w.Latency, n, market.Found{Ref: l.Ref, Peers: w.nearest(n, l.Key, l.N)})
 }
 
@@ -128,4 +145,4 @@ func describe(m market.Message) string {
 }
 
 // Kind is a message's name.
-func Kind(m market.Message) string { return fmt.Sprintf("%T", m)[len("*market."):] }
+func Kind(m market.Message) string { return reflect.TypeOf(m).Elem().Name() }

@@ -20,10 +20,15 @@ const (
 // broken rule, of any step or of the rest.
 func Walk(data []byte) (*World, error) {
 	w := NewWalk(data)
+	w.Operate(data)
+	return w, w.rest()
+}
+
+// Operate does what data says, until a rule is broken.
+func (w *World) Operate(data []byte) {
 	for i := 0; i+1 < len(data) && w.Err == nil; i += 2 {
 		w.operate(data[i], data[i+1])
 	}
-	return w, w.rest()
 }
 
 // NewWalk returns the market in which a walk begins.
@@ -153,9 +158,10 @@ func (w *World) walkSupply(n *Node, arg int) {
 	w.Step(n, market.Supply{Selling: n.Selling, Stock: n.Stock})
 }
 
-// rest heals, boots and waits until the world is settled. What is repeated
-// needs its time; an offer may just be on its way to another region.
-func (w *World) rest() error {
+// rest heals, boots and waits until the world is settled, or for so long that
+// every repetition has had its turn. An offer may just be on its way to
+// another region, so that one look is not enough.
+func (w *World) rest() (err error) {
 	w.Lose, w.Twice = nil, nil
 	for _, n := range w.Nodes {
 		n.CutAt, n.skew = -1, 0
@@ -166,11 +172,11 @@ func (w *World) rest() error {
 		w.Step(n, market.EngineChanged{Up: true})
 	}
 	w.Heal()
-	w.Advance(40 * time.Minute)
-	err := w.Settled()
-	for try := 0; try < 2 && err != nil && w.Err == nil; try++ {
-		w.Advance(20 * time.Second)
-		err = w.Settled()
+	for range 20 {
+		w.Advance(2 * time.Minute)
+		if err = w.Settled(); err == nil || w.Err != nil {
+			return err
+		}
 	}
 	return err
 }

@@ -30,6 +30,10 @@ type World struct {
 	seq   uint64
 	rng   market.Rand
 	ghost ghost
+
+	disturbed []*disturbance
+	last      map[string]market.Message // the newest of each kind
+	kept      map[string]market.Message // by a name
 }
 
 // Start is the wall clock at virtual time zero.
@@ -52,7 +56,11 @@ type Node struct {
 	Log     []Entry // of this life, while World.Record
 	CutAt   int     // crash in the next step with effects, after this many of them; 0 = before its Saves, -1 = never
 
-	side   int // of a partition
+	Lie func(*World, market.Message) market.Message // nil = it sends what its peer says
+
+	side   int            // of a partition
+	cutOn  map[string]int // crash like this when a message of that kind comes
+	wanted uint64         // its newest request
 	skew   time.Duration
 	keys   *Keys
 	wakeAt time.Duration
@@ -83,7 +91,8 @@ type diskKey struct {
 
 // New returns an empty world with the default parameters and 10 ms latency.
 func New() *World {
-	w := &World{Latency: 10 * time.Millisecond, Counts: map[string]int{}, ghost: newGhost()}
+	w := &World{Latency: 10 * time.Millisecond, Counts: map[string]int{}, ghost: newGhost(),
+		last: map[string]market.Message{}, kept: map[string]market.Message{}}
 	w.Network = market.NetworkID{1}
 	w.Params = market.DefaultParams(w.Network)
 	return w
@@ -124,7 +133,7 @@ func (w *World) Config(n *Node) discovery.Config {
 
 // Boot starts a node's process from what its disk holds.
 func (w *World) Boot(n *Node) {
-	n.Up, n.Life, n.Log, n.CutAt, n.wakeAt = true, n.Life+1, nil, -1, market.Never
+	n.Up, n.Life, n.Log, n.CutAt, n.cutOn, n.wakeAt = true, n.Life+1, nil, -1, nil, market.Never
 	n.keys, n.asked = &Keys{self: n.ID}, map[uint64]*asked{}
 	n.Engine.forget()
 	n.told = false
@@ -168,7 +177,7 @@ func (w *World) Crash(n *Node) {
 // Want is a local user's request; its outcomes are collected in Result.
 func (w *World) Want(n *Node, ev market.Wanted) {
 	w.seq++
-	ev.Ref = w.seq
+	ev.Ref, n.wanted = w.seq, w.seq
 	n.asked[ev.Ref] = &asked{replicas: max(1, ev.Replicas), dry: ev.DryRun}
 	w.Step(n, ev)
 }
@@ -318,7 +327,7 @@ func (w *World) tell(n *Node, o market.Outcome) {
 
 func (w *World) tracef(format string, a ...any) {
 	if w.Trace != nil {
-		w.Trace(fmt.Sprintf(format, a...))
+		w.Trace(w.now.String() + " " + fmt.Sprintf(format, a...))
 	}
 }
 
