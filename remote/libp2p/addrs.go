@@ -45,6 +45,8 @@ func classOf(a ma.Multiaddr) class {
 	}
 }
 
+func isPublic(a ma.Multiaddr) bool { return classOf(a) == classPublic }
+
 func sharedSpace() netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10)
 }

@@ -119,7 +119,7 @@ func (h *Host) open(ctx context.Context, to remote.Peer, proto protocol.ID) (net
 	case dialling.Err() != nil:
 		return nil, fmt.Errorf("%w: %w", remote.ErrUnreachable, context.Cause(dialling))
 	default:
-		return nil, fmt.Errorf("%w: %w", remote.ErrUnreachable, err)
+		return nil, fmt.Errorf("%w: %w", remote.ErrUnreachable, brief(err))
 	}
 }
 
