@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -217,6 +218,7 @@ func (l *lab) startDaemon() error {
 	c := exec.Command("dockerd", "--host", "unix://"+l.direct(), "--data-root", l.data(),
 		"--exec-root", filepath.Join(l.dir, "exec"), "--pidfile", filepath.Join(l.dir, "pid"), "--bip", "172.31.99.1/24")
 	c.Stdout, c.Stderr = log, log
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // should the tests be killed
 	if err := c.Start(); err != nil {
 		return fmt.Errorf("%w; install it with apt-get install docker.io", err)
 	}
@@ -478,13 +480,20 @@ func holdPort(t *testing.T) uint16 {
 	return uint16(ln.Addr().(*net.TCPAddr).Port)
 }
 
-func stallPull(t *testing.T) string {
+func stallPull(t *testing.T) (string, func() bool) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ln.Close() }) // accepted by the kernel, answered by nobody
-	return ln.Addr().String() + "/x"
+	t.Cleanup(func() { ln.Close() })
+	var begun atomic.Bool
+	go func() {
+		if c, err := ln.Accept(); err == nil {
+			begun.Store(true)
+			io.Copy(io.Discard, c) // and never an answer
+		}
+	}()
+	return ln.Addr().String() + "/x", begun.Load
 }
 
 // containerOf finds a unit's container by its label, as any user of docker could.
