@@ -342,7 +342,7 @@ func (n *Node) Leave(ctx context.Context, req api.LeaveRequest, emit func(api.Le
 		return emit(api.LeaveEvent{Type: t, At: time.Now().UTC(), Container: container, Remaining: len(n.guests()), Detail: detail})
 	}
 	if guests := n.guests(); len(guests) > 0 && !req.Drain && !req.Force {
-		return api.Errorf(api.CodeConflict, "%d containers of others run here", len(guests)).WithNext("caravela leave --drain, or caravela leave --force")
+		return api.Errorf(api.CodeConflict, "%s here", containersRun(len(guests))).WithNext("caravela leave --drain, or caravela leave --force")
 	}
 	if req.Drain {
 		if err := n.drain(ctx, req, say); err != nil {
@@ -351,7 +351,7 @@ func (n *Node) Leave(ctx context.Context, req api.LeaveRequest, emit func(api.Le
 	}
 	guests := n.guests()
 	if len(guests) > 0 && !req.Force {
-		return api.Errorf(api.CodeConflict, "%d containers of others still run here after the deadline", len(guests)).WithNext("caravela leave --force")
+		return api.Errorf(api.CodeConflict, "%s here after the deadline", containersRun(len(guests))).WithNext("caravela leave --force")
 	}
 	n.setState(api.NodeLeaving)
 	n.endGuests(ctx, len(guests) > 0)
@@ -368,6 +368,13 @@ func (n *Node) Leave(ctx context.Context, req api.LeaveRequest, emit func(api.Le
 	err := say(api.LeaveLeft, "", detail)
 	n.once.Do(func() { close(n.left) })
 	return err
+}
+
+func containersRun(k int) string {
+	if k == 1 {
+		return "a leased container runs"
+	}
+	return fmt.Sprintf("%d leased containers run", k)
 }
 
 // guests are the units that run here, for whomsoever.

@@ -150,8 +150,12 @@ func (n *Node) enter(ctx context.Context) error {
 // all that runs. Containers and leases stay.
 func (n *Node) stop(end context.CancelFunc) error {
 	n.setState(api.NodeLeaving)
-	n.saveKnownPeers()
-	n.goodbye(market.Leave{})
+	select {
+	case <-n.left: // goodbye was said, and the network forgotten
+	default:
+		n.saveKnownPeers()
+		n.goodbye(market.Leave{})
+	}
 	ctx, cancel := context.WithTimeout(n.crew.ctx, goodbyeTime)
 	err := n.cfg.Overlay.Leave(ctx)
 	cancel()
@@ -165,14 +169,19 @@ func (n *Node) stop(end context.CancelFunc) error {
 	return nil
 }
 
-// goodbye lets the machine take leave, and waits for its messages to go.
+// goodbye lets the machine take leave, and waits until the offer is withdrawn
+// and all messages have gone.
 func (n *Node) goodbye(leave market.Leave) {
 	ctx, cancel := context.WithTimeout(n.crew.ctx, goodbyeTime)
 	defer cancel()
-	if n.loop.Post(ctx, leave) != nil || n.loop.Do(ctx, func(market.Time) {}) != nil {
+	if n.loop.Post(ctx, leave) != nil {
 		return
 	}
-	for n.fx.pending.Load() > 0 && pause(ctx, 10*time.Millisecond) {
+	for said := false; !said || n.fx.pending.Load() > 0; {
+		err := n.loop.Do(ctx, func(market.Time) { said = n.cfg.Peer.OwnOffer().Offer == nil })
+		if err != nil || !pause(ctx, 5*time.Millisecond) {
+			return
+		}
 	}
 }
 

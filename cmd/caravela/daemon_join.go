@@ -106,6 +106,9 @@ func (m *membership) join(ctx context.Context) error {
 	if err != nil {
 		m.host.Close()
 	}
+	if token.ID == "" && errors.Is(err, remote.ErrUnreachable) {
+		err = advise(err, "look at that machine's `caravela status`; a private network is joined with a token: caravela token create")
+	}
 	return err
 }
 

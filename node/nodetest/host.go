@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"io/fs"
 	"os"
 	"time"
 
@@ -73,11 +74,15 @@ func (h *Host) Start() {
 	if err := os.WriteFile(identity.KeyPath(h.dir.Path()), identity.FormatKey(h.key), 0o600); err != nil {
 		w.fatal("%s: %v", h.Name, err)
 	}
+	network, err := h.network()
+	if err != nil {
+		w.fatal("%s: %v", h.Name, err)
+	}
 	bootstrap := w.bootstrap()
 	h.transport, h.over = w.wires.Connect(w.t, h, w.network.ID())
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
-	h.Node, err = node.New(ctx, h.config(bootstrap))
+	h.Node, err = node.New(ctx, h.config(network, bootstrap))
 	if err != nil {
 		w.fatal("%s: %v", h.Name, err)
 	}
@@ -93,11 +98,21 @@ func (h *Host) Start() {
 	}
 }
 
-func (h *Host) config(bootstrap []overlay.Peer) node.Config {
+// network is what an earlier life has kept, or the world's.
+func (h *Host) network() (*identity.Network, error) {
+	n, err := h.dir.Network()
+	if errors.Is(err, fs.ErrNotExist) {
+		n = h.world.membership()
+		err = h.dir.SaveNetwork(n)
+	}
+	return n, err
+}
+
+func (h *Host) config(network *identity.Network, bootstrap []overlay.Peer) node.Config {
 	ring := market.NewKeyring(h.key)
 	h.starts++
 	c := node.Config{
-		Name: h.Name, Profile: "server", Version: api.Version{Version: "test"}, Network: h.world.membership(),
+		Name: h.Name, Profile: "server", Version: api.Version{Version: "test"}, Network: network,
 		Peer: discovery.New(discovery.Config{
 			Self: h.ID, Network: h.world.network.ID(), Params: &h.world.network.Params, Sealer: ring,
 			Seed: uint64(h.ID[0])<<32 | h.starts, Trader: true,
@@ -110,6 +125,22 @@ func (h *Host) config(bootstrap []overlay.Peer) node.Config {
 		c.Engine = h.Engine()
 	}
 	return c
+}
+
+// Neighbours are the peers in the node's routing table.
+func (h *Host) Neighbours() []overlay.Peer { return h.over.Neighbours() }
+
+// Transport is the node's way to others.
+func (h *Host) Transport() remote.Transport { return h.transport }
+
+// Membership is what the host's data directory says of its network.
+func (h *Host) Membership() (*identity.Network, error) {
+	d, err := identity.Open(h.world.path(h.Name))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.Network()
 }
 
 // Running reports whether the node runs.
