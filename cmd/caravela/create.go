@@ -32,7 +32,7 @@ only, unless the network is made --open.`,
 	s.register(cmd)
 	cmd.Flags().BoolVar(&private, "private", false, "strangers cannot even connect: a pre-shared key, TCP only")
 	cmd.Flags().Bool("open", false, "deal with public addresses without a token")
-	cmd.Flags().StringVar(&network, "network", "", "name of the network (default the node's name)")
+	cmd.Flags().StringVar(&network, "network", "", "name of the network (default caravela)")
 	return cmd
 }
 

@@ -58,7 +58,7 @@ func (a *app) startDetached(ctx context.Context, cfg configuration.Effective) er
 		return fmt.Errorf("let the node go on: %w", err)
 	}
 	a.welcome(cfg.Config, *msg.Ready)
-	a.sayf("the node runs in the background; its log is %s, and caravela leave stops it", log.Name())
+	a.sayf("the node runs in the background; its log is %s, and caravela %sleave stops it", log.Name(), a.hostFlag(*msg.Ready))
 	return nil
 }
 

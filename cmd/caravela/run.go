@@ -185,6 +185,10 @@ func (a *app) finalCode(ctx context.Context, node api.Backend, ref api.Container
 	}
 	if code < 0 {
 		exit, err := node.Wait(ctx, ref)
+		if ctx.Err() != nil {
+			a.sayf("caravela: stopped watching; try: caravela attach %s", shortID(string(ref)))
+			return exitWith(codeInterrupted, nil)
+		}
 		if err != nil {
 			return advise(fmt.Errorf("the container has ended, its exit code is not known: %w", err), "caravela inspect %s", shortID(string(ref)))
 		}

@@ -174,11 +174,8 @@ func (a *app) welcome(cfg configuration.Config, r readyNode) {
 		_ = a.line(r, nil) // a pipe that is gone does not stop the node
 		return
 	}
+	here := a.hostFlag(r)
 	a.sayf("node %s is ready\n  id       %s\n  network  %s (%s)\n  api      %s", r.Name, r.ID, r.Network, shortID(r.NetworkID), strings.Join(r.API, ", "))
-	here := ""
-	if len(r.API) > 0 && r.API[0] != a.defaultAPI() {
-		here = "-H " + r.API[0] + " "
-	}
 	if len(r.Join) > 0 {
 		a.sayf("next, on another machine:\n  caravela join %s", r.Join[0])
 	}
@@ -186,6 +183,15 @@ func (a *app) welcome(cfg configuration.Config, r readyNode) {
 	if !cfg.Network.Open {
 		a.sayf("machines outside of the local network need a token: caravela %stoken create", here)
 	}
+}
+
+// hostFlag is what commands need to reach the node: nothing, for the one that
+// they find by themselves.
+func (a *app) hostFlag(r readyNode) string {
+	if len(r.API) == 0 || r.API[0] == a.defaultAPI() {
+		return ""
+	}
+	return "-H " + r.API[0] + " "
 }
 
 // defaultAPI is the address that commands use without -H.
