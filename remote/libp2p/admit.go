@@ -33,6 +33,7 @@ type account struct {
 	since   time.Time // of the first strike
 	seen    time.Time
 	dialled time.Time // last dialback for it
+	direct  time.Time // last attempt to do without a relay
 }
 
 const (
@@ -97,6 +98,18 @@ func (a *admission) mayDial(p peer.ID, now time.Time) bool {
 		return false
 	}
 	c.dialled = now
+	return true
+}
+
+// mayStraighten allows an attempt a minute.
+func (a *admission) mayStraighten(p peer.ID, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := a.account(p, now)
+	if now.Sub(c.direct) < time.Minute {
+		return false
+	}
+	c.direct = now
 	return true
 }
 

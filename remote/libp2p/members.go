@@ -3,6 +3,7 @@ package libp2p
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -148,10 +149,12 @@ func (h *Host) measure(p peer.ID) {
 	h.work.Go(func() { h.Ping(h.ctx, remote.Peer{ID: id}) })
 }
 
-// straighten tries to get rid of the detour: a member that came through a
-// relay may well be reachable itself. libp2p tries public addresses only.
+// straighten tries to get rid of the detour: a member that is connected
+// through a relay may well be reachable itself. libp2p tries public addresses
+// only.
 func (h *Host) straighten(p peer.ID) {
-	if h.direct(p) {
+	addrs := slices.DeleteFunc(h.Filter(h.lib.Peerstore().Addrs(p)), isCircuit)
+	if len(addrs) == 0 || h.direct(p) || !h.admit.mayStraighten(p, time.Now()) {
 		return
 	}
 	h.work.Go(func() {

@@ -37,9 +37,17 @@ func TestReachableOnLoopback(t *testing.T) {
 
 // A node that nobody can dial finds a relay and is reached through it.
 func TestUnreachableGoesThroughRelay(t *testing.T) {
+	t.Run("open", func(t *testing.T) { testRelay(t, nil) })
+	t.Run("private", func(t *testing.T) { testRelay(t, make([]byte, 32)) })
+}
+
+func testRelay(t *testing.T, psk []byte) {
 	served := &remotetest.Handler{}
-	home := victim(t, served, func(c *libp2p.Config) { c.Listen = []string{} })
-	relay, buyer := victim(t, &remotetest.Handler{}, nil), victim(t, &remotetest.Handler{}, nil)
+	member := func(c *libp2p.Config) {
+		c.PSK, c.Listen = psk, libp2p.ListenOn("/ip4/127.0.0.1", 0, psk != nil)
+	}
+	home := victim(t, served, func(c *libp2p.Config) { c.PSK, c.Listen = psk, []string{} })
+	relay, buyer := victim(t, &remotetest.Handler{}, member), victim(t, &remotetest.Handler{}, member)
 	if err := home.Send(t.Context(), relay.Self(), remotetest.Text{}); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 	circuit "github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
+	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"caravela/remote"
@@ -99,10 +100,34 @@ func (r *relays) serve(on bool) {
 // membersOnly lets nobody but members of the network use this node as a relay.
 type membersOnly struct{ h *Host }
 
-func (m membersOnly) AllowReserve(p peer.ID, _ ma.Multiaddr) bool { return m.h.members.has(p) }
+func (m membersOnly) AllowReserve(p peer.ID, _ ma.Multiaddr) bool { return m.h.isMember(p) }
 
 func (m membersOnly) AllowConnect(from peer.ID, _ ma.Multiaddr, to peer.ID) bool {
-	return m.h.members.has(from) && m.h.members.has(to)
+	return m.h.isMember(from) && m.h.isMember(to)
+}
+
+// isMember waits until a peer that has just connected has introduced itself,
+// for it may well ask to be relayed in the same breath.
+func (h *Host) isMember(p peer.ID) bool {
+	if h.members.has(p) {
+		return true
+	}
+	_, proto, err := h.serving()
+	ids, ok := h.lib.(interface{ IDService() identify.IDService })
+	if err != nil || !ok {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(h.ctx, reserveTimeout/2)
+	defer cancel()
+	for _, c := range h.lib.Network().ConnsToPeer(p) {
+		select {
+		case <-ids.IDService().IdentifyWait(c):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	ours, err := h.lib.Peerstore().SupportsProtocols(p, proto.message)
+	return err == nil && len(ours) == 1
 }
 
 // run keeps reservations while they are wanted.

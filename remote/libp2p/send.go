@@ -113,6 +113,9 @@ func (h *Host) open(ctx context.Context, to remote.Peer, proto protocol.ID) (net
 	s, err := h.lib.NewStream(dialling, id, proto)
 	switch {
 	case err == nil:
+		if isCircuit(s.Conn().RemoteMultiaddr()) {
+			h.straighten(id)
+		}
 		return s, nil
 	case h.foreign(id, err):
 		return nil, remote.ErrForeign
