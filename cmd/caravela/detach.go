@@ -54,11 +54,15 @@ func (a *app) startDetached(ctx context.Context, cfg configuration.Effective) er
 		}
 		return err
 	}
+	pid := child.Process.Pid
 	if err := child.Process.Release(); err != nil {
 		return fmt.Errorf("let the node go on: %w", err)
 	}
 	a.welcome(cfg.Config, *msg.Ready)
-	a.sayf("the node runs in the background; its log is %s, and caravela %sleave stops it", log.Name(), a.hostFlag(*msg.Ready))
+	if !a.machine() {
+		a.sayf("it runs in the background as process %d; its log is %s\nkill %d stops it until caravela serve; caravela %sleave takes it out of the network",
+			pid, log.Name(), pid, a.hostFlag(*msg.Ready))
+	}
 	return nil
 }
 

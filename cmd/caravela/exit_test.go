@@ -51,6 +51,8 @@ func TestExitCodes(t *testing.T) {
 		{"other failure", "run web", nil, api.Errorf(api.CodeNotReady, "starting"), 0, nil, codeNotPlaced},
 		{"other failure in the background", "run -d web", nil, api.Errorf(api.CodeNotReady, "starting"), 0, nil, codeError},
 		{"no such command", "run web x", failedStart(`exec: "x": executable file not found in $PATH`), nil, 0, nil, codeNotFound},
+		{"no such command in the supplier's words", "run web x", failedStart(`the image has no executable "x"`), nil, 0, nil, codeNotFound},
+		{"not executable in the supplier's words", "run web /bin", failedStart("/bin is not executable"), nil, 0, nil, codeNotInvoked},
 		{"not executable", "run web x", failedStart("exec: permission denied"), nil, 0, nil, codeNotInvoked},
 		{"not started", "run web", failedStart("no space"), nil, 0, nil, codeNotPlaced},
 		{"not started in the background", "run -d web", failedStart("no space"), nil, 0, nil, codeError},

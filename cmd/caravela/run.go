@@ -215,15 +215,7 @@ func (a *app) startFailure(ctx context.Context, node api.Backend, at *place, fai
 			return exitWith(*at.exit&0xff, failed)
 		}
 	}
-	text := strings.ToLower(failed.Error() + " " + at.detail)
-	failed = orInspect(failed, at.ID)
-	switch {
-	case strings.Contains(text, "executable file not found"), strings.Contains(text, "no such file or directory"):
-		return exitWith(codeNotFound, failed)
-	case strings.Contains(text, "permission denied"), strings.Contains(text, "exec format error"):
-		return exitWith(codeNotInvoked, failed)
-	}
-	return exitWith(codeNotPlaced, failed)
+	return exitWith(codeOfStart(failed.Error()+" "+at.detail), orInspect(failed, at.ID))
 }
 
 // tellPlaces prints the IDs of a detached run.
