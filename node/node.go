@@ -104,9 +104,9 @@ func (n *Node) Serve(ctx context.Context) error {
 	ended := make(chan error, 1)
 	n.crew.run(func(ctx context.Context) { ended <- n.loop.Run(ctx, market.Boot{Records: records}) })
 	n.crew.run(n.watchOverlay)
-	n.crew.run(n.watchEngine)
 	err = n.enter(ctx)
 	if err == nil {
+		n.crew.run(n.watchEngine) // no earlier: with the engine comes the offer, which needs the overlay
 		n.setState(api.NodeReady)
 		close(n.ready)
 		n.happened(api.Event{Type: "node", Action: "ready"})

@@ -55,6 +55,9 @@ func newHost(w *World, name string, key ed25519.PrivateKey) *Host {
 	return h
 }
 
+// Key is the node's identity.
+func (h *Host) Key() ed25519.PrivateKey { return h.key }
+
 // Scope is whose containers the host's node makes.
 func (h *Host) Scope() docker.Scope {
 	return docker.Scope{Network: h.world.network.ID(), Supplier: h.ID}
