@@ -43,9 +43,7 @@ func FuzzStep(f *testing.F) {
 		f.Add(walk(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) > 200 {
-			t.Skip()
-		}
+		data = data[:min(len(data), 200)]
 		if _, err := discoverytest.Walk(data); err != nil {
 			t.Errorf("%s: %v", discoverytest.Describe(data), err)
 		}
@@ -59,9 +57,7 @@ func FuzzDeterminism(f *testing.F) {
 		f.Add(walk(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) > 200 {
-			t.Skip()
-		}
+		data = data[:min(len(data), 200)]
 		w, trace := record(data)
 		if _, again := record(data); !slices.Equal(trace, again) {
 			t.Fatalf("%s: two traces of one walk differ", discoverytest.Describe(data))

@@ -1,0 +1,330 @@
+package trader_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"caravela/market"
+)
+
+func rung(n int8) market.Region { return market.Region{Platform: linux, Rung: n} }
+
+func advert(from market.Ref, r market.Region, offers uint32) *market.AdvertiseOffersNeighbor {
+	return &market.AdvertiseOffersNeighbor{At: from, Summary: market.Summary{Region: r, Offers: offers,
+		Max: market.Resources{CPU: 4000, Memory: market.GiB}}}
+}
+
+func (b *bench) advertise(i int, r market.Region, offers uint32) *market.Outbox {
+	return b.receive(ref(i), advert(ref(i), r, offers))
+}
+
+func (b *bench) hints() []market.Hint {
+	m := &market.GetOffers{Region: root, Relay: true, Max: 5, Want: market.Want{Platform: linux, Need: market.Resources{CPU: 1000}}}
+	return b.Answer(b.now, m).Hints
+}
+
+func TestAnswer(t *testing.T) {
+	b := newBench(t, nil)
+	for i, cpu := range []market.MilliCPU{4000, 1000, 2000, 500} {
+		b.create(seller(byte(i)), 1, cpu)
+	}
+	ask := func(s market.Strategy, most int) *market.Offers {
+		out := b.receive(ref(1), &market.GetOffers{Ref: 42, Region: root, Max: most,
+			Want: market.Want{Platform: linux, Need: market.Resources{CPU: 1000}, Strategy: s}})
+		return sent[*market.Offers](out)[0]
+	}
+	cpus := func(a *market.Offers) (list []market.MilliCPU) {
+		for _, o := range a.Offers {
+			list = append(list, o.Offer.Free.CPU)
+		}
+		return list
+	}
+	a := ask(market.Binpack, 8)
+	if got := cpus(a); !slices.Equal(got, []market.MilliCPU{1000, 2000, 4000}) || a.Ref != 42 || !a.Trader {
+		t.Errorf("binpack answers %v", got)
+	}
+	if a.Tally.Offers != 4 || a.Tally.Fit != 3 || len(a.Tally.Misses) != 1 || a.Tally.Misses[0].Kind != market.MissCPU {
+		t.Errorf("tally %+v", a.Tally)
+	}
+	if got := cpus(ask(market.Spread, 1)); !slices.Equal(got, []market.MilliCPU{4000}) {
+		t.Errorf("spread answers %v", got)
+	}
+	other := sent[*market.Offers](b.receive(ref(1), &market.GetOffers{Ref: 1, Region: rung(2)}))[0]
+	if other.Trader || len(other.Offers) != 0 {
+		t.Errorf("answers %+v about a region that it does not trade in", other)
+	}
+}
+
+// Equal offers stand in another order from answer to answer.
+func TestAnswersVary(t *testing.T) {
+	b := newBench(t, nil)
+	for i := range byte(8) {
+		b.create(seller(i), 1, 1000)
+	}
+	first := map[market.PeerID]bool{}
+	for range 64 {
+		a := b.Answer(b.now, &market.GetOffers{Region: root, Max: 1, Want: market.Want{Platform: linux}})
+		first[a.Offers[0].Offer.Supplier] = true
+	}
+	if len(first) < 6 {
+		t.Errorf("64 answers name only %d of 8 equal suppliers", len(first))
+	}
+}
+
+func TestHints(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 1000)
+	b.advertise(1, rung(3), 7)
+	b.advertise(2, rung(3), 9)
+	b.advertise(3, rung(4), 2)
+	b.advertise(3, rung(5), 0)
+	hints := b.hints()
+	if len(hints) != 2 || len(hints[0].Traders) != 2 || hints[0].Summary.Region != rung(3) || len(hints[1].Traders) != 1 {
+		t.Fatalf("hints %+v", hints)
+	}
+	b.advertise(3, rung(4), 0)
+	if n := len(b.hints()); n != 1 {
+		t.Errorf("%d hints after one region was emptied", n)
+	}
+	b.pass(time.Hour)
+	if n := len(b.hints()); n != 0 {
+		t.Errorf("%d hints that are an hour old", n)
+	}
+}
+
+func TestAdvertsRefused(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 1000)
+	if out := b.receive(ref(1), advert(ref(2), rung(3), 5)); noted(out, market.NoteBadMessage) != 1 {
+		t.Error("an advertisement of a third party is no bad message")
+	}
+	b.advertise(1, rung(31), 5) // no such rung in this network
+	b.Enable(false)
+	b.Enable(true)
+	if n := len(b.hints()); n != 0 {
+		t.Errorf("%d hints", n)
+	}
+}
+
+// Of many that claim to trade in a region those nearest to its key are
+// believed, and the memory of them is bounded.
+func TestHintsAreBounded(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 1000)
+	key := rung(3).Key(network)
+	var all []market.PeerID
+	for i := range 100 {
+		b.advertise(1+i, rung(3), 1)
+		all = append(all, ref(1+i).Peer)
+	}
+	slices.SortFunc(all, func(x, y market.PeerID) int {
+		if market.Nearer(x, y, key) {
+			return -1
+		}
+		return 1
+	})
+	hints := b.hints()
+	if len(hints) != 1 || len(hints[0].Traders) != 3 {
+		t.Fatalf("hints %+v", hints)
+	}
+	for _, r := range hints[0].Traders {
+		if !slices.Contains(all[:3], r.Peer) {
+			t.Errorf("believes %v, who is not among the nearest", r.Peer.Short())
+		}
+	}
+}
+
+// A peer that is new among the traders of a split region hears of it through
+// the children, sends newcomers on, and keeps few regions on hearsay alone.
+func TestParentThroughChildren(t *testing.T) {
+	b := newBench(t, nil)
+	b.advertise(1, rung(3), 300)
+	if code := b.create(seller(1), 1, 1000); code != market.AckSplit {
+		t.Errorf("a newcomer is answered with %v", code)
+	}
+	for i := range 18 {
+		for s := range uint32(8) {
+			b.advertise(1, market.Region{Platform: linux, Rung: int8(i), Depth: 3, Shard: s}, 1)
+		}
+	}
+	if code := b.createIn(rung(2), seller(2), 1, 1000); code == market.AckFull {
+		t.Error("hearsay has used up all places")
+	}
+	if n := len(b.advance(3 * time.Hour).Lookups); n > 100 || b.Deadline() != market.Never {
+		t.Errorf("%d lookups, and nothing forgotten", n)
+	}
+}
+
+// The children of a region that has room again are told so, once the region
+// is known for long enough; their traders then send the suppliers back.
+func TestMerge(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 1000)
+	if out := b.advertise(1, rung(3), 5); len(out.Sends) != 0 {
+		t.Error("a place that is new judges")
+	}
+	b.receive(market.Ref{Peer: seller(1).Self()}, &market.RefreshAck{Region: root, Offer: b.offer(seller(1), 2, 1000)})
+	b.now.Mono += 13 * time.Minute
+	b.now.Wall = b.now.Wall.Add(13 * time.Minute)
+	back := sent[*market.AdvertiseOffersNeighbor](b.advertise(1, rung(3), 5))
+	if len(back) != 1 || back[0].Summary.Offers != 6 || back[0].Summary.Region != root {
+		t.Fatalf("answers %+v", back)
+	}
+
+	child := newBench(t, nil)
+	k := seller(1)
+	child.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: child.offer(k, 1, 2000), Region: rung(3), Above: []market.Ref{ref(5)}})
+	child.advertise(6, root, 6) // nobody whom it knows above
+	child.advertise(5, root, 6)
+	if asked := child.untilAsked(); asked.Code != market.AckMerge {
+		t.Errorf("asks %+v", asked)
+	}
+	child.advertise(5, root, 500)
+	if asked := child.untilAsked(); asked.Code != market.AckStored {
+		t.Errorf("asks %+v", asked)
+	}
+}
+
+// Whoever trades in a region and above it knows of it without a message.
+func TestOwnParent(t *testing.T) {
+	b := newBench(t, nil)
+	b.step(market.Supply{Stock: market.Stock{Addrs: []string{"/ip4/192.0.2.1"}}})
+	k := seller(1)
+	b.create(seller(2), 1, 1000)
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: rung(3), Above: []market.Ref{ref(0)}})
+	b.advance(3 * time.Second)
+	hints := b.hints()
+	if len(hints) != 1 || hints[0].Traders[0].Peer != ref(0).Peer || len(hints[0].Traders[0].Addrs) != 1 {
+		t.Errorf("hints %+v", hints)
+	}
+}
+
+func TestLookAbove(t *testing.T) {
+	b := newBench(t, nil)
+	k := seller(1)
+	b.createIn(rung(3), k, 1, 2000)
+	out := b.advance(2 * time.Second)
+	if len(out.Lookups) != 1 || out.Lookups[0].Key != root.Key(network) {
+		t.Fatalf("looks up %+v", out.Lookups)
+	}
+	b.step(market.Found{Ref: out.Lookups[0].Ref + 1, Peers: []market.Ref{ref(9)}}) // somebody else's
+	b.step(market.Found{Ref: out.Lookups[0].Ref, Failed: true})
+	out = b.advance(4 * time.Second)
+	if len(out.Lookups) != 1 {
+		t.Fatalf("%d lookups after a failure", len(out.Lookups))
+	}
+	b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(1), ref(2), ref(3), ref(4)}})
+	out = b.advance(2 * time.Second)
+	ads := sent[*market.AdvertiseOffersNeighbor](out)
+	if len(ads) != 3 || ads[0].Summary.Offers != 1 || ads[0].Summary.Region != rung(3) {
+		t.Fatalf("tells %d peers: %+v", len(ads), ads)
+	}
+	b.step(market.Undelivered{To: ref(2).Peer, Msg: ads[0]})
+	b.step(market.Undelivered{To: ref(2).Peer, Msg: advert(ref(0), rung(4), 1)}) // of a place that is forgotten
+	if out = b.advance(4 * time.Second); len(out.Lookups) != 1 {
+		t.Errorf("%d lookups after a trader above was lost", len(out.Lookups))
+	}
+}
+
+func TestNear(t *testing.T) {
+	b := newBench(t, nil)
+	for i := range byte(2) {
+		k := seller(i)
+		b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 1000), Region: root, Replicas: []market.PeerID{ref(0).Peer}})
+	}
+	if out := b.step(market.Near{Peer: ref(0)}); len(out.Sends) != 0 {
+		t.Error("hands over to itself")
+	}
+	out := b.step(market.Near{Peer: ref(1)})
+	if got := sent[*market.CreateOffer](out); len(got) != 2 || noted(out, market.NoteHandedOver) != 1 {
+		t.Fatalf("hands %d offers over", len(got))
+	}
+	// A nearer peer among the replicas is the one to do it.
+	key := root.Key(network)
+	for i := range 100 {
+		if market.Nearer(ref(i).Peer, ref(0).Peer, key) {
+			b.advertise(i, root, 1)
+			break
+		}
+	}
+	if out := b.step(market.Near{Peer: ref(200)}); len(sent[*market.CreateOffer](out)) != 0 {
+		t.Error("two replicas hand over")
+	}
+}
+
+// A child's trader tells a peer that comes near the parent's key.
+func TestNearAbove(t *testing.T) {
+	b := newBench(t, nil)
+	k := seller(1)
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: rung(3), Above: []market.Ref{ref(1)}})
+	b.advance(5 * time.Second)
+	b.step(market.Near{Peer: ref(2)})
+	out := b.advance(2 * time.Second)
+	if ads := sent[*market.AdvertiseOffersNeighbor](out); len(ads) != 2 {
+		t.Errorf("tells %d traders above", len(ads))
+	}
+}
+
+// What a replica has and this peer has not is fetched, once, and its supplier
+// asked before long.
+func TestSync(t *testing.T) {
+	b := newBench(t, nil)
+	k, missing := seller(1), seller(2)
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 1000), Region: root,
+		Replicas: []market.PeerID{ref(0).Peer, ref(1).Peer}})
+	if out := b.advertise(1, root, 1); len(out.Sends) != 0 {
+		t.Error("fetches what it has")
+	}
+	asked := sent[*market.GetOffers](b.advertise(1, root, 2))
+	if len(asked) != 1 {
+		t.Fatalf("asks %d times", len(asked))
+	}
+	answer := &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true,
+		Offers: []market.OfferAt{{Offer: b.offer(k, 1, 1000)}, {Offer: b.offer(missing, 1, 1000), Addrs: []string{"/ip4/192.0.2.2"}}}}
+	b.receive(ref(2), answer)
+	wrong := *answer
+	wrong.Ref++
+	b.receive(ref(1), &wrong)
+	if len(b.Held()) != 1 {
+		t.Error("takes offers that it did not ask for")
+	}
+	b.receive(ref(1), answer)
+	h := b.Held()
+	if len(h) != 2 {
+		t.Fatalf("holds %d offers", len(h))
+	}
+	out := b.advance(0)
+	if asked := sent[*market.RefreshOffer](out); len(asked) != 1 || out.Sends[0].To.Peer != missing.Self() || len(out.Sends[0].To.Addrs) != 1 {
+		t.Errorf("asks %+v", out.Sends)
+	}
+}
+
+// A region is told of when its last offer has gone, and then forgotten.
+func TestEmptyPlace(t *testing.T) {
+	b := newBench(t, nil)
+	k := seller(1)
+	self := market.Ref{Peer: k.Self()}
+	b.receive(self, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: rung(3), Above: []market.Ref{ref(1)}})
+	b.advance(3 * time.Second)
+	b.receive(self, &market.RemoveOffer{Seq: 1, Region: rung(3)})
+	ads := sent[*market.AdvertiseOffersNeighbor](b.advance(2 * time.Second))
+	if len(ads) != 1 || ads[0].Summary.Offers != 0 {
+		t.Errorf("tells %+v", ads)
+	}
+	if b.Deadline() != market.Never {
+		t.Errorf("waits for %v", b.Deadline()-b.now.Mono)
+	}
+}
+
+// An idle Tick costs no memory.
+func TestIdleTick(t *testing.T) {
+	b := newBench(t, nil)
+	for i := range byte(20) {
+		b.create(seller(i), 1, 1000)
+	}
+	var out market.Outbox
+	if n := testing.AllocsPerRun(100, func() { b.Step(b.now, market.Tick{}, &out); b.Deadline() }); n > 0 {
+		t.Errorf("an idle tick allocates %v times", n)
+	}
+}
