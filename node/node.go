@@ -44,6 +44,9 @@ type Node struct {
 	seen     *seen
 	tokens   tokens
 
+	keeping sync.Mutex
+	kept    []market.Ref // the known peers as they were saved last
+
 	started time.Time
 	ready   chan struct{} // closed when the node is in its network
 	left    chan struct{} // closed when the user's leave is done
