@@ -2,12 +2,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"strings"
-	"syscall"
 
 	"caravela/api"
 	"caravela/configuration"
@@ -71,20 +68,4 @@ func (a *app) sources(set map[string]string) configuration.Sources {
 func exists(address string) bool {
 	_, err := os.Stat(strings.TrimPrefix(address, "unix://"))
 	return err == nil || !errors.Is(err, fs.ErrNotExist)
-}
-
-// explainDial says what to do where nothing listens at the address.
-func explainDial(err error, where string) error {
-	var op *net.OpError
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, fs.ErrPermission):
-		return advise(fmt.Errorf("you may not open %s", where), "sudo caravela ... , or join the group that owns the socket")
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return advise(fmt.Errorf("no node answers at %s", where), "caravela create, caravela join <ip>, or -H with the node's address")
-	case errors.As(err, &op) && op.Op == "dial":
-		return advise(fmt.Errorf("reach the node at %s: %w", where, op.Err), "-H with the node's address")
-	}
-	return err
 }

@@ -60,7 +60,6 @@ func (a *app) examine(ctx context.Context) []api.Check {
 			checks = append(checks, api.Check{Name: "node answers", State: api.CheckOK, Detail: where})
 			return append(checks, d.Checks...)
 		}
-		err = explainDial(err, where)
 	}
 	checks = append(checks, api.Check{Name: "node answers", State: api.CheckFail, Detail: where, Cause: err.Error(), Remedy: nextOf(err)})
 	if cfg.Offer.Enabled {

@@ -17,7 +17,7 @@ func noOffer() *api.Error {
 	return &api.Error{Code: api.CodeNoOffer, Detail: "nothing fits 2 cpu / 512m", WhyNot: &api.SearchResult{
 		Regions: make([]api.Region, 3), OffersSeen: 41, NodesSeen: 29,
 		WhyNot:  []api.Tally{{Reason: "memory", Count: 22, Detail: "largest free 384m, need 512m"}, {Reason: "label region!=eu", Count: 6}},
-		Nearest: &api.NearMiss{NodeName: "cedar", Detail: "misses only memory", Next: "caravela run -m 384m ..."},
+		Nearest: &api.NearMiss{NodeName: "cedar", Detail: "misses only memory", Next: "-m 384m"},
 	}}
 }
 

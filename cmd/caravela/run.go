@@ -110,7 +110,7 @@ func (a *app) runContainer(cmd *cobra.Command, r *runFlags, image string, comman
 		return err
 	}
 	defer id.discard()
-	node, where, err := a.node()
+	node, _, err := a.node()
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (a *app) runContainer(cmd *cobra.Command, r *runFlags, image string, comman
 	}
 	defer cancel()
 	p := newProgress(a, r.quiet, req)
-	err = explainDial(node.Run(ctx, req, p.event), where)
+	err = node.Run(ctx, req, p.event)
 	p.finish()
 	if werr := id.write(p.firstID()); werr != nil && err == nil {
 		err = werr

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"caravela/api"
 )
@@ -33,7 +34,10 @@ func writeWhyNot(w io.Writer, r *api.SearchResult) {
 func writeNearest(w io.Writer, r *api.SearchResult) {
 	if n := r.Nearest; n != nil {
 		line := "nearest: " + nodeLabel(n.NodeName, n.Node) + " " + n.Detail
-		if n.Next != "" {
+		switch {
+		case strings.HasPrefix(n.Next, "-"): // only the flag that would make it fit
+			line += " -> caravela run " + n.Next + " ..."
+		case n.Next != "":
 			line += " -> " + n.Next
 		}
 		_, _ = fmt.Fprintln(w, printable(line))
