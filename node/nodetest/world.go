@@ -37,13 +37,22 @@ type Wires interface {
 func New(t *testing.T) *World { return NewOver(t, &Memory{}) }
 
 // NewOver returns a world without hosts over other wires.
-func NewOver(t *testing.T, wires Wires) *World {
+func NewOver(t *testing.T, wires Wires) *World { return NewWith(t, wires, market.DefaultParams) }
+
+// NewWith returns a world without hosts whose network has other parameters.
+func NewWith(t *testing.T, wires Wires, params func(market.NetworkID) market.Params) *World {
 	founder := market.NewKeyring(keyOf("founder"))
 	return &World{
 		t: t, wires: wires, dir: t.TempDir(),
-		network: founder.Found(market.Genesis{Name: "test", Creator: founder.Self()}, market.DefaultParams),
+		network: founder.Found(market.Genesis{Name: "test", Creator: founder.Self()}, params),
 	}
 }
+
+// Network is what the hosts are members of.
+func (w *World) Network() *market.SignedNetwork { return w.network }
+
+// Bootstrap are the nodes that run, for a peer that joins beside the hosts.
+func (w *World) Bootstrap() []overlay.Peer { return w.bootstrap() }
 
 // Memory are wires in memory. The zero value is ready.
 type Memory struct {
