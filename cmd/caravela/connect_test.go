@@ -76,6 +76,19 @@ func TestTerminalIsFollowed(t *testing.T) {
 	}
 }
 
+func TestPlainWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"join 10.0.0.1: remote: peer unreachable: no node": "join 10.0.0.1: peer unreachable: no node",
+		"identity: data directory in use":                  "data directory in use",
+		"remote: market: no: really":                       "no: really",
+		"no remote: here":                                  "no remote: here",
+	} {
+		if got := plainWords(errors.New(text)); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestNextOf(t *testing.T) {
 	for want, err := range map[string]error{
 		"a":                                 advise(errors.New("x"), "a"),

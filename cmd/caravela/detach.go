@@ -169,7 +169,7 @@ func (p *pipe) ready(r readyNode) { p.tell(readyMessage{Ready: &r}) }
 // failed tells the end of a node that was never ready.
 func (p *pipe) failed(err error) {
 	if err != nil {
-		p.tell(readyMessage{Error: strings.TrimPrefix(err.Error(), "caravela: "), Next: nextOf(err)})
+		p.tell(readyMessage{Error: plainWords(err), Next: nextOf(err)})
 	}
 }
 

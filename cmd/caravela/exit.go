@@ -77,7 +77,7 @@ func report(w io.Writer, err error) {
 	var problem *api.Error
 	isProblem := errors.As(err, &problem)
 	if !isProblem || problem.WhyNot == nil || !strings.HasPrefix(problem.Error(), noOfferFits) {
-		_, _ = fmt.Fprintf(w, "caravela: %s\n", strings.TrimPrefix(err.Error(), "caravela: "))
+		_, _ = fmt.Fprintf(w, "caravela: %s\n", plainWords(err))
 	}
 	if isProblem {
 		if problem.WhyNot != nil {
@@ -90,6 +90,16 @@ func report(w io.Writer, err error) {
 	if next := nextOf(err); next != "" {
 		_, _ = fmt.Fprintf(w, "try: %s\n", next)
 	}
+}
+
+// plainWords is an error's text without the names of packages that sentinels
+// begin with: they say nothing to a user.
+func plainWords(err error) string {
+	text := ": " + err.Error()
+	for _, name := range []string{"caravela", "api", "buyer", "docker", "identity", "invite", "market", "node", "overlay", "remote", "store", "supplier"} {
+		text = strings.ReplaceAll(text, ": "+name+": ", ": ")
+	}
+	return strings.TrimPrefix(text, ": ")
 }
 
 // nextOf finds the advice nearest to the user.
