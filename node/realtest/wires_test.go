@@ -2,6 +2,8 @@ package realtest
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"log/slog"
 	"sync"
 	"testing"
@@ -131,3 +133,8 @@ func buyer(w *nodetest.World, name string) *nodetest.Host {
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func keyOf(name string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte("realtest " + name))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
