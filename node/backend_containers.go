@@ -220,11 +220,11 @@ func (n *Node) command(ctx context.Context, b *market.Bought, cmd market.StopCon
 	q := n.requests.begin()
 	defer q.end()
 	if err := n.loop.Post(ctx, market.Ordered{Ref: q.ref, Cmd: cmd}); err != nil {
-		return stopping(err)
+		return n.stopping(err)
 	}
 	_, end, err := q.wait(ctx, n.loop.Done())
 	if err != nil || end.Reason == market.NoReason {
-		return err
+		return n.stopping(err)
 	}
 	e := api.Errorf(api.CodeOfReason(end.Reason), "%s %s: %s", cmd.Op, cmd.Unit.Short(), detailed(end.Reason, end.Detail))
 	return e.WithNext("caravela inspect %s", cmd.Unit.Short())
@@ -320,7 +320,7 @@ func (n *Node) Wait(ctx context.Context, ref api.ContainerRef) (api.Exit, error)
 		select {
 		case <-changed:
 		case <-n.loop.Done():
-			return api.Exit{}, errStopped
+			return api.Exit{}, n.stopError()
 		case <-ctx.Done():
 			return api.Exit{}, context.Cause(ctx)
 		}

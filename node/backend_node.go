@@ -33,7 +33,7 @@ func (n *Node) Status(ctx context.Context) (api.Status, error) {
 	var own discovery.OwnOffer
 	err := n.loop.Do(ctx, func(market.Time) { own, s.HeldOffers = n.cfg.Peer.OwnOffer(), len(n.cfg.Peer.Held()) })
 	if err != nil {
-		return s, stopping(err)
+		return s, n.stopping(err)
 	}
 	s.Offer = n.ownOffer(own)
 	return s, nil
@@ -179,7 +179,7 @@ func (n *Node) newestOffers(ctx context.Context) (map[market.PeerID]*market.Sign
 			}
 		}
 	})
-	return out, stopping(err)
+	return out, n.stopping(err)
 }
 
 // Node implements api.Backend.
@@ -419,7 +419,7 @@ func (n *Node) drainUntil(deadline, caller context.Context, say func(api.LeaveEv
 		select {
 		case <-changed:
 		case <-n.loop.Done():
-			return errStopped
+			return n.stopError()
 		case <-caller.Done():
 			n.resume()
 			return context.Cause(caller)

@@ -20,7 +20,7 @@ func (n *Node) Run(ctx context.Context, req api.RunRequest, emit func(api.RunEve
 	defer q.end()
 	w.Ref = q.ref
 	if err := n.loop.Post(ctx, w); err != nil {
-		return stopping(err)
+		return n.stopping(err)
 	}
 	r := &run{node: n, req: req, want: w, emit: emit, waitUntil: time.Now().Add(w.Wait)}
 	err = r.follow(ctx, q)
@@ -62,7 +62,7 @@ func (r *run) follow(ctx context.Context, q *request) error {
 		select {
 		case <-q.wake:
 		case <-r.node.loop.Done():
-			return errStopped
+			return r.node.stopError()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

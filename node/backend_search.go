@@ -74,12 +74,12 @@ func (n *Node) ask(ctx context.Context, w market.Want) (found market.Outcome, ro
 	defer q.end()
 	spec := &market.Spec{Image: "none", Limits: w.Need}
 	if err := n.loop.Post(ctx, market.Wanted{Ref: q.ref, Spec: spec, Want: w, Replicas: 1, Term: w.Term, DryRun: true}); err != nil {
-		return found, 0, stopping(err)
+		return found, 0, n.stopping(err)
 	}
 	before, end, err := q.wait(ctx, n.loop.Done())
 	if err != nil {
 		n.abandon(q.ref)
-		return found, 0, err
+		return found, 0, n.stopping(err)
 	}
 	found = end
 	for _, o := range before {
@@ -197,7 +197,7 @@ func (n *Node) Offers(ctx context.Context) ([]api.Offer, error) {
 	var at market.Time
 	err := n.loop.Do(ctx, func(now market.Time) { own, held, at = n.cfg.Peer.OwnOffer(), n.cfg.Peer.Held(), now })
 	if err != nil {
-		return nil, stopping(err)
+		return nil, n.stopping(err)
 	}
 	out := []api.Offer{}
 	if own.Offer != nil {

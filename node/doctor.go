@@ -95,7 +95,7 @@ func (n *Node) checkOffer(ctx context.Context) (api.Check, error) {
 	const name = "offer published"
 	var own discovery.OwnOffer
 	if err := n.loop.Do(ctx, func(market.Time) { own = n.cfg.Peer.OwnOffer() }); err != nil {
-		return api.Check{}, stopping(err)
+		return api.Check{}, n.stopping(err)
 	}
 	switch e := n.engineStatus(); {
 	case n.cfg.Engine == nil:

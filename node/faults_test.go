@@ -118,7 +118,7 @@ func TestFullDiskStopsTheNodeClearly(t *testing.T) {
 		if n := len(seller.Units()); n != 0 {
 			t.Errorf("%d containers", n)
 		}
-		if _, err := seller.Status(t.Context()); api.CodeOf(err) != api.CodeNotReady {
+		if _, err := seller.Status(t.Context()); api.CodeOf(err) != api.CodeNotReady || !strings.Contains(err.Error(), "free some") {
 			t.Errorf("status of a node that has stopped: %v", err)
 		}
 	})

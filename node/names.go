@@ -1,13 +1,11 @@
 package node
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
 	"caravela/api"
 	"caravela/market"
-	"caravela/node/loop"
 )
 
 // madeName is the name of a unit whose owner gave it none: two words of its
@@ -177,14 +175,6 @@ func (n *Node) nodeName(id market.PeerID) string {
 		}
 	}
 	return ""
-}
-
-// stopping translates the loop's end for the API.
-func stopping(err error) error {
-	if errors.Is(err, loop.ErrStopped) {
-		return errStopped
-	}
-	return err
 }
 
 // plainMarket is an error of the vocabulary's parsers for the user.

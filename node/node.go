@@ -15,9 +15,6 @@ import (
 	"caravela/remote"
 )
 
-// errStopped ends what waits when the node does.
-var errStopped = api.Errorf(api.CodeNotReady, "the node stops").WithNext("caravela status")
-
 // Waiting times of a node's life.
 const (
 	joinTimeout  = 20 * time.Second
@@ -186,6 +183,23 @@ func (n *Node) goodbye(leave market.Leave) {
 			return
 		}
 	}
+}
+
+// stopError is for those who wait while the node ends. It is called once the
+// loop has ended.
+func (n *Node) stopError() error {
+	if err := n.loop.Err(); err != nil {
+		return api.Errorf(api.CodeNotReady, "the node had to stop: %v", err).WithNext("caravela serve, once that is repaired")
+	}
+	return api.Errorf(api.CodeNotReady, "the node stops").WithNext("caravela status")
+}
+
+// stopping translates the loop's end for the API.
+func (n *Node) stopping(err error) error {
+	if errors.Is(err, loop.ErrStopped) {
+		return n.stopError()
+	}
+	return err
 }
 
 func (n *Node) setState(s api.NodeState) {
