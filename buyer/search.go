@@ -75,6 +75,9 @@ func (r *request) enough() bool { return !r.req.DryRun && len(r.offers) >= r.req
 // the overlay is asked who they are.
 func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) {
 	q := &r.inquiries[i]
+	if q.settled {
+		return
+	}
 	open := 0
 	for _, a := range q.asks {
 		if !a.closed {
@@ -248,6 +251,9 @@ func (b *Buyer) distrust(region market.Region, peer market.PeerID) {
 func (b *Buyer) tickSearch(now market.Time, r *request, out *market.Outbox) {
 	for i := range r.inquiries {
 		q := &r.inquiries[i]
+		if q.settled {
+			continue
+		}
 		late := false
 		for j := range q.asks {
 			if a := &q.asks[j]; !a.closed && now.Mono >= a.at+answerTimeout {
@@ -272,6 +278,13 @@ func (b *Buyer) settle(now market.Time, r *request, out *market.Outbox) {
 		return
 	}
 	b.begin(now, r, out)
+	if r.enough() { // whoever has not answered is not waited for long
+		for i := range r.inquiries {
+			if q := &r.inquiries[i]; !q.settled && !q.waiting {
+				q.dueAt = min(q.dueAt, now.Mono+secondAnswer)
+			}
+		}
+	}
 	if slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return !q.settled && !(q.waiting && r.enough()) }) {
 		return
 	}
@@ -315,6 +328,9 @@ func (r *request) searchDeadline() time.Duration {
 	d := market.Never
 	for i := range r.inquiries {
 		q := &r.inquiries[i]
+		if q.settled {
+			continue
+		}
 		d = min(d, q.dueAt)
 		for _, a := range q.asks {
 			if !a.closed {
