@@ -2,9 +2,6 @@ package node_test
 
 import (
 	"crypto/sha256"
-	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -90,80 +87,4 @@ func TestOverLibP2P(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Until("the container is gone", func() bool { return len(seller.Units()) == 0 })
-}
-
-// TestTwoBuyersOneCore races two buyers for the last core, on real hosts:
-// exactly one lease each time, and for the other a typed reason. RACES says
-// how often; 5 where it is not set.
-func TestTwoBuyersOneCore(t *testing.T) {
-	if testing.Short() {
-		t.Skip("real hosts")
-	}
-	w := nodetest.NewOver(t, loopback{})
-	defer w.Close()
-	seller := w.Host("seller")
-	seller.Sale.CPU = 1000
-	seller.Start()
-	buyers := []*nodetest.Host{w.Host("left"), w.Host("right")}
-	for _, b := range buyers {
-		b.Sells = false
-		b.Start()
-	}
-	w.Until("the offer", func() bool { return offers(t, buyers[0]) == 1 && offers(t, buyers[1]) == 1 })
-	req := nodetest.Request("sleep")
-	req.Spec.Resources.MilliCPU = 1000
-	for round := range races(t) {
-		type answer struct {
-			id  string
-			err error
-		}
-		answers := make(chan answer, len(buyers))
-		for _, b := range buyers {
-			go func() {
-				id, _, err := b.Run(t.Context(), req)
-				answers <- answer{id, err}
-			}()
-		}
-		won := 0
-		for range buyers {
-			a := <-answers
-			switch {
-			case a.err == nil:
-				won++
-			case api.CodeOf(a.err) != api.CodeNoOffer:
-				t.Errorf("round %d: the loser is told %v", round, a.err)
-			}
-		}
-		if won != 1 || len(seller.Units()) != 1 {
-			t.Fatalf("round %d: %d won, %d containers", round, won, len(seller.Units()))
-		}
-		for _, b := range buyers {
-			list, err := b.Containers(t.Context(), api.ListOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, c := range list {
-				if err := b.Remove(t.Context(), api.ContainerRef(c.ID), api.RemoveOptions{Force: true}); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		w.Until(fmt.Sprintf("round %d is cleared away", round), func() bool {
-			s, err := seller.Status(t.Context())
-			return err == nil && s.Offer != nil && s.Offer.Leased.MilliCPU == 0 && offers(t, buyers[0]) == 1 && offers(t, buyers[1]) == 1
-		})
-	}
-}
-
-func races(t *testing.T) int {
-	t.Helper()
-	text := os.Getenv("RACES")
-	if text == "" {
-		return 5
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("RACES: %v", err)
-	}
-	return n
 }

@@ -109,6 +109,9 @@ func (m *membership) newHost(psk []byte, open bool) (*libp2p.Host, error) {
 	c.Profile = map[configuration.Profile]libp2p.Profile{
 		configuration.Server: libp2p.Server, configuration.Home: libp2p.Home, configuration.LowPower: libp2p.LowPower,
 	}[m.cfg.Node.Profile]
+	if len(m.cfg.Network.Announce) > 0 {
+		m.log.Warn("network.announce is not used by this version", "addresses", m.cfg.Network.Announce)
+	}
 	m.listen = listenAddrs(m.cfg.Network.Listen, psk != nil)
 	c.Listen = m.listen
 	return libp2p.New(c)
