@@ -124,7 +124,10 @@ func (c *cli) runContext(ctx context.Context, args ...string) result {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	code := a.run(ctx, append([]string{"-H", c.address}, args...))
+	if c.address != "" {
+		args = append([]string{"-H", c.address}, args...)
+	}
+	code := a.run(ctx, args)
 	return result{out.String(), errOut.String(), code}
 }
 
