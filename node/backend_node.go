@@ -362,12 +362,22 @@ func (n *Node) Leave(ctx context.Context, req api.LeaveRequest, emit func(api.Le
 		return err
 	}
 	detail := ""
-	if k := len(slices.DeleteFunc(n.board.allBought(), func(b *market.Bought) bool { return !running(b) })); k > 0 {
-		detail = fmt.Sprintf("%d containers that this node bought run on until their leases end; join the same network with this data directory to manage them", k)
+	if k := n.elsewhere(); k > 0 {
+		detail = fmt.Sprintf("containers that this node bought and that run on until their leases end: %d; join the same network with this data directory to manage them", k)
 	}
 	err := say(api.LeaveLeft, "", detail)
 	n.once.Do(func() { close(n.left) })
 	return err
+}
+
+// elsewhere counts the containers that this node bought of others.
+func (n *Node) elsewhere() (k int) {
+	for _, b := range n.board.allBought() {
+		if running(b) && b.Supplier.Peer != n.self {
+			k++
+		}
+	}
+	return k
 }
 
 func containersRun(k int) string {

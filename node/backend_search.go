@@ -204,6 +204,9 @@ func (n *Node) Offers(ctx context.Context) ([]api.Offer, error) {
 		out = append(out, n.offerOf(own.Offer, n.ref().Addrs, own.Region.String()))
 	}
 	for _, h := range held {
+		if h.Offer.Supplier == n.self {
+			continue // the same once more
+		}
 		o := n.offerOf(h.Offer, h.Addrs, h.Region.String())
 		o.LastSeenAt = at.Wall.Add(h.LastSeen - at.Mono).Time()
 		out = append(out, o)
