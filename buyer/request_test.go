@@ -177,6 +177,38 @@ func TestTogether(t *testing.T) {
 	}
 }
 
+// Together is stronger than spread.
+func TestTogetherSpread(t *testing.T) {
+	b := newBench(t)
+	m := launched(t, b.choose(func(w *market.Wanted) { w.Replicas, w.Together, w.Want.Strategy = 3, true, market.Spread },
+		b.offer(1, 4000), b.offer(2, 3900)))
+	if len(m) != 3 || m[0].Lease.Supplier != m[1].Lease.Supplier || m[1].Lease.Supplier != m[2].Lease.Supplier {
+		t.Error("placed apart")
+	}
+}
+
+// A named node is asked itself, and the traders where it does not answer.
+func TestOn(t *testing.T) {
+	b := newBench(t)
+	b.Learn(b.now, root, []market.Ref{ref(1), ref(2)})
+	on := func(w *market.Wanted) { w.Want.On = keys(5).Self() }
+	out := b.step(wanted(on))
+	asked := sent[*market.GetOffers](out)
+	if len(asked) != 1 || out.Sends[0].To.Peer != keys(5).Self() {
+		t.Fatalf("asks %+v", out.Sends)
+	}
+	out = b.receive(seller(5), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Offers: []market.OfferAt{b.offer(5, 1000)}})
+	if m := launched(t, out); m[0].Lease.Supplier != keys(5).Self() {
+		t.Error("launches elsewhere")
+	}
+	b.step(market.Abandon{Ref: 77})
+	out = b.step(wanted(on))
+	out = b.step(market.Undelivered{To: keys(5).Self(), Msg: out.Sends[0].Msg})
+	if n := len(sent[*market.GetOffers](out)); n != 2 || out.Sends[0].To.Peer == keys(5).Self() {
+		t.Errorf("asks %d traders", n)
+	}
+}
+
 // Refusals for want of room lead to another search, a few times; other
 // reasons exclude the supplier from it.
 func TestSearchAgain(t *testing.T) {

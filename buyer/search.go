@@ -84,7 +84,11 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 			open++
 		}
 	}
-	for _, t := range b.traders(now, q.region) {
+	traders := b.traders(now, q.region)
+	if on := r.want.On; !on.IsZero() && len(r.inquiries) == 1 && len(q.asks) == 0 {
+		traders = []market.Ref{{Peer: on}} // who knows best; the traders, should it not answer
+	}
+	for _, t := range traders {
 		if open >= askedAtOnce || r.asked >= r.mostAsks() {
 			break
 		}
@@ -156,7 +160,9 @@ func (b *Buyer) onOffers(now market.Time, from market.Ref, m *market.Offers, out
 		return
 	}
 	if m.Trader {
-		b.learn(now, q.region, from)
+		if from.Peer != r.want.On {
+			b.learn(now, q.region, from)
+		}
 		if m.Tally.Offers >= q.tally.Offers {
 			q.tally = m.Tally
 		}

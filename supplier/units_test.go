@@ -85,6 +85,9 @@ func TestEnds(t *testing.T) {
 				if e := b.Sold()[0].Ending; e != c.why {
 					t.Fatalf("ends by %v, want %v", e, c.why)
 				}
+				if r := b.disk[[33]byte(append(append([]byte{}, l.ID[:]...), byte(market.SoldTable)))].(*market.Sold); r.Ending != c.why {
+					t.Error("the end is not saved")
+				}
 				if b.Free().CPU != 3000 {
 					t.Error("its share is sold before it is removed")
 				}
