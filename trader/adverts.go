@@ -76,49 +76,39 @@ func (t *Trader) learnParent(now market.Time, from market.Ref, s *market.Summary
 // learnChild believes for each child the traders that are nearest to its key,
 // so that nobody far away can talk them out.
 func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from market.Ref) {
-	same := 0
 	key := s.Region.Key(t.network)
-	furthest := -1
-	for i := range p.children {
-		c := &p.children[i]
-		if c.summary.Region != s.Region {
-			continue
-		}
+	first, _ := slices.BinarySearchFunc(p.children, s.Region, func(c child, r market.Region) int { return c.summary.Region.Compare(r) })
+	end, furthest := first, first
+	for ; end < len(p.children) && p.children[end].summary.Region == s.Region; end++ {
+		c := &p.children[end]
 		if c.trader.Peer == from.Peer {
 			*c = child{s, from, now.Mono}
 			return
 		}
-		same++
-		if furthest < 0 || market.Nearer(p.children[furthest].trader.Peer, c.trader.Peer, key) {
-			furthest = i
+		if market.Nearer(p.children[furthest].trader.Peer, c.trader.Peer, key) {
+			furthest = end
 		}
 	}
 	switch {
-	case same >= sameChild && market.Nearer(from.Peer, p.children[furthest].trader.Peer, key):
+	case end-first < sameChild && len(p.children) < maxChilds:
+		p.children = slices.Insert(p.children, end, child{s, from, now.Mono})
+	case end-first >= sameChild && market.Nearer(from.Peer, p.children[furthest].trader.Peer, key):
 		p.children[furthest] = child{s, from, now.Mono}
-	case same < sameChild && len(p.children) < maxChilds:
-		p.children = append(p.children, child{s, from, now.Mono})
 	}
 }
 
 // childOffers counts what is below a place. Several traders tell of the same
 // child: the largest number counts.
-func (t *Trader) childOffers(p *place) int {
-	n := 0
+func (t *Trader) childOffers(p *place) (n int) {
+	most := 0
 	for i := range p.children {
 		c := &p.children[i].summary
-		best := true
-		for j := range p.children {
-			d := &p.children[j].summary
-			if d.Region == c.Region && (d.Offers > c.Offers || d.Offers == c.Offers && j < i) {
-				best = false
-			}
+		if i > 0 && p.children[i-1].summary.Region != c.Region {
+			n, most = n+most, 0
 		}
-		if best {
-			n += int(c.Offers)
-		}
+		most = max(most, int(c.Offers))
 	}
-	return n
+	return n + most
 }
 
 // summary is what this peer tells of a place.

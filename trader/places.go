@@ -16,8 +16,8 @@ type place struct {
 	above       []market.Ref    // those of the parent region; nearest first
 	split       bool            // newcomers are sent to the children
 	mergeUntil  time.Duration   // until then the traders above take the offers back
-	children    []child
-	told        int // offers at the last advertisement
+	children    []child         // sorted by region
+	told        int             // offers at the last advertisement
 	advertiseAt time.Duration
 	lookAt      time.Duration // when to look for the traders above; Never at the root
 	looking     uint64        // Ref of that lookup

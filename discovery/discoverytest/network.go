@@ -51,6 +51,9 @@ func (w *World) send(n *Node, s market.Send) {
 	}
 	w.Counts[kind]++
 	w.last[kind] = s.Msg
+	if w.old = append(w.old, letter{n, to, s.Msg}); len(w.old) > w.keep {
+		w.old = w.old[len(w.old)-w.keep:]
+	}
 	if w.Trace != nil {
 		w.tracef("%s -> %s %s", n.Name, to.Name, describe(s.Msg))
 	}

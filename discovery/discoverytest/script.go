@@ -36,7 +36,7 @@ import (
 //	units                  who runs what for whom
 //	free                   what each supplier has left
 //	notes a                what a's machine noted since the last notes, by kind
-//	counts                 messages and lookups since the last counts, by type
+//	counts [off]           messages and lookups since the last counts, by type; off forgets them
 //	settled                hold the world against what must be true at rest
 func (w *World) Do(cmd string, args []string) string {
 	if need := map[string]int{"order": 3, "engine": 2, "skew": 2, "trader": 2, "cut": 2, "keep": 2, "forge": 3, "lie": 2,
@@ -81,7 +81,11 @@ func (w *World) Do(cmd string, args []string) string {
 	case "free":
 		return w.free()
 	case "counts":
-		return w.counts()
+		said := w.counts()
+		if len(args) > 0 {
+			return ""
+		}
+		return said
 	case "settled":
 		if err := w.Settled(); err != nil {
 			return err.Error()

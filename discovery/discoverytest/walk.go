@@ -34,7 +34,7 @@ func (w *World) Operate(data []byte) {
 // NewWalk returns the market in which a walk begins.
 func NewWalk(data []byte) *World {
 	w := New()
-	w.Jitter = 30 * time.Millisecond
+	w.Jitter, w.keep = 30*time.Millisecond, 256
 	w.rng = market.Rand(len(data))
 	for _, b := range data {
 		w.rng = w.rng*31 + market.Rand(b)
@@ -59,7 +59,7 @@ func NewWalk(data []byte) *World {
 func (w *World) operate(op, arg byte) {
 	n := w.Nodes[int(arg)%walkers]
 	rest := int(arg) / walkers
-	switch op % 16 {
+	switch op % 17 {
 	case 0, 1, 2:
 		w.walkWant(n, rest)
 	case 3, 4:
@@ -87,6 +87,8 @@ func (w *World) operate(op, arg byte) {
 		n.skew += time.Duration(rest-25) * 10 * time.Second
 	case 13:
 		w.walkSupply(n, rest)
+	case 14:
+		w.replay(rest)
 	default:
 		w.Advance(time.Duration(rest*rest) * 37 * time.Millisecond)
 	}
@@ -181,11 +183,20 @@ func (w *World) rest() (err error) {
 	return err
 }
 
+// replay delivers a message once more that somebody sent long ago.
+func (w *World) replay(arg int) {
+	if len(w.old) == 0 {
+		return
+	}
+	x := w.old[(arg*5)%len(w.old)]
+	w.deliver(x.from, x.to, market.Received{From: market.Ref{Peer: x.from.ID}, Msg: x.msg}, 0)
+}
+
 // Describe says in words what a walk's data does.
 func Describe(data []byte) string {
 	s := ""
 	for i := 0; i+1 < len(data); i += 2 {
-		s += fmt.Sprintf("%d(%d,%d) ", data[i]%16, int(data[i+1])%walkers, int(data[i+1])/walkers)
+		s += fmt.Sprintf("%d(%d,%d) ", data[i]%17, int(data[i+1])%walkers, int(data[i+1])/walkers)
 	}
 	return s
 }

@@ -34,6 +34,13 @@ type World struct {
 	disturbed []*disturbance
 	last      map[string]market.Message // the newest of each kind
 	kept      map[string]market.Message // by a name
+	old       []letter                  // the newest keep messages, to be replayed
+	keep      int
+}
+
+type letter struct {
+	from, to *Node
+	msg      market.Message
 }
 
 // Start is the wall clock at virtual time zero.
