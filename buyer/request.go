@@ -172,7 +172,7 @@ func (b *Buyer) mayHost(r *request, p market.PeerID) bool {
 
 // launch signs a lease, saves it, and asks the supplier for its signature.
 func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, out *market.Outbox) {
-	spec := r.req.Spec
+	spec := r.spec(i)
 	l := b.seal.Lease(market.Lease{
 		Network: b.network, Buyer: b.self, Supplier: o.Offer.Supplier, OfferSeq: o.Offer.Seq, Nonce: b.rng.Uint64(),
 		Resources: spec.Limits, Pids: spec.Pids, Image: spec.Image, Ports: spec.Ports, SpecHash: b.seal.SpecHash(spec),
@@ -186,6 +186,17 @@ func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, out
 	offer := o.Offer.Offer
 	r.slots[i] = slot{asking, l.ID, o.Offer.Supplier, now.Mono + b.params.Grant, &offer}
 	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Asking, Replica: i, Unit: l.ID, Offer: &offer})
+}
+
+// spec is the container of one replica: replicas of a named container are
+// called name-1, name-2 and so on.
+func (r *request) spec(i int) *market.Spec {
+	if r.req.Spec.Name == "" || r.req.Replicas < 2 {
+		return r.req.Spec
+	}
+	s := *r.req.Spec
+	s.Name = market.ReplicaName(s.Name, i, r.req.Replicas)
+	return &s
 }
 
 // ask sends the launch of a saved lease. Again is as good as once.
@@ -241,6 +252,9 @@ func (b *Buyer) giveUp(now market.Time, r *request, why market.Reason, detail st
 	}
 	for i := range r.slots {
 		if s := &r.slots[i]; s.state != empty {
+			if r.req.Apart {
+				tally.Taken()
+			}
 			b.undo(now, s.unit, out)
 		}
 	}

@@ -87,13 +87,14 @@ const (
 	MissMemory
 	MissDisk
 	MissRefused // the supplier itself said no; Reason tells
+	MissTaken   // it has a replica of the same request already, and they are to be kept apart
 	maxMiss
 )
 
 // String returns one or two words.
 func (k MissKind) String() string {
 	return name(int(k), "fits", "excluded", "other node", "platform", "cpu class", "label", "reachability", "port",
-		"term", "cpu", "memory", "disk", "refused")
+		"term", "cpu", "memory", "disk", "refused", "has a replica already")
 }
 
 // Miss returns the first reason for which o does not serve w, and how many
@@ -214,6 +215,12 @@ func (t *Tally) Look(w *Want, o *Offer) bool {
 		t.Near = &Nearest{o.Supplier, o.Name, kind, m.Best}
 	}
 	return false
+}
+
+// Taken counts an offer that fits, but whose supplier runs another replica.
+func (t *Tally) Taken() {
+	t.Fit -= min(t.Fit, 1)
+	t.add(Miss{Kind: MissTaken, Count: 1})
 }
 
 // Refused counts a supplier's refusal.

@@ -250,12 +250,14 @@ func (n *Node) wanted(req api.RunRequest) (market.Wanted, error) {
 	if err != nil {
 		return market.Wanted{}, err
 	}
-	if err := n.nameFree(spec.Name); err != nil {
-		return market.Wanted{}, err
-	}
 	p := req.Policy
 	if p.Replicas < 0 || p.Replicas > market.MaxReplicas {
 		return market.Wanted{}, api.Errorf(api.CodeInvalid, "%d replicas; at most %d", p.Replicas, market.MaxReplicas)
+	}
+	for i := range max(1, p.Replicas) {
+		if err := n.nameFree(market.ReplicaName(spec.Name, i, p.Replicas)); err != nil {
+			return market.Wanted{}, err
+		}
 	}
 	want, err := n.want(api.SearchRequest{
 		Resources: req.Spec.Resources, Platform: req.Spec.Platform, CPUClass: p.CPUClass, Constraints: p.Constraints,

@@ -194,8 +194,10 @@ func TestReplicasApart(t *testing.T) {
 				t.Errorf("%d containers on %s, want 1", n, h.Name)
 			}
 		}
-		if _, err := hosts[0].Container(t.Context(), "app"); api.CodeOf(err) != api.CodeAmbiguous {
-			t.Errorf("the name of three: %v", err)
+		for _, name := range []api.ContainerRef{"app-1", "app-2", "app-3"} {
+			if _, err := hosts[0].Container(t.Context(), name); err != nil {
+				t.Error(err)
+			}
 		}
 		list, err := hosts[0].Containers(t.Context(), api.ListOptions{})
 		if err != nil || len(list) != 3 {
