@@ -221,6 +221,12 @@ func (a *app) startFailure(ctx context.Context, node api.Backend, at *place, fai
 // tellPlaces prints the IDs of a detached run.
 func (a *app) tellPlaces(p *progress, err error) error {
 	running := p.running()
+	if api.CodeOf(err) == api.CodeNoOffer { // all or nothing: the node took the others back
+		if len(running) > 0 {
+			a.sayf("taken back: %s, because not all of %d found a place", plural(len(running), "replica"), p.wanted)
+		}
+		running = nil
+	}
 	if a.machine() {
 		if serr := a.show(running, nil); serr != nil {
 			return serr
