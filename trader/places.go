@@ -14,12 +14,14 @@ type place struct {
 	since       time.Duration
 	replicas    []market.PeerID // the region's traders, as far as known; nearest first
 	above       []market.Ref    // those of the parent region; nearest first
+	lost        []market.PeerID // of those above, not reached though the overlay still names them
 	split       bool            // newcomers are sent to the children
 	mergeUntil  time.Duration   // until then the traders above take the offers back
 	children    []child         // sorted by region
 	told        int             // offers at the last advertisement
 	advertiseAt time.Duration
 	lookAt      time.Duration // when to look for the traders above; Never at the root
+	pause       time.Duration // before the next lookup out of turn
 	looking     uint64        // Ref of that lookup
 	syncing     uint64        // Ref of a GetOffers to another replica
 }
@@ -122,7 +124,7 @@ func (t *Trader) tickPlaces(now market.Time, out *market.Outbox) {
 		if now.Mono >= p.lookAt {
 			t.refs++
 			p.looking, p.lookAt = t.refs, now.Mono+t.rng.Jitter(2*t.params.Resettle)
-			out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Parent().Key(t.network), N: t.params.Replicas})
+			out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Parent().Key(t.network), N: t.params.Replicas + len(p.lost)})
 		}
 		if now.Mono >= p.advertiseAt {
 			p.children = slices.DeleteFunc(p.children, func(c child) bool { return now.Mono-c.heard > t.childTTL() })
@@ -165,10 +167,17 @@ func (t *Trader) onFound(now market.Time, ev market.Found) {
 		}
 		p.looking = 0
 		if ev.Failed || len(ev.Peers) == 0 {
-			p.lookAt = min(p.lookAt, now.Mono+lookRetry)
+			t.lookSoon(now, p)
 			return
 		}
-		p.above = slices.Clone(ev.Peers[:min(len(ev.Peers), t.params.Replicas)])
+		p.lost = slices.DeleteFunc(p.lost, func(id market.PeerID) bool {
+			return !slices.ContainsFunc(ev.Peers, func(r market.Ref) bool { return r.Peer == id })
+		})
+		p.above = slices.DeleteFunc(slices.Clone(ev.Peers), func(r market.Ref) bool { return slices.Contains(p.lost, r.Peer) })
+		p.above = p.above[:min(len(p.above), t.params.Replicas)]
+		if len(p.lost) == 0 {
+			p.pause = 0
+		}
 		p.advertiseAt = min(p.advertiseAt, now.Mono+t.rng.Jitter(2*firstWord))
 	}
 }
@@ -182,6 +191,7 @@ func (t *Trader) onNear(now market.Time, ev market.Near, out *market.Outbox) {
 	}
 	for i := range t.places {
 		p := &t.places[i]
+		p.lost = slices.DeleteFunc(p.lost, func(id market.PeerID) bool { return id == ev.Peer.Peer })
 		if p.region.Parent() != p.region && len(p.above) > 0 && t.learnAbove(p, ev.Peer) {
 			p.advertiseAt = min(p.advertiseAt, now.Mono+t.rng.Jitter(2*firstWord))
 		}
@@ -229,6 +239,16 @@ func (t *Trader) lostAdvert(now market.Time, to market.PeerID, r market.Region) 
 	n := len(p.above)
 	p.above = slices.DeleteFunc(slices.Clone(p.above), func(r market.Ref) bool { return r.Peer == to })
 	if len(p.above) < n {
-		p.lookAt = min(p.lookAt, now.Mono+lookRetry)
+		if len(p.lost) >= maxLost {
+			p.lost = slices.Delete(p.lost, 0, 1)
+		}
+		p.lost = append(p.lost, to)
+		t.lookSoon(now, p)
 	}
+}
+
+// lookSoon waits longer from time to time while those above are not reached.
+func (t *Trader) lookSoon(now market.Time, p *place) {
+	p.pause = min(max(lookRetry, 2*p.pause), t.params.Resettle)
+	p.lookAt = min(p.lookAt, now.Mono+p.pause)
 }

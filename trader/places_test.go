@@ -227,6 +227,47 @@ func TestLookAbove(t *testing.T) {
 	}
 }
 
+// Dead peers that the overlay still names are not told, nor looked for,
+// again and again; nor are they forgotten for ever.
+func TestDeadAbove(t *testing.T) {
+	b := newBench(t, nil)
+	k := seller(1)
+	b.createIn(rung(3), k, 1, 2000)
+	dead := map[market.PeerID]bool{}
+	for i := range 20 {
+		dead[ref(i).Peer] = i != 4
+	}
+	lookups, lost := 0, 0
+	for range 60 { // a minute
+		out := b.advance(time.Second)
+		for _, l := range out.Lookups {
+			lookups++
+			var found []market.Ref
+			for i := 1; i <= l.N && i < 20; i++ {
+				found = append(found, ref(i))
+			}
+			b.step(market.Found{Ref: l.Ref, Peers: found})
+		}
+		for _, s := range out.Sends {
+			if dead[s.To.Peer] {
+				lost++
+				b.step(market.Undelivered{To: s.To.Peer, Msg: s.Msg})
+			}
+		}
+	}
+	if lookups > 12 || lost > 20 {
+		t.Errorf("%d lookups and %d lost messages in a minute", lookups, lost)
+	}
+	b.step(market.Near{Peer: ref(2)})
+	told := false
+	for _, s := range b.advance(2 * time.Second).Sends {
+		told = told || s.To.Peer == ref(2).Peer
+	}
+	if !told {
+		t.Error("one that is back is not told")
+	}
+}
+
 func TestNear(t *testing.T) {
 	b := newBench(t, nil)
 	for i := range byte(2) {

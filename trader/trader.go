@@ -21,6 +21,7 @@ const (
 	maxPlaces  = 64              // regions that one peer trades in
 	maxChilds  = 128             // advertised regions below one place
 	sameChild  = 3               // traders believed for one child: the nearest to its key
+	maxLost    = 8               // traders above that are left out of lookups' answers
 	loadFactor = 4               // offers in all, in units of Params.SplitAt
 )
 
