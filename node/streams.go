@@ -283,7 +283,8 @@ func (n *Node) serveExec(ctx context.Context, unit market.LeaseID, a api.ExecReq
 	if err != nil {
 		return err
 	}
-	stdio, sizes := n.receive(ctx, s, a.Stdin)
+	stdio, sizes, done := n.receive(ctx, s, a.Stdin)
+	defer done()
 	code, err := n.cfg.Engine.Exec(ctx, unit, docker.ExecOptions{
 		Cmd: a.Command, Env: a.Env, User: a.User, WorkDir: a.WorkDir, TTY: a.TTY, Stdin: a.Stdin,
 		Size: docker.Size{Rows: a.Size.Rows, Cols: a.Size.Columns},
@@ -309,8 +310,9 @@ func (n *Node) serveAttach(ctx context.Context, unit market.LeaseID, a api.Attac
 		if a.Size != (api.Size{}) {
 			_ = e.Resize(ctx, unit, docker.Size{Rows: a.Size.Rows, Cols: a.Size.Columns}) // without a terminal it has none
 		}
-		stdio, sizes := n.receive(ctx, s, a.Stdin)
+		stdio, sizes, done := n.receive(ctx, s, a.Stdin)
 		err = e.Attach(ctx, unit, docker.AttachOptions{Stdin: a.Stdin, Logs: a.Logs}, stdio, sizes)
+		done()
 	} else {
 		err = docker.ErrNotRunning
 	}
@@ -333,7 +335,9 @@ func (n *Node) serveAttach(ctx context.Context, unit market.LeaseID, a api.Attac
 }
 
 // receive turns the frames that come in into the ends of a process' streams.
-func (n *Node) receive(ctx context.Context, s *remote.Stream, stdin bool) (docker.Stdio, <-chan docker.Size) {
+// When the process has ended done must be called: input that nobody reads any
+// more would hold the stream's goroutine and buffers for good.
+func (n *Node) receive(ctx context.Context, s *remote.Stream, stdin bool) (stdio docker.Stdio, resize <-chan docker.Size, done func()) {
 	r, w := io.Pipe()
 	sizes := make(chan docker.Size, 1)
 	n.crew.loose(func() {
@@ -341,13 +345,14 @@ func (n *Node) receive(ctx context.Context, s *remote.Stream, stdin bool) (docke
 		err := n.pump(ctx, s, w, sizes)
 		_ = w.CloseWithError(err) // nil is io.EOF; it never fails
 	})
-	stdio := docker.Stdio{Out: s.Writer(remote.Stdout), Err: s.Writer(remote.Stderr)}
+	done = func() { _ = r.Close() } // what comes is dropped; it never fails
+	stdio = docker.Stdio{Out: s.Writer(remote.Stdout), Err: s.Writer(remote.Stderr)}
 	if stdin {
 		stdio.In = r
 	} else {
-		_ = r.Close() // what comes is dropped
+		done()
 	}
-	return stdio, sizes
+	return stdio, sizes, done
 }
 
 func (n *Node) pump(ctx context.Context, s *remote.Stream, w *io.PipeWriter, sizes chan<- docker.Size) error {

@@ -90,6 +90,7 @@ func (e *Engine) Exec(ctx context.Context, lease market.LeaseID, o docker.ExecOp
 	code := make(chan int32, 1)
 	go func() {
 		c, _ := p.run(prog)
+		_ = in.Close() // it never fails
 		code <- c
 		log.setEnded(true)
 	}()
