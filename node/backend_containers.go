@@ -11,6 +11,7 @@ import (
 	"caravela/api"
 	"caravela/docker"
 	"caravela/market"
+	"caravela/remote"
 )
 
 // Containers implements api.Backend.
@@ -421,10 +422,12 @@ func (n *Node) Stats(ctx context.Context, ref api.ContainerRef, o api.StatsOptio
 			return context.Cause(ctx)
 		case err != nil:
 			return nil // the container has stopped
+		case f.Kind == remote.Fail:
+			return refusal(f.Data)
 		}
 		var st docker.Stats
 		if err := json.Unmarshal(f.Data, &st); err != nil {
-			return refusal(f.Data)
+			return api.Errorf(api.CodeInternal, "the supplier sends no statistics: %v", err)
 		}
 		if err := emit(statsOf(b, name, st)); err != nil {
 			return err

@@ -12,6 +12,9 @@ import (
 
 // Run implements api.Backend.
 func (n *Node) Run(ctx context.Context, req api.RunRequest, emit func(api.RunEvent) error) error {
+	if err := n.inNetwork(); err != nil {
+		return err
+	}
 	w, err := n.wanted(req)
 	if err != nil {
 		return err

@@ -70,6 +70,9 @@ func (n *Node) Explain(ctx context.Context, req api.SearchRequest) (api.SearchRe
 
 // ask searches and leases nothing.
 func (n *Node) ask(ctx context.Context, w market.Want) (found market.Outcome, rounds int, err error) {
+	if err := n.inNetwork(); err != nil {
+		return found, 0, err
+	}
 	q := n.requests.begin()
 	defer q.end()
 	spec := &market.Spec{Image: "none", Limits: w.Need}

@@ -202,6 +202,14 @@ func (n *Node) stopping(err error) error {
 	return err
 }
 
+// inNetwork refuses what needs a market before there is one.
+func (n *Node) inNetwork() error {
+	if n.stateNow() == api.NodeStarting {
+		return api.Errorf(api.CodeNotReady, "the node is not in its network yet").WithNext("caravela status")
+	}
+	return nil
+}
+
 func (n *Node) setState(s api.NodeState) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
