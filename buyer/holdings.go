@@ -18,13 +18,6 @@ type holding struct {
 	orders  []order
 }
 
-// order is a local user's command on its way.
-type order struct {
-	ref   uint64 // the user's
-	cmd   market.StopContainer
-	dueAt time.Duration
-}
-
 func (h *holding) state() market.State {
 	switch {
 	case h.rec.Status != nil:
@@ -99,15 +92,6 @@ func (h *holding) kept() bool {
 	return true
 }
 
-// onNear sends what waits for a supplier that is back.
-func (b *Buyer) onNear(now market.Time, peer market.PeerID) {
-	for i := range b.holdings {
-		if h := &b.holdings[i]; h.rec.Undo && h.rec.Lease.Supplier == peer {
-			h.undoAt = min(h.undoAt, now.Mono)
-		}
-	}
-}
-
 func (b *Buyer) onGrant(now market.Time, from market.Ref, m *market.Grant, out *market.Outbox) {
 	i, known := b.find(m.Lease.Unit())
 	if m.Lease.Buyer != b.self || m.Lease.Supplier != from.Peer {
@@ -146,12 +130,6 @@ func (b *Buyer) onGrant(now market.Time, from market.Ref, m *market.Grant, out *
 	if r.phase == choosing { // a replica may have waited for this answer
 		b.choose(now, r, out)
 	}
-}
-
-// disown ends a unit that this peer knows nothing of. Whatever is wanted was
-// saved before it was asked for.
-func (b *Buyer) disown(supplier market.Ref, unit market.LeaseID, out *market.Outbox) {
-	out.Send(supplier, &market.StopContainer{Unit: unit, Op: market.OpRemove, Grace: -1, Ref: b.ref()})
 }
 
 // advanceEarly deals with a status that overtook its grant.
@@ -237,143 +215,6 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 	} else if r, j := b.slotOf(st.Lease); r != nil && r.slots[j].state == asking { // the grant was lost: ask for it
 		b.ask(h, r, out)
 	}
-}
-
-// drop forgets a unit. A request that still counts on it has lost it by its
-// own user's command.
-func (b *Buyer) drop(now market.Time, i int, out *market.Outbox) {
-	h := b.holdings[i]
-	if h.rec.Undo {
-		out.Note(market.NoteUndone, h.rec.Lease.Supplier, h.rec.Lease.Unit(), "")
-	}
-	for _, o := range h.orders {
-		done(o.ref, h.rec.Lease.Unit(), market.NoReason, "", out)
-	}
-	out.Drop(h.rec)
-	b.holdings = slices.Delete(b.holdings, i, i+1)
-	if r, j := b.slotOf(h.rec.Lease.Unit()); r != nil {
-		r.slots[j] = slot{}
-		b.giveUp(now, r, market.RemovedByOwner, "the container was removed", out)
-	}
-}
-
-// undo makes sure that a lease does not stay behind: the cancellation is
-// saved and repeated until the supplier confirms, or the lease would be over.
-func (b *Buyer) undo(now market.Time, unit market.LeaseID, out *market.Outbox) {
-	i, known := b.find(unit)
-	if !known {
-		return
-	}
-	h := &b.holdings[i]
-	if h.state() == market.Ended {
-		if h.rec.Lease.BySupplier == nil { // over before the grant came
-			h.dropAt = now.Mono
-		}
-		return // else it stays visible for a while
-	}
-	if !h.rec.Undo {
-		rec := *h.rec
-		rec.Undo = true
-		h.rec = &rec
-		out.Save(h.rec)
-	}
-	b.plan(now, h)
-	b.cancel(now, h, out)
-}
-
-func (b *Buyer) cancel(now market.Time, h *holding, out *market.Outbox) {
-	if h.undoRef == 0 {
-		h.undoRef = b.ref()
-	}
-	out.Send(h.rec.Supplier, &market.StopContainer{Unit: h.rec.Lease.Unit(), Op: market.OpRemove, Grace: -1, Ref: h.undoRef})
-	h.wait = min(max(undoRetry, 2*h.wait), undoMax)
-	h.undoAt = now.Mono + h.wait
-}
-
-// onOrdered passes a local user's command to the supplier.
-func (b *Buyer) onOrdered(now market.Time, ev market.Ordered, out *market.Outbox) {
-	i, known := b.find(ev.Cmd.Unit)
-	if !known {
-		done(ev.Ref, ev.Cmd.Unit, market.NoSuchLease, "no such container", out)
-		return
-	}
-	h := &b.holdings[i]
-	switch {
-	case h.state() == market.Ended && ev.Cmd.Op == market.OpRemove:
-		h.orders = append(h.orders, order{ref: ev.Ref})
-		b.drop(now, i, out)
-	case h.state() == market.Ended:
-		done(ev.Ref, ev.Cmd.Unit, market.Superseded, "the lease is over; only `rm` is left", out)
-	case len(h.orders) >= maxOrders:
-		done(ev.Ref, ev.Cmd.Unit, market.Busy, "too many commands to this container are under way", out)
-	default:
-		cmd := ev.Cmd
-		cmd.Ref = b.ref()
-		h.orders = append(h.orders, order{ev.Ref, cmd, now.Mono + max(0, cmd.Grace) + orderTimeout})
-		if cmd.Op == market.OpRemove && !h.rec.Undo { // whatever happens, it is not wanted any more
-			rec := *h.rec
-			rec.Undo = true
-			h.rec = &rec
-			out.Save(h.rec)
-			b.plan(now, h)
-			h.undoAt = now.Mono + max(0, cmd.Grace) + orderTimeout
-		}
-		out.Send(h.rec.Supplier, &cmd)
-	}
-}
-
-func (b *Buyer) onStopAck(now market.Time, from market.Ref, m *market.StopAck, out *market.Outbox) {
-	i, known := b.find(m.Unit)
-	if !known || b.holdings[i].rec.Lease.Supplier != from.Peer {
-		return
-	}
-	h := &b.holdings[i]
-	gone := m.Reason == market.NoSuchLease || m.Reason == market.NoReason || m.Reason == market.Superseded
-	removal := h.undoRef != 0 && m.Ref == h.undoRef
-	if j := slices.IndexFunc(h.orders, func(o order) bool { return o.cmd.Ref == m.Ref }); j >= 0 {
-		o := h.orders[j]
-		h.orders = slices.Delete(h.orders, j, j+1)
-		reason := m.Reason
-		if removal = o.cmd.Op == market.OpRemove; removal && gone {
-			reason = market.NoReason
-		}
-		done(o.ref, m.Unit, reason, m.Detail, out)
-	}
-	switch { // the answer to an earlier stop says nothing about the removal
-	case !removal:
-	case gone:
-		b.drop(now, i, out)
-	case h.rec.Undo:
-		h.undoAt = now.Mono + max(undoRetry, h.wait)
-	}
-}
-
-// onLostOrder answers the user at once; a removal goes on in the background.
-func (b *Buyer) onLostOrder(to market.PeerID, m *market.StopContainer, out *market.Outbox) {
-	i, known := b.find(m.Unit)
-	if !known {
-		return
-	}
-	h := &b.holdings[i]
-	j := slices.IndexFunc(h.orders, func(o order) bool { return o.cmd.Ref == m.Ref })
-	if j < 0 {
-		return
-	}
-	o := h.orders[j]
-	h.orders = slices.Delete(h.orders, j, j+1)
-	b.lost(o, m.Unit, out)
-}
-
-func (b *Buyer) lost(o order, unit market.LeaseID, out *market.Outbox) {
-	detail := "the supplier does not answer"
-	if o.cmd.Op == market.OpRemove {
-		detail += "; the removal is repeated until it does, or the lease ends"
-	}
-	done(o.ref, unit, market.Unreachable, detail, out)
-}
-
-func done(ref uint64, unit market.LeaseID, why market.Reason, detail string, out *market.Outbox) {
-	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: ref, Kind: market.Done, Unit: unit, Reason: why, Detail: detail})
 }
 
 func (b *Buyer) tickHoldings(now market.Time, out *market.Outbox) {

@@ -79,6 +79,11 @@ func (w *World) checkSend(n *Node, s market.Send) {
 		if ok && (r.Status == nil || r.Status.Seq < m.Seq) {
 			w.fail("%s confirms a status of %s that it has not saved", n.Name, m.Unit.Short())
 		}
+	case *market.StopContainer:
+		r, ok := n.Disk[diskKey{market.BoughtTable, m.Unit}].(*market.Bought)
+		if ok && m.Op == market.OpRemove && !r.Undo {
+			w.fail("%s removes %s without having saved the wish", n.Name, m.Unit.Short())
+		}
 	case *market.CreateOffer:
 		w.ghost.offer(w, n, m.Offer)
 	case *market.UpdateOffer:
