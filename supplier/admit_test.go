@@ -163,21 +163,6 @@ func TestTombsAreBounded(t *testing.T) {
 	}
 }
 
-// Ended leases that nobody confirms are bounded, too.
-func TestEndedAreBounded(t *testing.T) {
-	b := newBench(t, nil)
-	r := market.NoReason
-	for i := 0; i < 1100 && r == market.NoReason; i++ {
-		m := b.launch(1, nil)
-		if r = b.refusal(m); r == market.NoReason {
-			b.unit(m.Lease, market.Ended, market.NoReason)
-		}
-	}
-	if r != market.Busy || len(b.Sold()) != 1024 {
-		t.Errorf("remembers %d ended leases, then %v", len(b.Sold()), r)
-	}
-}
-
 func TestRenew(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -234,5 +219,36 @@ func TestRenewed(t *testing.T) {
 	out := b.advance(2 * time.Minute)
 	if len(out.Controls) != 1 || out.Controls[0].Op != market.OpRemove || out.Controls[0].Unit != l.ID || b.Sold()[0].Ending != market.Expired {
 		t.Errorf("at its end: %+v", out.Controls)
+	}
+}
+
+// TestSilentBuyers: who never confirms that a lease is over is refused after
+// some, and keeps nobody else from buying, however many names it has.
+func TestSilentBuyers(t *testing.T) {
+	b := newBench(t, nil)
+	over := func(i byte) market.Reason {
+		m := b.launch(i, nil)
+		r := b.refusal(m)
+		if r == market.NoReason {
+			b.unit(m.Lease, market.Failed, market.ImageMissing)
+			b.unit(m.Lease, market.Ended, market.NoReason)
+		}
+		return r
+	}
+	for n := range 32 {
+		if r := over(2); r != market.NoReason {
+			t.Fatalf("launch %d: %v", n, r)
+		}
+	}
+	if r := over(2); r != market.Busy {
+		t.Errorf("one launch too many: %v", r)
+	}
+	for n := range 2048 {
+		if r := over(byte(3 + n/16)); r != market.NoReason {
+			t.Fatalf("launch %d of others: %v", n, r)
+		}
+	}
+	if n := len(b.Sold()); n > 1024 {
+		t.Errorf("%d ended leases are remembered", n)
 	}
 }

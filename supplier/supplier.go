@@ -25,6 +25,7 @@ const (
 	tombTime    = 2*maxSkew + time.Minute // as long as a late launch could still be accepted
 	maxTombs    = 1024
 	maxEnded    = 1024 // ended units whose owners have not confirmed it
+	maxSilent   = 32   // of these, one buyer's
 	maxOrders   = 16   // commands under way to one unit
 	seqBlock    = 1024 // sequence numbers reserved by one write
 	maxSeqJump  = 1 << 32
