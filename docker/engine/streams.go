@@ -73,6 +73,9 @@ func (e *Engine) Exec(ctx context.Context, lease market.LeaseID, o docker.ExecOp
 	if len(o.Cmd) == 0 {
 		return 0, fmt.Errorf("exec: %w: no command", docker.ErrBadUnit)
 	}
+	if err := checkWorkDir(o.WorkDir, nil); err != nil {
+		return 0, fmt.Errorf("exec: %w", err)
+	}
 	_, c, err := e.lookup(ctx, lease)
 	if err != nil {
 		return 0, err

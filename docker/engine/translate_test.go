@@ -15,6 +15,7 @@ import (
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/image"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"caravela/docker"
 	"caravela/market"
@@ -203,5 +204,51 @@ func TestNew(t *testing.T) {
 	defer e.Close()
 	if _, err := e.Info(t.Context()); !errors.Is(err, docker.ErrEngineDown) || !strings.Contains(err.Error(), "start it") {
 		t.Errorf("no daemon: %v", err)
+	}
+}
+
+// TestHealthPace: neither a unit nor its image has the engine start processes
+// all the time.
+func TestHealthPace(t *testing.T) {
+	with := func(h *dockerspec.HealthcheckConfig) *image.InspectResponse {
+		return &image.InspectResponse{Config: &dockerspec.DockerOCIImageConfig{
+			DockerOCIImageConfigExt: dockerspec.DockerOCIImageConfigExt{Healthcheck: h}}}
+	}
+	quick := with(&dockerspec.HealthcheckConfig{Test: []string{"CMD", "x"}, Interval: 2e6, StartInterval: 2e6})
+	for _, c := range []struct {
+		unit     market.Health
+		img      *image.InspectResponse
+		interval time.Duration
+		start    time.Duration
+	}{
+		{market.Health{Command: "x", Interval: time.Millisecond}, &image.InspectResponse{}, time.Second, 0},
+		{market.Health{Command: "x", Interval: time.Minute}, quick, time.Minute, time.Second},
+		{market.Health{Command: "x"}, with(nil), 0, 0}, // the engine's default
+		{market.Health{}, quick, time.Second, time.Second},
+	} {
+		got := health(c.unit, c.img)
+		if got.Interval != c.interval || got.StartInterval != c.start || (len(got.Test) == 0) != (c.unit.Command == "") {
+			t.Errorf("%+v: %+v", c.unit, got)
+		}
+	}
+	if health(market.Health{}, with(nil)) != nil {
+		t.Error("no health check became one")
+	}
+	if got := health(market.Health{Disable: true}, quick); got.Test[0] != "NONE" {
+		t.Errorf("a disabled one: %+v", got)
+	}
+}
+
+func TestCheckWorkDir(t *testing.T) {
+	proc := &image.InspectResponse{Config: &dockerspec.DockerOCIImageConfig{ImageConfig: ocispec.ImageConfig{WorkingDir: "/proc/self/fd/8"}}}
+	for _, dir := range []string{"", "/proc", "/x/../proc/1/cwd", "//proc/"} {
+		if err := checkWorkDir(dir, proc); !errors.Is(err, docker.ErrBadUnit) {
+			t.Errorf("%q: %v", dir, err)
+		}
+	}
+	for _, dir := range []string{"/", "/srv", "/processes"} {
+		if err := checkWorkDir(dir, proc); err != nil {
+			t.Errorf("%q: %v", dir, err)
+		}
 	}
 }
