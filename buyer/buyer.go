@@ -22,6 +22,7 @@ const (
 	undoMax       = 5 * time.Minute         //
 	renewRetry    = time.Minute             //
 	orderTimeout  = 45 * time.Second        // for the answer to a command, beyond its own grace
+	statusLag     = 2 * time.Second         // for the status that follows the answer to a command
 	keepEnded     = 24 * time.Hour          // an ended unit stays visible this long
 	maxKnown      = 128                     // traders that are remembered
 	knownFor      = time.Hour               //

@@ -210,6 +210,7 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 		return
 	}
 	b.plan(now, h)
+	h.confirm(st.Lease, out)
 	if rec.Lease.BySupplier != nil {
 		b.advance(now, st, out)
 	} else if r, j := b.slotOf(st.Lease); r != nil && r.slots[j].state == asking { // the grant was lost: ask for it
@@ -220,10 +221,13 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 func (b *Buyer) tickHoldings(now market.Time, out *market.Outbox) {
 	for i := len(b.holdings) - 1; i >= 0; i-- {
 		h := &b.holdings[i]
-		for len(h.orders) > 0 && now.Mono >= h.orders[0].dueAt {
-			b.lost(h.orders[0], h.rec.Lease.Unit(), out)
-			h.orders = slices.Delete(h.orders, 0, 1)
-		}
+		h.orders = slices.DeleteFunc(h.orders, func(o order) bool {
+			due := now.Mono >= o.dueAt
+			if due {
+				b.lost(o, h.rec.Lease.Unit(), out)
+			}
+			return due
+		})
 		switch {
 		case now.Mono >= h.dropAt:
 			b.drop(now, i, out)

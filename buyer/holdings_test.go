@@ -151,9 +151,17 @@ func TestOrders(t *testing.T) {
 		t.Errorf("tells %+v", out.Outcomes)
 	}
 	stop := sent[*market.StopContainer](order(market.OpStop, 2))[0]
-	out = b.receive(seller(1), &market.StopAck{Unit: l.ID, Ref: stop.Ref})
+	if out = b.receive(seller(1), &market.StopAck{Unit: l.ID, Ref: stop.Ref}); len(out.Outcomes) != 0 {
+		t.Error("done, and the container still looks as if it ran")
+	}
+	out = b.status(1, l.ID, 2, market.Stopped, market.StoppedByOwner)
 	if d := told(out, market.Done); len(d) != 1 || d[0].Ref != 2 || d[0].Reason != market.NoReason {
 		t.Errorf("tells %+v", out.Outcomes)
+	}
+	start := sent[*market.StopContainer](order(market.OpStart, 20))[0]
+	b.receive(seller(1), &market.StopAck{Unit: l.ID, Ref: start.Ref})
+	if d := told(b.advance(3*time.Second), market.Done); len(d) != 1 || d[0].Reason != market.NoReason {
+		t.Errorf("without the status that follows: %+v", d)
 	}
 	stop = sent[*market.StopContainer](order(market.OpStop, 3))[0]
 	if d := told(b.step(market.Undelivered{To: seller(1).Peer, Msg: stop}), market.Done); len(d) != 1 || d[0].Reason != market.Unreachable {
@@ -188,8 +196,13 @@ func TestRemove(t *testing.T) {
 	if len(b.Bought()) != 1 {
 		t.Fatal("a stop has removed it")
 	}
+	b.step(market.Ordered{Ref: 3, Cmd: market.StopContainer{Unit: l.ID, Op: market.OpStart}})
 	out := b.receive(seller(1), &market.StopAck{Unit: l.ID, Ref: rm.Ref, Reason: market.Superseded})
-	if d := told(out, market.Done); len(d) != 1 || d[0].Ref != 2 || d[0].Reason != market.NoReason || len(b.Bought()) != 0 {
+	d := map[uint64]market.Reason{}
+	for _, o := range told(out, market.Done) {
+		d[o.Ref] = o.Reason
+	}
+	if len(d) != 3 || d[1] != market.NoReason || d[2] != market.NoReason || d[3] != market.Superseded || len(b.Bought()) != 0 {
 		t.Errorf("tells %+v", d)
 	}
 }

@@ -12,6 +12,7 @@ type order struct {
 	ref   uint64 // the user's
 	cmd   market.StopContainer
 	dueAt time.Duration
+	acked bool // carried out; the status that says so is still on its way
 }
 
 // onOrdered passes a local user's command to the supplier.
@@ -24,7 +25,7 @@ func (b *Buyer) onOrdered(now market.Time, ev market.Ordered, out *market.Outbox
 	h := &b.holdings[i]
 	switch {
 	case h.state() == market.Ended && ev.Cmd.Op == market.OpRemove:
-		h.orders = append(h.orders, order{ref: ev.Ref})
+		h.orders = append(h.orders, order{ref: ev.Ref, cmd: ev.Cmd})
 		b.drop(now, i, out)
 	case h.state() == market.Ended:
 		done(ev.Ref, ev.Cmd.Unit, market.Superseded, "the lease is over; only `rm` is left", out)
@@ -33,7 +34,7 @@ func (b *Buyer) onOrdered(now market.Time, ev market.Ordered, out *market.Outbox
 	default:
 		cmd := ev.Cmd
 		cmd.Ref = b.ref()
-		h.orders = append(h.orders, order{ev.Ref, cmd, now.Mono + max(0, cmd.Grace) + orderTimeout})
+		h.orders = append(h.orders, order{ref: ev.Ref, cmd: cmd, dueAt: now.Mono + max(0, cmd.Grace) + orderTimeout})
 		if cmd.Op == market.OpRemove && !h.rec.Undo { // whatever happens, it is not wanted any more
 			rec := *h.rec
 			rec.Undo = true
@@ -61,7 +62,12 @@ func (b *Buyer) onStopAck(now market.Time, from market.Ref, m *market.StopAck, o
 		if removal = o.cmd.Op == market.OpRemove; removal && gone {
 			reason = market.NoReason
 		}
-		done(o.ref, m.Unit, reason, m.Detail, out)
+		if reason == market.NoReason && h.belies(o.cmd) {
+			o.acked, o.dueAt = true, now.Mono+statusLag
+			h.orders = slices.Insert(h.orders, j, o)
+		} else {
+			done(o.ref, m.Unit, reason, m.Detail, out)
+		}
 	}
 	switch { // the answer to an earlier stop says nothing about the removal
 	case !removal:
@@ -88,7 +94,34 @@ func (b *Buyer) onLostOrder(to market.PeerID, m *market.StopContainer, out *mark
 	b.lost(o, m.Unit, out)
 }
 
+// belies reports whether the newest status does not show yet what a command
+// has done. Who stops a container and looks at it must find it stopped.
+func (h *holding) belies(cmd market.StopContainer) bool {
+	switch cmd.Op {
+	case market.OpStop:
+		return h.state().Live()
+	case market.OpStart:
+		return h.state() == market.Stopped
+	}
+	return false
+}
+
+// confirm tells those whose command a new status shows.
+func (h *holding) confirm(unit market.LeaseID, out *market.Outbox) {
+	h.orders = slices.DeleteFunc(h.orders, func(o order) bool {
+		if !o.acked || h.belies(o.cmd) {
+			return false
+		}
+		done(o.ref, unit, market.NoReason, "", out)
+		return true
+	})
+}
+
 func (b *Buyer) lost(o order, unit market.LeaseID, out *market.Outbox) {
+	if o.acked {
+		done(o.ref, unit, market.NoReason, "", out)
+		return
+	}
 	detail := "the supplier does not answer"
 	if o.cmd.Op == market.OpRemove {
 		detail += "; the removal is repeated until it does, or the lease ends"

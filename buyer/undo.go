@@ -29,7 +29,11 @@ func (b *Buyer) drop(now market.Time, i int, out *market.Outbox) {
 		out.Note(market.NoteUndone, h.rec.Lease.Supplier, h.rec.Lease.Unit(), "")
 	}
 	for _, o := range h.orders {
-		done(o.ref, h.rec.Lease.Unit(), market.NoReason, "", out)
+		if o.acked || o.cmd.Op == market.OpRemove {
+			done(o.ref, h.rec.Lease.Unit(), market.NoReason, "", out)
+		} else {
+			done(o.ref, h.rec.Lease.Unit(), market.Superseded, "the container was removed", out)
+		}
 	}
 	out.Drop(h.rec)
 	b.holdings = slices.Delete(b.holdings, i, i+1)
