@@ -177,7 +177,7 @@ func (n *Node) goodbye(leave market.Leave) {
 	if n.loop.Post(ctx, leave) != nil {
 		return
 	}
-	for said := false; !said || n.fx.pending.Load() > 0; {
+	for said := false; !said || n.fx.mail.pending.Load() > 0; {
 		err := n.loop.Do(ctx, func(market.Time) { said = n.cfg.Peer.OwnOffer().Offer == nil })
 		if err != nil || !pause(ctx, 5*time.Millisecond) {
 			return
