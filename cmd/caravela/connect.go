@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"caravela/api"
@@ -61,7 +63,16 @@ func (a *app) load(set map[string]string) (configuration.Effective, error) {
 	return configuration.Load(a.sources(set))
 }
 
+// sources are where settings come from. A data directory named on the command
+// line is meant from where the user stands; one in a file or in the
+// environment of a service must say where it is.
 func (a *app) sources(set map[string]string) configuration.Sources {
+	if dir := set["node.data-dir"]; dir != "" && !filepath.IsAbs(dir) {
+		if abs, err := filepath.Abs(dir); err == nil { // else the check of the settings refuses it
+			set = maps.Clone(set)
+			set["node.data-dir"] = abs
+		}
+	}
 	return configuration.Sources{Flags: set, Env: a.environ(), File: a.flags.config, Place: configuration.Here()}
 }
 

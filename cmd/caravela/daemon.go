@@ -29,4 +29,5 @@ type readyNode struct {
 	Network   string   `json:"network_name"`
 	Join      []string `json:"join"` // ip:port or multiaddr for `caravela join` on other machines, best first
 	API       []string `json:"api_addrs"`
+	Private   bool     `json:"private,omitempty"` // nobody joins without a token
 }

@@ -233,6 +233,6 @@ func (m *membership) tellReady(mode startMode) {
 	self := m.host.Self()
 	mode.ready(readyNode{
 		ID: self.ID.String(), Name: m.cfg.Node.Name, NetworkID: m.network.ID().String(), Network: m.network.Genesis.Name,
-		Join: joinTexts(self.Addrs), API: m.cfg.API.Addresses,
+		Join: joinTexts(self.Addrs), API: m.cfg.API.Addresses, Private: m.network.Genesis.Private,
 	})
 }

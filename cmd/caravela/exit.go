@@ -77,18 +77,18 @@ func report(w io.Writer, err error) {
 	var problem *api.Error
 	isProblem := errors.As(err, &problem)
 	if !isProblem || problem.WhyNot == nil || !strings.HasPrefix(problem.Error(), noOfferFits) {
-		_, _ = fmt.Fprintf(w, "caravela: %s\n", plainWords(err))
+		_, _ = fmt.Fprintf(w, "caravela: %s\n", harmless(plainWords(err), "\n\t"))
 	}
 	if isProblem {
 		if problem.WhyNot != nil {
 			writeWhyNot(w, problem.WhyNot)
 		}
 		for _, m := range problem.Matches {
-			_, _ = fmt.Fprintf(w, "  %s\n", m)
+			_, _ = fmt.Fprintf(w, "  %s\n", printable(m))
 		}
 	}
 	if next := nextOf(err); next != "" {
-		_, _ = fmt.Fprintf(w, "try: %s\n", next)
+		_, _ = fmt.Fprintf(w, "try: %s\n", printable(next))
 	}
 }
 
