@@ -2,6 +2,7 @@ package realtest
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,9 +30,10 @@ type stage struct {
 func newStage(t *testing.T, params func(market.NetworkID) market.Params) *stage {
 	t.Helper()
 	var s stage
+	var offers sync.Map // the newest of each supplier
 	net := &wires{heard: func(_, from market.PeerID, m market.Message) {
-		if c, ok := m.(*market.CreateOffer); ok && c.Offer.Supplier == from && s.cedar != nil && from == s.cedar.ID {
-			s.offer = c.Offer
+		if c, ok := m.(*market.CreateOffer); ok && c.Offer.Supplier == from {
+			offers.Store(from, c.Offer)
 		}
 	}}
 	s.w = nodetest.NewWith(t, net, params)
@@ -44,6 +46,8 @@ func newStage(t *testing.T, params func(market.NetworkID) market.Params) *stage 
 	for _, h := range []*nodetest.Host{s.cedar, s.birch, s.buyer} {
 		s.w.Until(h.Name+" keeps the others' offers", func() bool { return holds(t, h) >= 1 })
 	}
+	told, _ := offers.Load(s.cedar.ID)
+	s.offer = told.(*market.SignedOffer)
 	req := nodetest.Request("sleep")
 	req.Policy.Node = "cedar"
 	ref := s.buyer.MustRun(req)

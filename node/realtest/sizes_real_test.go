@@ -8,4 +8,5 @@ const (
 	killSearches = 1000
 	crowd        = 60
 	crowdSearch  = 1000
+	floodSize    = 30000
 )
