@@ -224,8 +224,12 @@ func (n *Node) command(ctx context.Context, b *market.Bought, cmd market.StopCon
 		return n.stopping(err)
 	}
 	_, end, err := q.wait(ctx, n.loop.Done())
-	if err != nil || end.Reason == market.NoReason {
+	if err != nil {
 		return n.stopping(err)
+	}
+	if end.Reason == market.NoReason {
+		n.settle(ctx, &cmd, b.Status)
+		return nil
 	}
 	e := api.Errorf(api.CodeOfReason(end.Reason), "%s %s: %s", cmd.Op, cmd.Unit.Short(), detailed(end.Reason, end.Detail))
 	return e.WithNext("caravela inspect %s", cmd.Unit.Short())

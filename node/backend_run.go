@@ -212,7 +212,7 @@ func (r *run) gaveUp(ev api.RunEvent, o market.Outcome) error {
 	case market.ImageMissing:
 		e.WithNext("push the image to a registry that suppliers reach, or name one that is there already")
 	case market.PullFailed:
-		e.WithNext("caravela login REGISTRY, or try again")
+		e.WithNext("docker login REGISTRY, then caravela run --with-registry-auth; or try again")
 	case market.Unreachable:
 		e.WithNext("caravela doctor")
 	default:
@@ -244,7 +244,7 @@ func detailed(r market.Reason, detail string) string {
 	if detail == "" {
 		return r.String()
 	}
-	return r.String() + ": " + detail
+	return r.String() + ": " + foreign(detail, market.MaxDetail)
 }
 
 // wanted translates a request.

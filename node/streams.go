@@ -78,9 +78,9 @@ func (n *Node) open(ctx context.Context, b *market.Bought, kind string, args any
 func refusal(b []byte) error {
 	var e api.Error
 	if json.Unmarshal(b, &e) != nil || e.Code == "" {
-		return api.Errorf(api.CodeConflict, "%s", clip(string(b), 512))
+		return api.Errorf(api.CodeConflict, "%s", foreign(string(b), 512))
 	}
-	return &api.Error{Code: e.Code, Detail: clip(e.Detail, 1024), Next: clip(e.Next, 256)}
+	return &api.Error{Code: e.Code, Detail: foreign(e.Detail, 1024), Next: foreignNext(e.Next)}
 }
 
 // session copies between a stream that was agreed to and a user.

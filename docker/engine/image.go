@@ -20,7 +20,7 @@ import (
 
 // advice is for a buyer whose image is only on the buyer's machine.
 const advice = "the supplier must fetch the image or have it: push it to a registry that the supplier can reach " +
-	"and name it with that registry's host, log in if it is private, or choose a supplier that already has it (--on)"
+	"and name it with that registry's host, pass your docker login on if it is private (--with-registry-auth), or choose a supplier that already has it (--on)"
 
 func errNoImage(ref, why string) error {
 	return fmt.Errorf("%w: %s: %s; %s", docker.ErrImageMissing, ref, why, advice)
