@@ -26,6 +26,7 @@ const socketGroup = "caravela"
 // runDaemon runs a node until ctx ends or the node has left its network. It
 // is the one place where node, overlay, transport and engine meet.
 func runDaemon(ctx context.Context, cfg configuration.Config, mode startMode) error {
+	quietQUIC()
 	log := newLog(cfg.Log)
 	dir, err := identity.Open(cfg.Node.DataDir)
 	if err != nil {
@@ -90,6 +91,11 @@ func serveNode(ctx context.Context, cfg configuration.Config, mode startMode, n 
 	stop()
 	return errors.Join(err, group.Wait())
 }
+
+// quietQUIC keeps quic-go from writing to standard error how the machine's
+// socket buffers could be larger: a market's messages are small, and who is
+// not root can do nothing about it.
+func quietQUIC() { _ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") }
 
 func newServer(cfg configuration.Config, n *node.Node, log *slog.Logger) (*api.Server, error) {
 	c := api.Config{
