@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"api":           {"market"},
 
 	"cmd":     {"market", "discovery", "overlay", "docker", "remote", "node", "simulator", "configuration", "api"},
+	"bench":   {"market", "api", "hosts"},
 	"demo":    {},
 	"hosts":   {"market", "api"},
 	"scripts": {},

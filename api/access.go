@@ -38,7 +38,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (done bool, err e
 	}
 	if !s.tokenRight(r.Header.Get("Authorization")) {
 		return false, s.refused(r, Errorf(CodeUnauthorized, "over TCP the API needs the node's token").
-			WithNext("set CARAVELA_API_TOKEN to the content of api.token in the node's data directory"))
+			WithNext("set CARAVELA_API_TOKEN to the content of api-token in the node's data directory"))
 	}
 	return false, nil
 }

@@ -86,7 +86,9 @@ func TestStrangers(t *testing.T) {
 			w.WriteHeader(500)
 			fmt.Fprint(w, "not json")
 		},
-		"a redirect":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere.example/", 302) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere.example/", http.StatusFound)
+		},
 		"half a JSON": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"id":"x`) },
 		"hanging up":  func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {

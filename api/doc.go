@@ -35,6 +35,15 @@
 // checks Host and Origin, so that a web page cannot reach a node on localhost.
 // An exported identity leaves through the Unix socket only.
 //
+// # By hand
+//
+//	curl --unix-socket /run/caravela/api.sock http://node/v1/status
+//	curl --unix-socket ... http://node/v1/openapi.json
+//	curl --unix-socket ... -N 'http://node/v1/events?follow=true'
+//	curl --unix-socket ... -H 'Content-Type: application/json' http://node/v1/run \
+//	     -d '{"spec":{"image":"web","resources":{"milli_cpu":500,"memory_bytes":67108864}}}'
+//	curl -H "Authorization: Bearer $CARAVELA_API_TOKEN" http://127.0.0.1:7480/metrics
+//
 // The package imports market for the vocabulary and nothing else of this
 // module.
 package api

@@ -98,9 +98,9 @@ func decode(b []byte, v any) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return Errorf(CodeInvalid, "the body is empty; want a JSON object")
-	case err == io.ErrUnexpectedEOF:
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		return Errorf(CodeInvalid, "the JSON of the body breaks off")
 	case errors.As(err, &syntax):
 		return Errorf(CodeInvalid, "the body is not JSON: %v at byte %d", syntax, syntax.Offset)

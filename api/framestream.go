@@ -76,7 +76,7 @@ func (s *Server) interact(ctx context.Context, cancel context.CancelCauseFunc, w
 		_, _ = session(ctx, Stdio{}) // it must be called once
 		return fmt.Errorf("take over the connection: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Time{})
 	out := &deadlined{Conn: conn, stall: s.cfg.StreamStall}
 	defer context.AfterFunc(ctx, out.hurry)()
@@ -122,24 +122,7 @@ func (s *Server) startFrames(w io.Writer, gone context.CancelCauseFunc) *frameWr
 }
 
 // writer returns what turns bytes into frames of type t.
-func (f *frameWriter) writer(t FrameType) io.Writer { return outputWriter{f, t} }
-
-type outputWriter struct {
-	f *frameWriter
-	t FrameType
-}
-
-// Write implements io.Writer.
-func (o outputWriter) Write(p []byte) (n int, err error) {
-	for len(p) > 0 {
-		part := p[:min(len(p), MaxFrame)]
-		if err := o.f.send(o.t, part); err != nil {
-			return n, err
-		}
-		n, p = n+len(part), p[len(part):]
-	}
-	return n, nil
-}
+func (f *frameWriter) writer(t FrameType) io.Writer { return chunks{&f.frameSender, t} }
 
 // finish sends the last frame.
 func (f *frameWriter) finish(code int, err error) error {
@@ -232,7 +215,7 @@ func (in *inputReader) copy(frames *frameReader, stdin *io.PipeWriter) error {
 				return err
 			}
 		case FrameInputEnd:
-			stdin.Close()
+			_ = stdin.Close() // never fails
 		case FrameResize:
 			in.resize(resizeOf(p))
 		default:
@@ -257,9 +240,9 @@ func (in *inputReader) resize(s Size) {
 // TCP connection that is closed with input unread is reset, and the reset may
 // overtake the exit code. A broken connection is closed at once.
 func (in *inputReader) drain(conn net.Conn, broken bool) {
-	in.stdin.Close() // stdin.Write fails from now on: frames are thrown away
+	_ = in.stdin.Close() // stdin.Write fails from now on: frames are thrown away
 	if broken {
-		conn.Close()
+		_ = conn.Close()
 	}
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()

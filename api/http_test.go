@@ -141,6 +141,18 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
+// TestEarlyFailure: a stream that fails before its first line is an ordinary
+// problem, with the status of its code.
+func TestEarlyFailure(t *testing.T) {
+	w := ask(t, apitest.NewFake(), "GET", "/v1/containers/nobody/stats", "")
+	wantProblem(t, w, 404, api.CodeNotFound, "nobody")
+	w = ask(t, apitest.NewFake(), "GET", "/v1/containers/nobody/logs", "")
+	wantProblem(t, w, 404, api.CodeNotFound, "nobody")
+	w = ask(t, apitest.NewFake(), "POST", "/v1/containers/nobody/exec", `{"command":["cat"]}`,
+		func(r *http.Request) { r.Header.Set("Upgrade", "caravela-stream/1") })
+	wantProblem(t, w, 404, api.CodeNotFound, "nobody")
+}
+
 // TestContentType: a form that a web page can send without asking is not read.
 func TestContentType(t *testing.T) {
 	w := ask(t, apitest.NewFake(), "POST", "/v1/tokens", `{}`, func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") })

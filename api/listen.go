@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // ErrInUse is wrapped by Listen's error when another node serves the address.
@@ -32,7 +34,7 @@ func Listen(address, group string) (net.Listener, error) {
 	if network == "unix" {
 		return listenUnix(target, group)
 	}
-	l, err := net.Listen("tcp", target)
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", target)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("%w: something listens at %s already; choose another with --api", ErrInUse, address)
 	}
@@ -48,7 +50,7 @@ func Listen(address, group string) (net.Listener, error) {
 // socket from a live one.
 func listenUnix(path, group string) (net.Listener, error) {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // users of the group must get to the socket
 		return nil, fmt.Errorf("listen for the api: %w", err)
 	}
 	lock, err := lockBeside(path)
@@ -57,7 +59,7 @@ func listenUnix(path, group string) (net.Listener, error) {
 	}
 	l, err := bindUnix(dir, path, group)
 	if err != nil {
-		lock.Close()
+		_ = lock.Close()
 		return nil, err
 	}
 	return &unixListener{Listener: l, path: path, lock: lock}, nil
@@ -71,7 +73,7 @@ func bindUnix(dir, path, group string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the api: %w", err)
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }()
 	hidden := filepath.Join(tmp, "s")
 	if n := max(len(hidden), len(path)); n > maxSocketPath {
 		return nil, fmt.Errorf("listen for the api: the path %s is %d bytes too long for a socket; choose a shorter one with --api",
@@ -83,11 +85,11 @@ func bindUnix(dir, path, group string) (net.Listener, error) {
 	}
 	l.SetUnlinkOnClose(false)
 	giveTo(hidden, group)
-	if err = os.Chmod(hidden, 0o660); err == nil {
+	if err = os.Chmod(hidden, 0o660); err == nil { //nolint:gosec // the group may use the node
 		err = os.Rename(hidden, path)
 	}
 	if err != nil {
-		l.Close()
+		_ = l.Close()
 		return nil, fmt.Errorf("listen for the api: %w", err)
 	}
 	return l, nil
@@ -103,7 +105,7 @@ func lockBeside(path string) (*os.File, error) {
 	if err == nil {
 		return lock, nil
 	}
-	lock.Close()
+	_ = lock.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, inUse(path)
 	}
@@ -122,12 +124,14 @@ func checkReplaceable(path string) error {
 	case info.Mode().Type() != fs.ModeSocket:
 		return fmt.Errorf("listen for the api: %s exists and is not a socket; choose another path with --api", path)
 	}
-	conn, err := net.Dial("unix", path)
-	if err != nil {
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "unix", path)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED): // bound once, and nobody listens
 		return nil
+	case err == nil:
+		_ = conn.Close()
 	}
-	conn.Close()
-	return inUse(path)
+	return inUse(path) // also when it is only too busy to answer
 }
 
 func inUse(path string) error {
@@ -163,8 +167,8 @@ type unixListener struct {
 func (l *unixListener) Close() error {
 	l.once.Do(func() {
 		l.err = l.Listener.Close()
-		os.Remove(l.path)
-		l.lock.Close()
+		_ = os.Remove(l.path)
+		_ = l.lock.Close()
 	})
 	return l.err
 }

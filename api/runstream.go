@@ -37,7 +37,7 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, in RunRequest) erro
 	defer context.AfterFunc(r.Context(), func() { gone(context.Canceled) })()
 	defer context.AfterFunc(doorOf(r).life, func() { cancel(context.Canceled) })()
 
-	lw := startLines(s, w, gone, s.cfg.RunStall)
+	lw := startLines(s, w, gone, s.cfg.AnswerStall)
 	return lw.finish(s.backend.Run(ctx, in, func(e RunEvent) error {
 		if e.Type == RunLeased {
 			granted.Store(true)

@@ -35,9 +35,10 @@ type Config struct {
 	// AliveInterval is how often an idle stream shows that it lives, and so
 	// finds out that its client is gone; default 15 s.
 	AliveInterval time.Duration
-	// RunStall is how long a client may not read the events of a run before the
-	// run goes on without it; default 30 s.
-	RunStall time.Duration
+	// AnswerStall is how long a client may take to read an answer before the
+	// connection is given up, and the next event of a run before the run goes on
+	// without it; default 30 s.
+	AnswerStall time.Duration
 	// StreamStall is the same for the other streams, which end then. It is long,
 	// because a user may hold a terminal's output; default 10 min.
 	StreamStall time.Duration
@@ -56,8 +57,8 @@ func (c Config) withDefaults() Config {
 	if c.AliveInterval <= 0 {
 		c.AliveInterval = 15 * time.Second
 	}
-	if c.RunStall <= 0 {
-		c.RunStall = 30 * time.Second
+	if c.AnswerStall <= 0 {
+		c.AnswerStall = 30 * time.Second
 	}
 	if c.StreamStall <= 0 {
 		c.StreamStall = 10 * time.Minute
@@ -97,7 +98,7 @@ func NewServer(b Backend, cfg Config) (*Server, error) {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	local := l.Addr().Network() == "unix"
 	if !local && s.cfg.Token == "" {
-		l.Close()
+		_ = l.Close()
 		return ErrNoToken
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -119,13 +120,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
 		if h.Shutdown(grace) != nil {
-			h.Close()
+			_ = h.Close()
 		}
 		s.streams.Wait()
 	})
 	err := h.Serve(l)
 	if stop() { // the listener failed by itself
-		h.Close()
+		_ = h.Close()
 		return fmt.Errorf("serve the api on %s: %w", l.Addr(), err)
 	}
 	<-stopped

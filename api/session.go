@@ -19,7 +19,7 @@ const framesType = "application/vnd.caravela.stream"
 // read opens a stream of output frames, such as logs.
 func (c *Client) read(ctx context.Context, path string, query url.Values) (Session, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	resp, err := c.send(ctx, http.MethodGet, path, query, nil, nil)
+	resp, err := c.send(ctx, http.MethodGet, path, query, nil, nil) //nolint:bodyclose // the session closes it
 	if err != nil {
 		cancel(nil)
 		return nil, err
@@ -45,11 +45,11 @@ func (c *Client) upgrade(ctx context.Context, path string, req any) (Session, er
 	}
 	conn, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok || resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Upgrade") != upgradeProtocol {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		return nil, Errorf(CodeUnsupported, "%s does not speak %s: is it a caravela node of this version?", c.where, upgradeProtocol).complete()
 	}
 	opened, cancel := context.WithCancelCause(ctx)
-	context.AfterFunc(opened, func() { conn.Close() })
+	context.AfterFunc(opened, func() { _ = conn.Close() })
 	return func(caller context.Context, s Stdio) (int, error) {
 		defer cancel(nil) // closes conn, which ends the goroutines of sendInput
 		defer context.AfterFunc(caller, func() { cancel(context.Cause(caller)) })()
@@ -93,20 +93,14 @@ func sendInput(ctx context.Context, cancel context.CancelCauseFunc, conn io.Writ
 // copyInput sends in until it ends and returns in's error. What the conn
 // suffers is left to copyOutput, which knows more.
 func copyInput(w *frameSender, in io.Reader) error {
-	buf := make([]byte, MaxFrame)
-	for {
-		n, err := in.Read(buf)
-		if n > 0 && w.send(FrameInput, buf[:n]) != nil {
-			return nil
-		}
-		if err == io.EOF {
-			_ = w.send(FrameInputEnd, nil)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	_, err := io.Copy(chunks{w, FrameInput}, in)
+	if w.broken() {
+		return nil
 	}
+	if err == nil {
+		_ = w.send(FrameInputEnd, nil)
+	}
+	return err
 }
 
 // copyOutput writes output frames to s until the last frame.
@@ -174,4 +168,22 @@ func (f *frameSender) broken() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.err != nil
+}
+
+// chunks turns bytes into frames of one type.
+type chunks struct {
+	f *frameSender
+	t FrameType
+}
+
+// Write implements io.Writer.
+func (c chunks) Write(p []byte) (n int, err error) {
+	for len(p) > 0 {
+		part := p[:min(len(p), MaxFrame)]
+		if err := c.f.send(c.t, part); err != nil {
+			return n, err
+		}
+		n, p = n+len(part), p[len(part):]
+	}
+	return n, nil
 }

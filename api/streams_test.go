@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,26 @@ func TestRunOutlivesClient(t *testing.T) {
 	if err := leaveRun(t, api.RunSearching, false); err == nil {
 		t.Error("searching: the run went on")
 	}
+}
+
+// TestAttachedRunEndsSilently: a run whose client meant to attach ends with the
+// client even when it has nothing to tell.
+func TestAttachedRunEndsSilently(t *testing.T) {
+	ended := make(chan struct{})
+	b := runner{apitest.NewFake(), func(ctx context.Context, emit func(api.RunEvent) error) error {
+		defer close(ended)
+		if err := emit(api.RunEvent{Type: api.RunLeased}); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	c := dial(t, serve(t, b, unixAddress(t), api.Config{}), "")
+	stop := errors.New("stop")
+	if err := c.Run(t.Context(), api.RunRequest{Spec: small, Attach: true}, func(api.RunEvent) error { return stop }); !errors.Is(err, stop) {
+		t.Error(err)
+	}
+	<-ended
 }
 
 // TestRunEndsWithServer: a run that outlived its client ends with the server.
@@ -206,7 +227,7 @@ func rawRequest(t *testing.T, address, request string) net.Conn {
 // time, and a run not at all once it is leased.
 func TestSlowReader(t *testing.T) {
 	b := endless{apitest.NewFake(), make(chan error, 1)}
-	cfg := api.Config{StreamStall: 20 * time.Millisecond, RunStall: 20 * time.Millisecond}
+	cfg := api.Config{StreamStall: 20 * time.Millisecond, AnswerStall: 20 * time.Millisecond}
 	address := serve(t, b, unixAddress(t), cfg)
 	for _, path := range []string{"stats", "logs"} {
 		rawRequest(t, address, fmt.Sprintf("GET /v1/containers/web/%s HTTP/1.1\r\nHost: x\r\n\r\n", path))
@@ -250,7 +271,7 @@ func TestStopsDespiteSlowClients(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(life, l) }()
 	conn := rawRequest(t, address, upgradeRequest(`{"command":["flood","99000000"]}`))
-	if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // the answer has begun
 		t.Fatal(err)
 	}
 	stop()
@@ -263,6 +284,35 @@ func TestStopsDespiteSlowClients(t *testing.T) {
 func upgradeRequest(body string) string {
 	return fmt.Sprintf("POST /v1/containers/web/exec HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: caravela-stream/1\r\n"+
 		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
+// huge is a node with an answer that no socket's buffer holds.
+type huge struct{ *apitest.Fake }
+
+// Nodes lists many.
+func (h huge) Nodes(context.Context) ([]api.Node, error) {
+	return slices.Repeat([]api.Node{{ID: strings.Repeat("x", 1000)}}, 10_000), nil
+}
+
+// TestSlowAnswer: a client that does not read its answer is given up.
+func TestSlowAnswer(t *testing.T) {
+	cfg := api.Config{AnswerStall: 20 * time.Millisecond, MaxRequests: 1}
+	address := serve(t, huge{apitest.NewFake()}, unixAddress(t), cfg)
+	conn := rawRequest(t, address, "GET /v1/nodes HTTP/1.1\r\nHost: x\r\n\r\n")
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // the answer has begun
+		t.Fatal(err)
+	}
+	c := dial(t, address, "")
+	for {
+		_, err := c.Status(t.Context())
+		if err == nil {
+			return
+		}
+		if api.CodeOf(err) != api.CodeBusy {
+			t.Fatal(err)
+		}
+		runtime.Gosched()
+	}
 }
 
 // TestBusy: over the bound on requests a client is told to come back.
@@ -282,6 +332,19 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// TestNotBusyForEver: a request that has ended makes room.
+func TestNotBusyForEver(t *testing.T) {
+	c := dial(t, serve(t, apitest.NewFake(), unixAddress(t), api.Config{MaxRequests: 1}), "")
+	for range 3 {
+		if _, err := c.Status(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, err := c.Node(t.Context(), "nobody"); api.CodeOf(err) != api.CodeNotFound {
+			t.Error(err)
+		}
+	}
+}
+
 // TestAliveStreams: signs of life disturb nobody.
 func TestAliveStreams(t *testing.T) {
 	apitest.Run(t, func(t *testing.T, b api.Backend) api.Backend {
@@ -295,17 +358,16 @@ func TestBadFrames(t *testing.T) {
 	address := serve(t, b, unixAddress(t), api.Config{})
 	for name, bytes := range map[string]string{
 		"unknown type":    "\x63\x00\x00\x00\x00",
-		"too long":        "\x01\x7f\xff\xff\xff",
+		"too long":        "\x01\x00\x00\x80\x01",
 		"output":          "\x04\x00\x00\x00\x01x",
 		"exit":            "\x06\x00\x00\x00\x04\x00\x00\x00\x00",
 		"resize of one":   "\x03\x00\x00\x00\x01x",
 		"end with a body": "\x02\x00\x00\x00\x01x",
 	} {
 		conn := rawRequest(t, address, upgradeRequest(`{"command":["cat"]}`))
-		r := bufio.NewReader(conn)
-		resp, err := http.ReadResponse(r, nil)
-		if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
-			t.Fatalf("%s: %v, %v", name, resp, err)
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		if err != nil || !strings.Contains(line, "101 Switching Protocols") {
+			t.Fatalf("%s: %q, %v", name, line, err)
 		}
 		if _, err := io.WriteString(conn, bytes); err != nil {
 			t.Fatal(err)

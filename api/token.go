@@ -48,7 +48,7 @@ func makeToken(path string) (string, error) {
 	}
 	_, err = f.WriteString(token + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		os.Remove(path) // a torn token would be refused for ever
+		_ = os.Remove(path) // a torn token would be refused for ever
 		return "", fmt.Errorf("write api token: %w", err)
 	}
 	return token, nil

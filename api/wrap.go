@@ -15,7 +15,8 @@ import (
 // panics. The name is the metrics' label.
 func (s *Server) wrap(name string, f func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, stall: s.cfg.AnswerStall}
+		_ = rec.conn().SetWriteDeadline(time.Time{}) // of the connection's last answer
 		begun := time.Now()
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
@@ -71,16 +72,23 @@ func (s *Server) answerError(w *recorder, r *http.Request, err error) {
 	_ = writeJSON(w, e.Status, problemType, e) // an *Error can be encoded
 }
 
-// recorder remembers the status of an answer.
+// recorder remembers the status of an answer, and gives it a deadline when it
+// begins; streams set their own, line by line.
 type recorder struct {
 	http.ResponseWriter
+	stall  time.Duration
 	status int
+}
+
+func (w *recorder) conn() *http.ResponseController {
+	return http.NewResponseController(w.ResponseWriter)
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *recorder) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
+		_ = w.conn().SetWriteDeadline(time.Now().Add(w.stall))
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -88,14 +96,14 @@ func (w *recorder) WriteHeader(status int) {
 // Write implements http.ResponseWriter.
 func (w *recorder) Write(b []byte) (int, error) {
 	if w.status == 0 {
-		w.status = http.StatusOK
+		w.WriteHeader(http.StatusOK)
 	}
 	return w.ResponseWriter.Write(b)
 }
 
 // Hijack implements http.Hijacker.
 func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buf, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	conn, buf, err := w.conn().Hijack()
 	if err == nil {
 		w.status = http.StatusSwitchingProtocols
 	}

@@ -10,33 +10,38 @@ import (
 
 // Waiting times and bounds that are nobody else's concern.
 const (
-	answerTimeout = 2500 * time.Millisecond // for a trader's answer before another one is asked
+	answerTimeout = 1500 * time.Millisecond // for a trader's answer before another one is asked
 	secondAnswer  = 60 * time.Millisecond   // for the other trader, once one had something
 	startTimeout  = time.Hour               // for the first running status after a grant; pulls are slow
-	roundPause    = 450 * time.Millisecond  // before searching again after refusals
+	roundPause    = 400 * time.Millisecond  // before searching again after refusals
 	waitPause     = 3 * time.Second         // between searches of a request that waits for an offer
 	maxRounds     = 3                       // searches of one request
-	maxAsks       = 10                      // traders asked in one search
+	maxAsks       = 8                       // traders asked in one search
+	wideAsks      = 64                      // the same, of a search that hints do not lead
+	maxInquiries  = 128                     // regions of one search
 	askedRoot     = 2                       // traders asked at once about a whole market
-	askedDeep     = 1                       // traders asked at once about a part of it
-	leadsAtOnce   = 2                       // regions searched at once on a trader's hint
 	undoRetry     = 2 * time.Second         // first repetition of a cancellation; doubles up to undoMax
 	undoMax       = 5 * time.Minute         //
 	renewRetry    = time.Minute             //
 	orderTimeout  = 45 * time.Second        // for the answer to a command, beyond its own grace
+	statusLag     = 2 * time.Second         // for the status that follows the answer to a command
 	keepEnded     = 24 * time.Hour          // an ended unit stays visible this long
 	maxKnown      = 128                     // traders that are remembered
 	knownFor      = time.Hour               //
 	maxRequests   = 1024                    //
+	maxOrders     = 32                      // commands under way to one unit
+	abreast       = 5                       // regions asked at the same time
+	hintTraders   = 3                       // believed of one hint
 )
 
 // Buyer is the buying role.
 //
-// It accepts Boot, Wanted, Abandon, Ordered, Tick, Found, Undelivered, and
-// Received with Offers, Grant, Refusal, StatusUpdate, StopAck. It emits Saves
-// of Bought, Sends, Lookups and Outcomes. It repeats cancellations and
-// renewals until they are answered; a request that is given up leaves no
-// lease behind.
+// It accepts Boot, Supply (for this peer's addresses), Wanted, Abandon,
+// Ordered, Tick, Found, Near, Undelivered, and Received with Offers, Grant,
+// Refusal, StatusUpdate, StopAck. It emits Saves of Bought, Sends, Lookups
+// and Outcomes. It repeats cancellations and renewals until they are
+// answered, and cancels what it does not know: a request that is given up
+// leaves no lease behind.
 type Buyer struct {
 	self    market.PeerID
 	network market.NetworkID
@@ -74,6 +79,8 @@ func (b *Buyer) Step(now market.Time, ev market.Event, out *market.Outbox) {
 		b.onTick(now, out)
 	case market.Found:
 		b.onFound(now, ev, out)
+	case market.Near:
+		b.onNear(now, ev.Peer.Peer)
 	case market.Undelivered:
 		b.onUndelivered(now, ev, out)
 	case market.Received:

@@ -12,16 +12,10 @@ type holding struct {
 	rec     *market.Bought // replaced, never mutated
 	renewAt time.Duration
 	undoAt  time.Duration // of the next cancellation
-	wait    time.Duration
+	undoRef uint64        // of all cancellations of this life; 0 = none yet
+	wait    time.Duration // before the next cancellation
 	dropAt  time.Duration // an ended unit
 	orders  []order
-}
-
-// order is a local user's command on its way.
-type order struct {
-	ref   uint64 // the user's
-	cmd   market.StopContainer
-	dueAt time.Duration
 }
 
 func (h *holding) state() market.State {
@@ -78,16 +72,33 @@ func (b *Buyer) plan(now market.Time, h *holding) {
 	case h.rec.Undo:
 		h.dropAt = now.Mono + max(0, left) + undoMax
 	case l.BySupplier == nil:
-	case l.Renew == market.RenewAuto && h.state().Live():
+	case l.Renew == market.RenewAuto && h.kept():
 		h.renewAt = now.Mono + max(0, left-l.Term()/3)
 	default:
 		h.dropAt = now.Mono + max(0, left) + keepEnded
 	}
 }
 
+// kept reports whether a unit is worth another term: not what has failed or
+// is over, nor a process that came to its end by itself. What its owner has
+// stopped may be started again.
+func (h *holding) kept() bool {
+	switch h.state() {
+	case market.Failed, market.Lost, market.Ended:
+		return false
+	case market.Stopped:
+		return h.rec.Status.Reason != market.Exited
+	}
+	return true
+}
+
 func (b *Buyer) onGrant(now market.Time, from market.Ref, m *market.Grant, out *market.Outbox) {
 	i, known := b.find(m.Lease.Unit())
-	if m.Lease.Buyer != b.self || m.Lease.Supplier != from.Peer || !known {
+	if m.Lease.Buyer != b.self || m.Lease.Supplier != from.Peer {
+		return
+	}
+	if !known { // long forgotten, and so not wanted
+		b.disown(from, m.Lease.Unit(), out)
 		return
 	}
 	h := &b.holdings[i]
@@ -114,8 +125,11 @@ func (b *Buyer) onGrant(now market.Time, from market.Ref, m *market.Grant, out *
 	}
 	r.slots[j].state, r.slots[j].dueAt = leased, now.Mono+startTimeout
 	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Leased, Replica: j, Unit: m.Lease.Unit(),
-		Lease: m.Lease, Offer: r.offer(from.Peer)})
+		Lease: m.Lease, Offer: r.slots[j].offer})
 	b.advanceEarly(now, h, out)
+	if r.phase == choosing { // a replica may have waited for this answer
+		b.choose(now, r, out)
+	}
 }
 
 // advanceEarly deals with a status that overtook its grant.
@@ -146,29 +160,12 @@ func (b *Buyer) onRefusal(now market.Time, from market.Ref, m *market.Refusal, o
 	}
 }
 
-// refused forgets the lease, learns what the supplier has left and goes on.
+// refused forgets the lease and goes on.
 func (b *Buyer) refused(now market.Time, i int, m *market.Refusal, out *market.Outbox) {
-	h := b.holdings[i]
-	out.Drop(h.rec)
+	out.Drop(b.holdings[i].rec)
 	b.holdings = slices.Delete(b.holdings, i, i+1)
-	r, j := b.slotOf(m.Lease)
-	if r == nil || r.slots[j].state != asking {
-		return
-	}
-	s := r.slots[j]
-	offer := r.offer(s.supplier)
-	r.slots[j] = slot{}
-	r.refusals = append(r.refusals, refusal{s.supplier, m.Reason, m.Detail})
-	if m.Reason != market.NoCapacity && m.Reason != market.Busy {
-		b.blame(now, s.supplier)
-		if len(r.want.Exclude) < market.MaxExclude {
-			r.want.Exclude = append(slices.Clone(r.want.Exclude), s.supplier)
-		}
-	}
-	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Refused, Replica: j, Unit: m.Lease,
-		Reason: m.Reason, Detail: m.Detail, Offer: offer})
-	if r.phase == choosing {
-		b.choose(now, r, out)
+	if r, j := b.slotOf(m.Lease); r != nil {
+		b.vacate(now, r, j, m.Reason, m.Detail, out)
 	}
 }
 
@@ -188,8 +185,13 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 		out.Note(market.NoteBadMessage, from.Peer, st.Lease, "status of another's container")
 		return
 	}
-	if !known { // forgotten here: let the supplier forget it, too
+	switch {
+	case known:
+	case st.State == market.Ended: // forgotten here: let the supplier forget it, too
 		out.Send(from, &market.StatusAck{Unit: st.Lease, Seq: st.Seq})
+		return
+	default: // repeated until it has ended
+		b.disown(from, st.Lease, out)
 		return
 	}
 	h := &b.holdings[i]
@@ -204,146 +206,31 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 	out.Send(from, &market.StatusAck{Unit: st.Lease, Seq: st.Seq})
 	out.Note(market.NoteStatus, from.Peer, st.Lease, st.State.String())
 	if st.State == market.Ended && rec.Undo {
-		b.drop(i, out)
+		b.drop(now, i, out)
 		return
 	}
 	b.plan(now, h)
+	h.confirm(st.Lease, out)
 	if rec.Lease.BySupplier != nil {
 		b.advance(now, st, out)
+	} else if r, j := b.slotOf(st.Lease); r != nil && r.slots[j].state == asking { // the grant was lost: ask for it
+		b.ask(h, r, out)
 	}
-}
-
-func (b *Buyer) drop(i int, out *market.Outbox) {
-	h := &b.holdings[i]
-	if h.rec.Undo {
-		out.Note(market.NoteUndone, h.rec.Lease.Supplier, h.rec.Lease.Unit(), "")
-	}
-	for _, o := range h.orders {
-		done(o.ref, h.rec.Lease.Unit(), market.NoReason, "", out)
-	}
-	out.Drop(h.rec)
-	b.holdings = slices.Delete(b.holdings, i, i+1)
-}
-
-// undo makes sure that a lease does not stay behind: the cancellation is
-// saved and repeated until the supplier confirms, or the lease would be over.
-func (b *Buyer) undo(now market.Time, unit market.LeaseID, out *market.Outbox) {
-	i, known := b.find(unit)
-	if !known {
-		return
-	}
-	h := &b.holdings[i]
-	if h.state() == market.Ended {
-		return // stays visible for a while
-	}
-	if !h.rec.Undo {
-		rec := *h.rec
-		rec.Undo = true
-		h.rec = &rec
-		out.Save(h.rec)
-	}
-	b.plan(now, h)
-	b.cancel(now, h, out)
-}
-
-func (b *Buyer) cancel(now market.Time, h *holding, out *market.Outbox) {
-	out.Send(h.rec.Supplier, &market.StopContainer{Unit: h.rec.Lease.Unit(), Op: market.OpRemove, Grace: -1, Ref: b.ref()})
-	h.wait = min(max(undoRetry, 2*h.wait), undoMax)
-	h.undoAt = now.Mono + h.wait
-}
-
-// onOrdered passes a local user's command to the supplier.
-func (b *Buyer) onOrdered(now market.Time, ev market.Ordered, out *market.Outbox) {
-	i, known := b.find(ev.Cmd.Unit)
-	if !known {
-		done(ev.Ref, ev.Cmd.Unit, market.NoSuchLease, "no such container", out)
-		return
-	}
-	h := &b.holdings[i]
-	switch {
-	case h.state() == market.Ended && ev.Cmd.Op == market.OpRemove:
-		h.orders = append(h.orders, order{ref: ev.Ref})
-		b.drop(i, out)
-	case h.state() == market.Ended:
-		done(ev.Ref, ev.Cmd.Unit, market.Superseded, "the lease is over; only `rm` is left", out)
-	default:
-		cmd := ev.Cmd
-		cmd.Ref = b.ref()
-		h.orders = append(h.orders, order{ev.Ref, cmd, now.Mono + max(0, cmd.Grace) + orderTimeout})
-		if cmd.Op == market.OpRemove && !h.rec.Undo { // whatever happens, it is not wanted any more
-			rec := *h.rec
-			rec.Undo = true
-			h.rec = &rec
-			out.Save(h.rec)
-			b.plan(now, h)
-			h.undoAt = now.Mono + max(0, cmd.Grace) + orderTimeout
-		}
-		out.Send(h.rec.Supplier, &cmd)
-	}
-}
-
-func (b *Buyer) onStopAck(now market.Time, from market.Ref, m *market.StopAck, out *market.Outbox) {
-	i, known := b.find(m.Unit)
-	if !known || b.holdings[i].rec.Lease.Supplier != from.Peer {
-		return
-	}
-	h := &b.holdings[i]
-	gone := m.Reason == market.NoSuchLease || m.Reason == market.NoReason || m.Reason == market.Superseded
-	if j := slices.IndexFunc(h.orders, func(o order) bool { return o.cmd.Ref == m.Ref }); j >= 0 {
-		o := h.orders[j]
-		h.orders = slices.Delete(h.orders, j, j+1)
-		reason := m.Reason
-		if o.cmd.Op == market.OpRemove && gone {
-			reason = market.NoReason
-		}
-		done(o.ref, m.Unit, reason, m.Detail, out)
-	}
-	switch {
-	case h.rec.Undo && gone:
-		b.drop(i, out)
-	case h.rec.Undo:
-		h.undoAt = now.Mono + undoRetry
-	}
-}
-
-// onLostOrder answers the user at once; a removal goes on in the background.
-func (b *Buyer) onLostOrder(to market.PeerID, m *market.StopContainer, out *market.Outbox) {
-	i, known := b.find(m.Unit)
-	if !known {
-		return
-	}
-	h := &b.holdings[i]
-	j := slices.IndexFunc(h.orders, func(o order) bool { return o.cmd.Ref == m.Ref })
-	if j < 0 {
-		return
-	}
-	o := h.orders[j]
-	h.orders = slices.Delete(h.orders, j, j+1)
-	b.lost(o, m.Unit, out)
-}
-
-func (b *Buyer) lost(o order, unit market.LeaseID, out *market.Outbox) {
-	detail := "the supplier does not answer"
-	if o.cmd.Op == market.OpRemove {
-		detail += "; the removal is repeated until it does, or the lease ends"
-	}
-	done(o.ref, unit, market.Unreachable, detail, out)
-}
-
-func done(ref uint64, unit market.LeaseID, why market.Reason, detail string, out *market.Outbox) {
-	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: ref, Kind: market.Done, Unit: unit, Reason: why, Detail: detail})
 }
 
 func (b *Buyer) tickHoldings(now market.Time, out *market.Outbox) {
 	for i := len(b.holdings) - 1; i >= 0; i-- {
 		h := &b.holdings[i]
-		for len(h.orders) > 0 && now.Mono >= h.orders[0].dueAt {
-			b.lost(h.orders[0], h.rec.Lease.Unit(), out)
-			h.orders = slices.Delete(h.orders, 0, 1)
-		}
+		h.orders = slices.DeleteFunc(h.orders, func(o order) bool {
+			due := now.Mono >= o.dueAt
+			if due {
+				b.lost(o, h.rec.Lease.Unit(), out)
+			}
+			return due
+		})
 		switch {
 		case now.Mono >= h.dropAt:
-			b.drop(i, out)
+			b.drop(now, i, out)
 		case now.Mono >= h.undoAt:
 			b.cancel(now, h, out)
 		case now.Mono >= h.renewAt:
@@ -353,7 +240,8 @@ func (b *Buyer) tickHoldings(now market.Time, out *market.Outbox) {
 }
 
 // renew asks for a new term of the same length. The same signed lease is sent
-// again until it is answered, so that two of our questions make one renewal.
+// again until it is granted or refused, so that all of our questions make one
+// renewal.
 func (b *Buyer) renew(now market.Time, h *holding, out *market.Outbox) {
 	old := h.rec.Lease
 	h.renewAt = now.Mono + renewRetry
@@ -361,7 +249,7 @@ func (b *Buyer) renew(now market.Time, h *holding, out *market.Outbox) {
 		b.expired(now, h)
 		return
 	}
-	if h.rec.Renewal == nil || now.Wall.Sub(h.rec.Renewal.Start) > time.Minute {
+	if h.rec.Renewal == nil { // else the supplier may have signed it: another one would contradict
 		l := old.Lease
 		l.First, l.Prev, l.Nonce = old.Unit(), old.ID, b.rng.Uint64()
 		l.Start, l.End = now.Wall, now.Wall.Add(old.Term())

@@ -36,7 +36,13 @@ func (b *Buyer) learn(now market.Time, r market.Region, ref market.Ref) {
 	i := slices.IndexFunc(b.known, func(k trader) bool { return k.region == r && k.Peer == ref.Peer })
 	if i < 0 {
 		if len(b.known) >= maxKnown {
-			b.known = slices.Delete(b.known, 0, 1)
+			oldest := 0
+			for j := range b.known {
+				if b.known[j].at < b.known[oldest].at {
+					oldest = j
+				}
+			}
+			b.known = slices.Delete(b.known, oldest, oldest+1)
 		}
 		b.known = append(b.known, trader{region: r})
 		i = len(b.known) - 1
@@ -76,11 +82,15 @@ func (b *Buyer) traders(now market.Time, r market.Region) []market.Ref {
 			refs = append(refs, k.Ref)
 		}
 	}
+	b.shuffle(refs)
+	return refs
+}
+
+func (b *Buyer) shuffle(refs []market.Ref) {
 	for i := len(refs) - 1; i > 0; i-- {
 		j := b.rng.IntN(i + 1)
 		refs[i], refs[j] = refs[j], refs[i]
 	}
-	return refs
 }
 
 // score is how badly a supplier has treated us; it halves every scoreHalf.

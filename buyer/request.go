@@ -1,7 +1,6 @@
 package buyer
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -25,7 +24,6 @@ type request struct {
 	phase     phase
 	rounds    int
 	inquiries []inquiry
-	leads     []lead
 	asked     int // questions in this round
 	offers    []market.OfferAt
 	tally     market.Tally
@@ -47,6 +45,7 @@ type slot struct {
 	unit     market.LeaseID
 	supplier market.PeerID
 	dueAt    time.Duration // for the grant, or the first running status
+	offer    *market.Offer // that it was chosen by
 }
 
 type slotState uint8
@@ -72,23 +71,6 @@ func (r *request) deadline() time.Duration {
 		}
 	}
 	return d
-}
-
-// enough is how many offers end a search.
-func (r *request) enough() int {
-	if r.req.DryRun {
-		return market.MaxOffers
-	}
-	n := 0
-	for i := range r.slots {
-		if r.slots[i].state == empty {
-			n++
-		}
-	}
-	if r.req.Together {
-		return 1
-	}
-	return n
 }
 
 func (b *Buyer) onWanted(now market.Time, ev market.Wanted, out *market.Outbox) {
@@ -118,116 +100,15 @@ func (b *Buyer) onAbandon(now market.Time, ev market.Abandon, out *market.Outbox
 	}
 }
 
-// choose fills the empty slots from the offers at hand, as far as they go.
-func (b *Buyer) choose(now market.Time, r *request, out *market.Outbox) {
-	for i := range r.slots {
-		if r.slots[i].state != empty {
-			continue
-		}
-		k := b.pick(now, r)
-		if k < 0 {
-			b.exhausted(now, r, out)
-			return
-		}
-		b.launch(now, r, i, r.offers[k], out)
+// spec is the container of one replica: replicas of a named container are
+// called name-1, name-2 and so on.
+func (r *request) spec(i int) *market.Spec {
+	if r.req.Spec.Name == "" || r.req.Replicas < 2 {
+		return r.req.Spec
 	}
-}
-
-// pick returns the index of an offer for one more replica, or -1. Among those
-// that are nearly as good as the best one, chance decides: two buyers with
-// the same view must not run to the same supplier.
-func (b *Buyer) pick(now market.Time, r *request) int {
-	const near = 50 // thousandths of a machine
-	type ranked struct {
-		i     int
-		score int64
-	}
-	var fits []ranked
-	w := r.want
-	w.Need = r.req.Want.Need
-	for i := range r.offers {
-		o := r.offers[i].Offer.Offer
-		o.Free = o.Free.Sub(b.promised(r, o.Supplier))
-		if kind, _ := w.Miss(&o); kind != market.MissNone || !b.mayHost(r, o.Supplier) {
-			continue
-		}
-		fits = append(fits, ranked{i, w.Score(&o) + b.blamed(now, o.Supplier)})
-	}
-	if len(fits) == 0 {
-		return -1
-	}
-	slices.SortStableFunc(fits, func(x, y ranked) int { return cmp.Compare(x.score, y.score) })
-	n := 1
-	for n < len(fits) && fits[n].score <= fits[0].score+near {
-		n++
-	}
-	return fits[b.rng.IntN(n)].i
-}
-
-// promised is what this request already takes from a supplier's offer.
-func (b *Buyer) promised(r *request, p market.PeerID) (sum market.Resources) {
-	for i := range r.slots {
-		if s := &r.slots[i]; s.state != empty && s.supplier == p {
-			sum = sum.Add(r.req.Want.Need)
-		}
-	}
-	return sum
-}
-
-func (b *Buyer) mayHost(r *request, p market.PeerID) bool {
-	if slices.ContainsFunc(r.refusals, func(f refusal) bool { return f.peer == p }) {
-		return false
-	}
-	for i := range r.slots {
-		s := &r.slots[i]
-		if s.state != empty && (r.req.Apart && s.supplier == p || r.req.Together && s.supplier != p) {
-			return false
-		}
-	}
-	return true
-}
-
-// launch signs a lease, saves it, and asks the supplier for its signature.
-func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, out *market.Outbox) {
-	spec := r.req.Spec
-	l := b.seal.Lease(market.Lease{
-		Network: b.network, Buyer: b.self, Supplier: o.Offer.Supplier, OfferSeq: o.Offer.Seq, Nonce: b.rng.Uint64(),
-		Resources: spec.Limits, Pids: spec.Pids, Image: spec.Image, Ports: spec.Ports, SpecHash: b.seal.SpecHash(spec),
-		Start: now.Wall, End: now.Wall.Add(r.req.Term), Renew: r.req.Renew,
-	})
-	ref := market.Ref{Peer: o.Offer.Supplier, Addrs: o.Addrs}
-	rec := &market.Bought{Lease: l, Spec: spec, Supplier: ref, Offer: o.Offer.Name}
-	b.hold(now, rec)
-	out.Save(rec)
-	out.Send(ref, &market.LaunchContainer{Lease: l, Spec: spec, Auth: r.req.Auth, At: market.Ref{Peer: b.self, Addrs: b.at}})
-	r.slots[i] = slot{asking, l.ID, o.Offer.Supplier, now.Mono + b.params.Grant}
-	offer := o.Offer.Offer
-	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Asking, Replica: i, Unit: l.ID, Offer: &offer})
-}
-
-// exhausted decides what to do when no offer at hand fits: search again after
-// refusals, wait if the user wants that, or give up.
-func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
-	pending := slices.ContainsFunc(r.slots, func(s slot) bool { return s.state == asking })
-	stale := slices.ContainsFunc(r.refusals, func(f refusal) bool { return f.reason == market.NoCapacity || f.reason == market.Busy }) ||
-		slices.ContainsFunc(r.tally.Misses, func(m market.Miss) bool { return m.Kind == market.MissPromised }) ||
-		slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.region.Depth > 0 })
-	switch {
-	case pending: // its answer decides
-	case stale && r.rounds < maxRounds:
-		b.pause(now, r, now.Mono+roundPause+b.rng.Jitter(roundPause/4))
-	case now.Mono+waitPause < r.giveUpAt:
-		b.pause(now, r, now.Mono+b.rng.Jitter(2*waitPause))
-	default:
-		b.giveUp(now, r, b.why(r), b.detail(r), out)
-	}
-}
-
-// pause forgets refusals for want of room: the next search may find other
-// offers of the same suppliers.
-func (b *Buyer) pause(now market.Time, r *request, until time.Duration) {
-	r.phase, r.pauseAt = pausing, until
-	r.refusals = slices.DeleteFunc(r.refusals, func(f refusal) bool { return f.reason == market.NoCapacity || f.reason == market.Busy })
+	s := *r.req.Spec
+	s.Name = market.ReplicaName(s.Name, i, r.req.Replicas)
+	return &s
 }
 
 // why is the reason of giving up: the last supplier's, or no offer at all.
@@ -254,6 +135,9 @@ func (b *Buyer) giveUp(now market.Time, r *request, why market.Reason, detail st
 	}
 	for i := range r.slots {
 		if s := &r.slots[i]; s.state != empty {
+			if r.req.Apart {
+				tally.Taken()
+			}
 			b.undo(now, s.unit, out)
 		}
 	}
@@ -281,23 +165,31 @@ func (b *Buyer) tickRequest(now market.Time, r *request, out *market.Outbox) {
 	}
 }
 
-// failed frees a slot, cancels its lease for good and tries the next offer.
+// failed cancels a slot's lease for good and tries the next offer.
 func (b *Buyer) failed(now market.Time, r *request, i int, why market.Reason, detail string, out *market.Outbox) {
+	b.undo(now, r.slots[i].unit, out)
+	b.vacate(now, r, i, why, detail, out)
+}
+
+// vacate frees a slot and remembers why. For want of room the supplier is
+// asked again in a later round; for anything else this request avoids it.
+func (b *Buyer) vacate(now market.Time, r *request, i int, why market.Reason, detail string, out *market.Outbox) {
 	s := r.slots[i]
-	b.blame(now, s.supplier)
-	b.undo(now, s.unit, out)
-	r.refusals = append(r.refusals, refusal{s.supplier, why, detail})
 	r.slots[i] = slot{}
-	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Refused, Replica: i, Unit: s.unit,
-		Reason: why, Detail: detail, Offer: r.offer(s.supplier)})
-	if len(r.want.Exclude) < market.MaxExclude && why != market.NoCapacity && why != market.Busy {
-		r.want.Exclude = append(slices.Clone(r.want.Exclude), s.supplier)
+	r.refusals = append(r.refusals, refusal{s.supplier, why, detail})
+	if !roomless(why) {
+		b.blame(now, s.supplier)
+		if len(r.want.Exclude) < market.MaxExclude {
+			r.want.Exclude = append(slices.Clone(r.want.Exclude), s.supplier)
+		}
 	}
+	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Refused, Replica: i, Unit: s.unit,
+		Reason: why, Detail: detail, Offer: s.offer})
 	if r.req.Together { // the others must move along
 		for j := range r.slots {
-			if t := &r.slots[j]; t.state != empty {
-				b.undo(now, t.unit, out)
+			if t := r.slots[j]; t.state != empty {
 				r.slots[j] = slot{}
+				b.undo(now, t.unit, out)
 			}
 		}
 	}
@@ -306,15 +198,7 @@ func (b *Buyer) failed(now market.Time, r *request, i int, why market.Reason, de
 	}
 }
 
-func (r *request) offer(p market.PeerID) *market.Offer {
-	for i := range r.offers {
-		if r.offers[i].Offer.Supplier == p {
-			o := r.offers[i].Offer.Offer
-			return &o
-		}
-	}
-	return nil
-}
+func roomless(why market.Reason) bool { return why == market.NoCapacity || why == market.Busy }
 
 // slotOf finds the open request that a unit belongs to.
 func (b *Buyer) slotOf(unit market.LeaseID) (*request, int) {

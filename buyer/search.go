@@ -1,7 +1,6 @@
 package buyer
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -11,19 +10,15 @@ import (
 // inquiry is one region that is being searched.
 type inquiry struct {
 	region  market.Region
+	led     bool         // a trader pointed here
+	traders []market.Ref // that it named
 	asks    []ask
-	led     bool   // a trader pointed here
 	looking uint64 // Ref of a lookup for the region's traders
 	looked  bool   // the overlay was asked before: not once more
+	waiting bool   // nobody has been asked yet: the first regions may do
 	settled bool
 	tally   market.Tally // the fullest answer
 	dueAt   time.Duration
-}
-
-// lead is a region that is to be searched next.
-type lead struct {
-	region market.Region
-	up     bool // not known to have anything, but to know more
 }
 
 // ask is one question to one trader.
@@ -39,62 +34,71 @@ type ask struct {
 // from there.
 func (b *Buyer) search(now market.Time, r *request, out *market.Outbox) {
 	r.phase, r.rounds = searching, r.rounds+1
-	r.inquiries, r.leads, r.offers, r.asked = nil, nil, nil, 0
-	b.inquire(now, r, b.start(now, r.want.Platform), false, out)
+	r.inquiries, r.offers, r.asked = nil, nil, 0
+	r.inquiries = append(r.inquiries, inquiry{region: b.start(now, r.want.Platform), dueAt: market.Never, waiting: true})
 	b.settle(now, r, out)
 }
 
-// inquire begins with one region. The overlay is asked for its traders only
-// where the search starts.
-func (b *Buyer) inquire(now market.Time, r *request, region market.Region, led bool, out *market.Outbox) {
-	r.inquiries = append(r.inquiries, inquiry{region: region, led: led, looked: led, dueAt: market.Never})
-	b.askMore(now, r, len(r.inquiries)-1, out)
-}
-
-// follow takes up the next leads; those that go up only when nothing else is
-// left. It reports whether there was one.
-func (b *Buyer) follow(now market.Time, r *request, out *market.Outbox) bool {
-	n := 0
-	slices.SortStableFunc(r.leads, func(x, y lead) int { return cmp.Compare(y.region.Depth, x.region.Depth) })
-	for len(r.leads) > 0 && n < leadsAtOnce && r.asked < maxAsks {
-		region := r.leads[0].region
-		r.leads = slices.Delete(r.leads, 0, 1)
-		b.inquire(now, r, region, true, out)
-		n++
-	}
-	return n > 0
-}
-
-// lead notes a region that a trader pointed to.
-func (b *Buyer) lead(now market.Time, r *request, h market.Hint) {
-	region := h.Summary.Region
-	if region.Platform != r.want.Platform || len(r.leads) >= market.MaxHints ||
-		slices.ContainsFunc(r.leads, func(l lead) bool { return l.region == region }) ||
-		slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.region == region }) {
-		return
-	}
-	up := len(h.Summary.Peaks) == 0
-	if up || h.Summary.MayFit(&r.want) {
-		b.Learn(now, region, h.Traders)
-		r.leads = append(r.leads, lead{region, up})
+// begin asks in further regions, a few at a time, until there is enough: in
+// small regions first, of which the hints are fresh.
+func (b *Buyer) begin(now market.Time, r *request, out *market.Outbox) {
+	for !r.enough() {
+		open, next := 0, -1
+		for i := range r.inquiries {
+			switch q := &r.inquiries[i]; {
+			case q.settled:
+			case !q.waiting:
+				open++
+			case next < 0 || q.region.Depth > r.inquiries[next].region.Depth:
+				next = i
+			}
+		}
+		if next < 0 || open >= abreast {
+			return
+		}
+		r.inquiries[next].waiting = false
+		b.askMore(now, r, next, out)
 	}
 }
 
-// askMore keeps two questions under way in a region; without known traders
-// the overlay is asked who they are.
+// enough reports whether a search may leave regions out.
+func (r *request) enough() bool {
+	need := 0
+	for i := range r.slots {
+		if r.slots[i].state == empty {
+			need++
+		}
+	}
+	if r.req.Together {
+		need = 1
+	}
+	return !r.req.DryRun && len(r.offers) >= need
+}
+
+// askMore keeps a question under way in a region, or two where it is the whole
+// market; without known traders the overlay is asked who they are.
 func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) {
 	q := &r.inquiries[i]
-	open, atOnce := 0, askedDeep
-	if q.region.Depth == 0 && !q.led {
-		atOnce = askedRoot
+	if q.settled {
+		return
 	}
+	open, atOnce, traders := 0, 1, q.traders
 	for _, a := range q.asks {
 		if !a.closed {
 			open++
 		}
 	}
-	for _, t := range b.traders(now, q.region) {
-		if open >= atOnce || r.asked >= maxAsks {
+	if !q.led {
+		traders = b.traders(now, q.region)
+		if q.region.Depth == 0 {
+			atOnce = askedRoot
+		}
+	}
+	if on := r.want.On; !on.IsZero() && len(r.inquiries) == 1 && len(q.asks) == 0 {
+		traders = []market.Ref{{Peer: on}} // who knows best; the traders, should it not answer
+	}
+	for _, t := range traders {
+		if open >= atOnce || r.asked >= r.mostAsks() {
 			break
 		}
 		if slices.ContainsFunc(q.asks, func(a ask) bool { return a.peer == t.Peer }) {
@@ -108,12 +112,21 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 	}
 	switch {
 	case open > 0 || q.looking != 0:
-	case q.looked || r.asked >= maxAsks:
+	case q.looked || r.asked >= r.mostAsks():
 		q.settled = true
 	default:
 		q.looking, q.looked = b.ref(), true
 		out.Lookups = append(out.Lookups, market.Lookup{Ref: q.looking, Key: q.region.Key(b.network), N: b.params.Replicas})
 	}
+}
+
+// mostAsks bounds the questions of one search. One that is there to see the
+// whole market may ask more, and one for what summaries do not tell.
+func (r *request) mostAsks() int {
+	if r.req.DryRun || len(r.want.Constraints)+len(r.want.Ports) > 0 {
+		return wideAsks
+	}
+	return min(wideAsks, maxAsks+r.req.Replicas-1)
 }
 
 func (b *Buyer) most(r *request) int {
@@ -156,8 +169,10 @@ func (b *Buyer) onOffers(now market.Time, from market.Ref, m *market.Offers, out
 		return
 	}
 	if m.Trader {
-		b.learn(now, q.region, from)
-		if m.Tally.Offers >= q.tally.Offers {
+		if from.Peer != r.want.On && !q.led {
+			b.learn(now, q.region, from)
+		}
+		if t := &q.tally; m.Tally.Offers > t.Offers || m.Tally.Offers == t.Offers && m.Tally.Fit >= t.Fit {
 			q.tally = m.Tally
 		}
 	} else {
@@ -167,22 +182,36 @@ func (b *Buyer) onOffers(now market.Time, from market.Ref, m *market.Offers, out
 	for _, o := range m.Offers {
 		b.take(now, r, o)
 	}
-	for _, h := range m.Hints {
-		if m.Trader {
-			b.lead(now, r, h)
-		}
+	if m.Trader {
+		b.follow(r, q.region, q.led, m.Hints)
 	}
+	q = &r.inquiries[i] // follow may have moved it
 	open := slices.ContainsFunc(q.asks, func(a ask) bool { return !a.closed })
 	switch {
 	case m.Trader && !open:
 		q.settled = true
-	case m.Trader && len(r.offers) > had: // the other trader may add some, but is not waited for long
+	case m.Trader && len(r.offers)+len(m.Hints) > had: // the other trader may add some, but is not waited for long
 		q.dueAt = min(q.dueAt, now.Mono+secondAnswer)
 	case m.Trader: // the other one may know more
 	default:
 		b.askMore(now, r, i, out)
 	}
 	b.settle(now, r, out)
+}
+
+// follow notes the regions that a trader pointed to: below its own, and
+// elsewhere if the search began there.
+func (b *Buyer) follow(r *request, from market.Region, led bool, hints []market.Hint) {
+	for _, h := range hints {
+		region := h.Summary.Region
+		if len(r.inquiries) >= maxInquiries || region.Platform != from.Platform || led && !from.Above(region) || !h.Summary.MayFit(&r.want) ||
+			slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.region == region }) {
+			continue
+		}
+		traders := slices.Clone(h.Traders[:min(len(h.Traders), hintTraders)])
+		b.shuffle(traders)
+		r.inquiries = append(r.inquiries, inquiry{region: region, led: true, looked: true, traders: traders, dueAt: market.Never, waiting: true})
+	}
 }
 
 // take keeps an offer that fits, the newest of each supplier.
@@ -228,6 +257,9 @@ func (b *Buyer) distrust(region market.Region, peer market.PeerID) {
 func (b *Buyer) tickSearch(now market.Time, r *request, out *market.Outbox) {
 	for i := range r.inquiries {
 		q := &r.inquiries[i]
+		if q.settled {
+			continue
+		}
 		late := false
 		for j := range q.asks {
 			if a := &q.asks[j]; !a.closed && now.Mono >= a.at+answerTimeout {
@@ -245,20 +277,29 @@ func (b *Buyer) tickSearch(now market.Time, r *request, out *market.Outbox) {
 	b.settle(now, r, out)
 }
 
-// settle ends the search once every region has answered.
+// settle ends the search once every region has answered, or those that were
+// asked have offers enough.
 func (b *Buyer) settle(now market.Time, r *request, out *market.Outbox) {
-	if r.phase != searching || slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return !q.settled }) {
+	if r.phase != searching {
 		return
 	}
-	if len(r.offers) < r.enough() && b.follow(now, r, out) {
-		b.settle(now, r, out)
+	b.begin(now, r, out)
+	if r.enough() { // whoever has not answered is not waited for long
+		for i := range r.inquiries {
+			if q := &r.inquiries[i]; !q.settled && !q.waiting {
+				q.dueAt = min(q.dueAt, now.Mono+secondAnswer)
+			}
+		}
+	}
+	if slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return !q.settled && !(q.waiting && r.enough()) }) {
 		return
 	}
 	r.tally = market.Tally{}
 	for i := range r.inquiries {
-		q := &r.inquiries[i]
-		q.tally.Regions = 1
-		r.tally.Merge(&q.tally)
+		if q := &r.inquiries[i]; len(q.asks) > 0 {
+			q.tally.Regions = 1
+			r.tally.Merge(&q.tally)
+		}
 	}
 	for _, f := range r.refusals {
 		r.tally.Refused(f.reason)
@@ -293,6 +334,9 @@ func (r *request) searchDeadline() time.Duration {
 	d := market.Never
 	for i := range r.inquiries {
 		q := &r.inquiries[i]
+		if q.settled {
+			continue
+		}
 		d = min(d, q.dueAt)
 		for _, a := range q.asks {
 			if !a.closed {

@@ -1,6 +1,7 @@
 package configuration
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -31,15 +32,17 @@ func (p *Problem) Error() string {
 
 // problems returns the Problems of an error of this package.
 func problems(err error) []*Problem {
-	switch e := err.(type) {
-	case *Problem:
-		return []*Problem{e}
-	case interface{ Unwrap() []error }:
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) {
 		var all []*Problem
-		for _, inner := range e.Unwrap() {
+		for _, inner := range several.Unwrap() {
 			all = append(all, problems(inner)...)
 		}
 		return all
+	}
+	var one *Problem
+	if errors.As(err, &one) {
+		return []*Problem{one}
 	}
 	return nil
 }

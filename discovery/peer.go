@@ -57,8 +57,11 @@ func (p *Peer) Step(now market.Time, ev market.Event, out *market.Outbox) {
 		p.all(now, ev, out)
 	case market.Tick:
 		p.onTick(now, out)
-	case market.UnitChanged, market.EngineChanged, market.Leave:
+	case market.UnitChanged, market.EngineChanged:
 		p.supplier.Step(now, ev, out)
+	case market.Leave:
+		p.supplier.Step(now, ev, out)
+		p.trader.Step(now, ev, out)
 	case market.Wanted:
 		p.onWanted(now, ev, out)
 	case market.Abandon, market.Ordered:

@@ -28,7 +28,9 @@ type Engine interface {
 	// report, which may be nil, is called from one goroutine and must not block.
 	Launch(ctx context.Context, u Unit, report func(Progress)) (Container, error)
 
-	// List returns all units of the scope, running or not, ordered by lease.
+	// List returns all units of the scope, running or not, ordered by lease. It
+	// also mends what keeps tenants apart, so call it at the start of a node
+	// and from time to time.
 	List(ctx context.Context) ([]Container, error)
 
 	// Inspect returns one unit in detail.
@@ -51,7 +53,8 @@ type Engine interface {
 	// Remove kills and removes the container, and the tenant's network if this
 	// was the tenant's last unit. With dropVolumes it also removes the volumes
 	// that end with the lease; those marked Keep, and those that another unit
-	// of the tenant uses, always stay. Nothing left to remove is no error.
+	// of the tenant uses, always stay. Nothing left to remove is no error. It
+	// waits for a Launch of the same lease: end that one's ctx first.
 	Remove(ctx context.Context, lease market.LeaseID, dropVolumes bool) error
 
 	// Wait returns when the unit does not run (any more).
@@ -62,11 +65,15 @@ type Engine interface {
 	Logs(ctx context.Context, lease market.LeaseID, o LogOptions, stdout, stderr io.Writer) error
 
 	// Exec runs one more process in the unit and returns its exit code.
-	// Sizes from resize, which may be nil, are applied to its terminal.
+	// Sizes from resize, which may be nil, are applied to its terminal. Docker
+	// cannot kill such a process: one whose ctx ends loses its streams, and may
+	// live on until the unit stops.
 	Exec(ctx context.Context, lease market.LeaseID, o ExecOptions, s Stdio, resize <-chan Size) (int, error)
 
-	// Attach connects to the main process until that ends, the streams close
-	// or ctx ends. It tells nothing of the exit: call Wait.
+	// Attach connects to the main process until that ends, its output closes
+	// or ctx ends. It tells nothing of the exit: call Wait. The end of Stdio.In
+	// ends the process' input, unless that is a terminal; so the input of a
+	// unit without one can be attached once.
 	Attach(ctx context.Context, lease market.LeaseID, o AttachOptions, s Stdio, resize <-chan Size) error
 
 	// Resize sets the size of the main process' terminal.

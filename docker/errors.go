@@ -21,6 +21,7 @@ var (
 	ErrNoCapacity   = errors.New("docker: not enough resources")
 	ErrDiskFull     = errors.New("docker: no space left on the supplier's disk")
 	ErrEngineDown   = errors.New("docker: engine does not answer")
+	ErrEngineFailed = errors.New("docker: engine failed")
 	ErrIsolation    = errors.New("docker: tenants cannot be isolated")
 	ErrUnsupported  = errors.New("docker: not supported by the engine")
 )
@@ -47,6 +48,7 @@ func ReasonOf(err error) market.Reason {
 		{ErrIsolation, market.NotSelling},
 		{ErrUnsupported, market.Unsupported},
 		{ErrStartFailed, market.StartFailed},
+		{ErrEngineFailed, market.EngineDown},
 		{context.Canceled, market.Undone},
 		{context.DeadlineExceeded, market.EngineDown},
 	} {

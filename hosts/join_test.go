@@ -53,7 +53,7 @@ func TestNetworksNeverMix(t *testing.T) {
 	if found, err := stranger.Search(m.ctx); err == nil {
 		t.Errorf("the other network finds %v", found)
 	}
-	peers, err := stranger.Nodes(m.ctx)
+	peers, err := stranger.Peers(m.ctx)
 	m.check(err)
 	if len(peers) > 0 {
 		t.Errorf("the other network has peers: %v", peers)

@@ -85,9 +85,9 @@ func (f *fixture) close() error {
 	return f.lab.Close(context.Background())
 }
 
-// caravelaBinary is the one that CARAVELA_BIN names, or a fresh build.
+// caravelaBinary is the one that HOSTS_CARAVELA names, or a fresh build.
 func caravelaBinary(ctx context.Context) (string, error) {
-	if path := os.Getenv("CARAVELA_BIN"); path != "" {
+	if path := os.Getenv("HOSTS_CARAVELA"); path != "" {
 		return path, nil
 	}
 	path := filepath.Join(root, "caravela")

@@ -51,13 +51,13 @@ func TestHomeBehindNATSells(t *testing.T) {
 }
 
 func natSeconds(t *testing.T) time.Duration {
-	text := os.Getenv("CARAVELA_NAT_SECONDS")
+	text := os.Getenv("HOSTS_NAT_SECONDS")
 	if text == "" {
 		return 130 * time.Second
 	}
 	seconds, err := strconv.Atoi(text)
 	if err != nil || seconds < 1 {
-		t.Fatalf("CARAVELA_NAT_SECONDS=%q is not a number of seconds", text)
+		t.Fatalf("HOSTS_NAT_SECONDS=%q is not a number of seconds", text)
 	}
 	return time.Duration(seconds) * time.Second
 }

@@ -129,15 +129,24 @@ type Said struct {
 	Code     int
 }
 
-// Do runs a command of the command line; that it ran is no error, whatever its code.
+// patience is more than any command may take that does not follow something.
+const patience = 90 * time.Second
+
+// Do runs a command of the command line; that it ran is no error, whatever its
+// code, but that it did not end is.
 func (n *Node) Do(ctx context.Context, args ...string) (Said, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s: caravela %s has not ended after %s", n.Name, strings.Join(args, " "), patience))
+	defer cancel()
 	cmd := n.CLI(ctx, args...)
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	err := cmd.Run()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Exited() {
+	switch {
+	case errors.As(err, &exit) && exit.Exited():
 		err = nil
+	case ctx.Err() != nil:
+		err = fmt.Errorf("%w: %s", context.Cause(ctx), strings.TrimSpace(problems.String()))
 	}
 	said := Said{Out: out.String(), Err: problems.String()}
 	if cmd.ProcessState != nil {
@@ -176,9 +185,10 @@ func (n *Node) Containers(ctx context.Context) ([]api.Container, error) {
 	return ask[[]api.Container](ctx, n, "ps", "-a")
 }
 
-// Nodes is caravela node ls.
-func (n *Node) Nodes(ctx context.Context) ([]api.Node, error) {
-	return ask[[]api.Node](ctx, n, "node", "ls")
+// Peers is caravela node ls without the node itself.
+func (n *Node) Peers(ctx context.Context) ([]api.Node, error) {
+	all, err := ask[[]api.Node](ctx, n, "node", "ls")
+	return slices.DeleteFunc(all, func(p api.Node) bool { return p.Self }), err
 }
 
 // Search is caravela market search; that nothing fits is an error.

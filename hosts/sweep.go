@@ -29,7 +29,7 @@ func sweep(ctx context.Context) error {
 	if err := until(ctx, 30*time.Second, func(ctx context.Context) error { return killAll(ctx, spaces) }); err != nil {
 		return err
 	}
-	if err := unmountAll(); err != nil {
+	if err := unmountAll(root); err != nil {
 		return err
 	}
 	for _, ns := range spaces {
@@ -37,6 +37,19 @@ func sweep(ctx context.Context) error {
 	}
 	removeCgroups()
 	return errors.Join(err, os.RemoveAll(root))
+}
+
+// powerOff kills all that runs on the host, containers included, and keeps its disk.
+func (h *Host) powerOff(ctx context.Context) error {
+	if err := until(ctx, 30*time.Second, func(ctx context.Context) error {
+		return killAll(ctx, []string{h.namespace()})
+	}); err != nil {
+		return err
+	}
+	if err := unmountAll(h.path()); err != nil {
+		return err
+	}
+	return os.Remove(h.path("dockerd.pid")) // a boot empties /run
 }
 
 func namespaces(ctx context.Context) ([]string, error) {
@@ -111,16 +124,15 @@ func childrenOf() map[int][]int {
 	return children
 }
 
-// unmountAll takes down what engines mounted below the lab's directory,
-// deepest first.
-func unmountAll() error {
+// unmountAll takes down what engines mounted below the directory, deepest first.
+func unmountAll(dir string) error {
 	table, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return err
 	}
 	var points []string
 	for line := range strings.Lines(string(table)) {
-		if fields := strings.Fields(line); strings.HasPrefix(fields[4], root+"/") {
+		if fields := strings.Fields(line); strings.HasPrefix(fields[4], dir+"/") {
 			points = append(points, fields[4])
 		}
 	}

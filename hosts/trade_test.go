@@ -5,6 +5,7 @@ package hosts
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ func TestCreateJoinJoinRun(t *testing.T) {
 
 	m.eventually("all see each other", func() error {
 		for _, n := range m.nodes {
-			peers, err := n.Nodes(m.ctx)
+			peers, err := n.Peers(m.ctx)
 			if err != nil {
 				return err
 			}
@@ -83,10 +84,17 @@ func TestCreateJoinJoinRun(t *testing.T) {
 	m.eventually("the engine is empty", func() error { return seller.Host.engineIsEmpty(m.ctx) })
 }
 
-// onTerminal runs the command on a terminal, as a person does, and returns what it showed.
+// onTerminal runs the command on a terminal, as a person does who does not
+// type, and returns what it showed.
 func onTerminal(ctx context.Context, cmd *exec.Cmd) (string, error) {
+	keyboard, hands, err := os.Pipe()
+	if err != nil {
+		return "", err
+	}
+	defer keyboard.Close()
+	defer hands.Close() // after the command: its end would be typed as ^D
 	terminal := exec.CommandContext(ctx, "script", "--quiet", "--return", "--command", strings.Join(cmd.Args, " "), "/dev/null")
-	terminal.Env = cmd.Env
+	terminal.Env, terminal.Stdin = cmd.Env, keyboard
 	out, err := terminal.Output()
 	return string(out), err
 }

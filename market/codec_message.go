@@ -17,6 +17,8 @@ var messageTypes = [...]func() (Message, func(*dec)){
 				d.sub(func(n *dec) { decRegion(n, &m.Region) })
 			case 4:
 				d.addID(&m.Replicas, MaxRefs)
+			case 5:
+				add(d, &m.Above, MaxRefs, decRef)
 			}
 		}
 	},
@@ -212,6 +214,7 @@ func EncodeMessage(m Message) ([]byte, error) {
 		e.sub(2, func(n *enc) { encRef(n, &m.At) })
 		e.sub(3, func(n *enc) { encRegion(n, &m.Region) })
 		encIDs(&e, 4, m.Replicas)
+		each(&e, 5, m.Above, encRef)
 	case *UpdateOffer:
 		number = 2
 		e.bytes(1, m.Offer.Envelope)

@@ -17,6 +17,7 @@ type CreateOffer struct {
 	At       Ref // the supplier's addresses
 	Region   Region
 	Replicas []PeerID // all traders of this offer, as far as the sender knows
+	Above    []Ref    // traders of the parent region, if the sender came from there
 }
 
 // UpdateOffer replaces an offer that the receiver holds by a newer one.

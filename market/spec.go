@@ -3,6 +3,7 @@ package market
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -231,10 +232,23 @@ func (s *Spec) validateLists(bad func(string, ...any) error) error {
 	return ValidLabels(s.Labels)
 }
 
+// ReplicaName is what the i-th of n replicas of a named container is called:
+// web-1, web-2 and so on.
+func ReplicaName(name string, i, n int) string {
+	if name == "" || n < 2 {
+		return name
+	}
+	number := "-" + strconv.Itoa(i+1)
+	return name[:min(len(name), MaxName-len(number))] + number
+}
+
+// MaxName bounds the name of a node, a container or a volume.
+const MaxName = 63
+
 // ValidName reports whether s may name a node, a container or a volume:
-// docker's own rule, 63 characters at most.
+// docker's own rule, MaxName characters at most.
 func ValidName(s string) bool {
-	if s == "" || len(s) > 63 {
+	if s == "" || len(s) > MaxName {
 		return false
 	}
 	for i := range len(s) {

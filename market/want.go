@@ -86,15 +86,16 @@ const (
 	MissCPU
 	MissMemory
 	MissDisk
-	MissPromised // shown to another buyer just now
 	MissRefused  // the supplier itself said no; Reason tells
+	MissTaken    // it has a replica of the same request already, and they are to be kept apart
+	MissPromised // it was shown to another buyer just now
 	maxMiss
 )
 
 // String returns one or two words.
 func (k MissKind) String() string {
 	return name(int(k), "fits", "excluded", "other node", "platform", "cpu class", "label", "reachability", "port",
-		"term", "cpu", "memory", "disk", "promised to another", "refused")
+		"term", "cpu", "memory", "disk", "refused", "has a replica already", "promised to another")
 }
 
 // Miss returns the first reason for which o does not serve w, and how many
@@ -219,8 +220,14 @@ func (t *Tally) Look(w *Want, o *Offer) bool {
 
 // Promised counts an offer that fits, but was shown to another buyer just now.
 func (t *Tally) Promised() {
-	t.Fit--
+	t.Fit -= min(t.Fit, 1)
 	t.add(Miss{Kind: MissPromised, Count: 1})
+}
+
+// Taken counts an offer that fits, but whose supplier runs another replica.
+func (t *Tally) Taken() {
+	t.Fit -= min(t.Fit, 1)
+	t.add(Miss{Kind: MissTaken, Count: 1})
 }
 
 // Refused counts a supplier's refusal.

@@ -11,6 +11,7 @@ import (
 	"caravela/api"
 	"caravela/docker"
 	"caravela/market"
+	"caravela/remote"
 )
 
 // Containers implements api.Backend.
@@ -22,10 +23,10 @@ func (n *Node) Containers(_ context.Context, o api.ListOptions) ([]api.Container
 		}
 	}
 	if o.Role != api.RoleSold {
-		live, over := n.board.allBought()
-		names := displayNames(live, over)
-		for _, b := range append(live, over...) {
-			if o.All && !(b.Undo && b.Status == nil) || running(b) {
+		list := slices.DeleteFunc(n.board.allBought(), unborn)
+		names := displayNames(list)
+		for _, b := range list {
+			if o.All && !dismissed(b) || running(b) {
 				add(n.boughtContainer(b, names[b.Lease.Unit()]))
 			}
 		}
@@ -49,6 +50,12 @@ func running(b *market.Bought) bool {
 		return false
 	}
 	return true
+}
+
+// dismissed reports whether a unit is over and was made with --rm: as with
+// docker, nothing of it is listed any more.
+func dismissed(b *market.Bought) bool {
+	return b.Spec.Remove && b.Status != nil && b.Status.State == market.Ended
 }
 
 func (n *Node) boughtContainer(b *market.Bought, name string) api.Container {
@@ -214,11 +221,15 @@ func (n *Node) command(ctx context.Context, b *market.Bought, cmd market.StopCon
 	q := n.requests.begin()
 	defer q.end()
 	if err := n.loop.Post(ctx, market.Ordered{Ref: q.ref, Cmd: cmd}); err != nil {
-		return stopping(err)
+		return n.stopping(err)
 	}
 	_, end, err := q.wait(ctx, n.loop.Done())
-	if err != nil || end.Reason == market.NoReason {
-		return err
+	if err != nil {
+		return n.stopping(err)
+	}
+	if end.Reason == market.NoReason {
+		n.settle(ctx, &cmd, b.Status)
+		return nil
 	}
 	e := api.Errorf(api.CodeOfReason(end.Reason), "%s %s: %s", cmd.Op, cmd.Unit.Short(), detailed(end.Reason, end.Detail))
 	return e.WithNext("caravela inspect %s", cmd.Unit.Short())
@@ -278,9 +289,6 @@ func (n *Node) Remove(ctx context.Context, ref api.ContainerRef, o api.RemoveOpt
 		return api.Errorf(api.CodeUnsupported, "volumes that outlive a lease cannot be removed with it: those without `keep` go by themselves").
 			WithNext("caravela rm %s", b.Lease.Unit().Short())
 	}
-	if n.board.dismiss(b.Lease.Unit()) {
-		return nil
-	}
 	if !o.Force && running(b) {
 		return api.Errorf(api.CodeConflict, "container %s is %s", b.Lease.Unit().Short(), stateOf(b)).
 			WithNext("caravela rm -f %s, or caravela stop %s first", ref, ref)
@@ -317,7 +325,7 @@ func (n *Node) Wait(ctx context.Context, ref api.ContainerRef) (api.Exit, error)
 		select {
 		case <-changed:
 		case <-n.loop.Done():
-			return api.Exit{}, errStopped
+			return api.Exit{}, n.stopError()
 		case <-ctx.Done():
 			return api.Exit{}, context.Cause(ctx)
 		}
@@ -361,9 +369,30 @@ func (n *Node) Exec(ctx context.Context, ref api.ContainerRef, req api.ExecReque
 	return n.stream(ctx, ref, kindExec, req, false)
 }
 
-// Attach implements api.Backend.
+// Attach implements api.Backend. A container with --rm that ended while it
+// was watched has nothing more to tell: it goes at once.
 func (n *Node) Attach(ctx context.Context, ref api.ContainerRef, req api.AttachRequest) (api.Session, error) {
-	return n.stream(ctx, ref, kindAttach, req, false)
+	b, err := n.bought(ref)
+	if err != nil {
+		return nil, err
+	}
+	s, err := n.open(ctx, b, kindAttach, req)
+	if err != nil {
+		return nil, err
+	}
+	session := n.session(s, false)
+	if !b.Spec.Remove {
+		return session, nil
+	}
+	return func(ctx context.Context, stdio api.Stdio) (int, error) {
+		code, err := session(ctx, stdio)
+		if err == nil && code >= 0 {
+			n.crew.run(func(ctx context.Context) {
+				n.post(ctx, market.Ordered{Cmd: market.StopContainer{Unit: b.Lease.Unit(), Op: market.OpRemove}})
+			})
+		}
+		return code, err
+	}, nil
 }
 
 func (n *Node) stream(ctx context.Context, ref api.ContainerRef, kind string, args any, outputOnly bool) (api.Session, error) {
@@ -397,10 +426,12 @@ func (n *Node) Stats(ctx context.Context, ref api.ContainerRef, o api.StatsOptio
 			return context.Cause(ctx)
 		case err != nil:
 			return nil // the container has stopped
+		case f.Kind == remote.Fail:
+			return refusal(f.Data)
 		}
 		var st docker.Stats
 		if err := json.Unmarshal(f.Data, &st); err != nil {
-			return refusal(f.Data)
+			return api.Errorf(api.CodeInternal, "the supplier sends no statistics: %v", err)
 		}
 		if err := emit(statsOf(b, name, st)); err != nil {
 			return err

@@ -33,7 +33,7 @@ func (n *Node) Status(ctx context.Context) (api.Status, error) {
 	var own discovery.OwnOffer
 	err := n.loop.Do(ctx, func(market.Time) { own, s.HeldOffers = n.cfg.Peer.OwnOffer(), len(n.cfg.Peer.Held()) })
 	if err != nil {
-		return s, stopping(err)
+		return s, n.stopping(err)
 	}
 	s.Offer = n.ownOffer(own)
 	return s, nil
@@ -88,8 +88,7 @@ func (n *Node) leaseCounts() (c api.LeaseCounts) {
 			c.Sold++
 		}
 	}
-	live, _ := n.board.allBought()
-	for _, b := range live {
+	for _, b := range n.board.allBought() {
 		switch {
 		case b.Undo || b.Status != nil && b.Status.State == market.Ended:
 		case b.Status == nil || b.Status.State == market.Pulling || b.Status.State == market.Starting:
@@ -180,7 +179,7 @@ func (n *Node) newestOffers(ctx context.Context) (map[market.PeerID]*market.Sign
 			}
 		}
 	})
-	return out, stopping(err)
+	return out, n.stopping(err)
 }
 
 // Node implements api.Backend.
@@ -343,7 +342,7 @@ func (n *Node) Leave(ctx context.Context, req api.LeaveRequest, emit func(api.Le
 		return emit(api.LeaveEvent{Type: t, At: time.Now().UTC(), Container: container, Remaining: len(n.guests()), Detail: detail})
 	}
 	if guests := n.guests(); len(guests) > 0 && !req.Drain && !req.Force {
-		return api.Errorf(api.CodeConflict, "%d containers of others run here", len(guests)).WithNext("caravela leave --drain, or caravela leave --force")
+		return api.Errorf(api.CodeConflict, "%s here", containersRun(len(guests))).WithNext("caravela leave --drain, or caravela leave --force")
 	}
 	if req.Drain {
 		if err := n.drain(ctx, req, say); err != nil {
@@ -352,7 +351,7 @@ func (n *Node) Leave(ctx context.Context, req api.LeaveRequest, emit func(api.Le
 	}
 	guests := n.guests()
 	if len(guests) > 0 && !req.Force {
-		return api.Errorf(api.CodeConflict, "%d containers of others still run here after the deadline", len(guests)).WithNext("caravela leave --force")
+		return api.Errorf(api.CodeConflict, "%s here after the deadline", containersRun(len(guests))).WithNext("caravela leave --force")
 	}
 	n.setState(api.NodeLeaving)
 	n.endGuests(ctx, len(guests) > 0)
@@ -362,14 +361,30 @@ func (n *Node) Leave(ctx context.Context, req api.LeaveRequest, emit func(api.Le
 	if err := n.cfg.Dir.Forget(); err != nil {
 		return err
 	}
-	live, _ := n.board.allBought()
 	detail := ""
-	if k := len(slices.DeleteFunc(live, func(b *market.Bought) bool { return !running(b) })); k > 0 {
-		detail = fmt.Sprintf("%d containers that this node bought run on until their leases end; join the same network with this data directory to manage them", k)
+	if k := n.elsewhere(); k > 0 {
+		detail = fmt.Sprintf("containers that this node bought and that run on until their leases end: %d; join the same network with this data directory to manage them", k)
 	}
 	err := say(api.LeaveLeft, "", detail)
 	n.once.Do(func() { close(n.left) })
 	return err
+}
+
+// elsewhere counts the containers that this node bought of others.
+func (n *Node) elsewhere() (k int) {
+	for _, b := range n.board.allBought() {
+		if running(b) && b.Supplier.Peer != n.self {
+			k++
+		}
+	}
+	return k
+}
+
+func containersRun(k int) string {
+	if k == 1 {
+		return "a leased container runs"
+	}
+	return fmt.Sprintf("%d leased containers run", k)
 }
 
 // guests are the units that run here, for whomsoever.
@@ -414,7 +429,7 @@ func (n *Node) drainUntil(deadline, caller context.Context, say func(api.LeaveEv
 		select {
 		case <-changed:
 		case <-n.loop.Done():
-			return errStopped
+			return n.stopError()
 		case <-caller.Done():
 			n.resume()
 			return context.Cause(caller)

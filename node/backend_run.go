@@ -12,6 +12,9 @@ import (
 
 // Run implements api.Backend.
 func (n *Node) Run(ctx context.Context, req api.RunRequest, emit func(api.RunEvent) error) error {
+	if err := n.inNetwork(); err != nil {
+		return err
+	}
 	w, err := n.wanted(req)
 	if err != nil {
 		return err
@@ -20,7 +23,7 @@ func (n *Node) Run(ctx context.Context, req api.RunRequest, emit func(api.RunEve
 	defer q.end()
 	w.Ref = q.ref
 	if err := n.loop.Post(ctx, w); err != nil {
-		return stopping(err)
+		return n.stopping(err)
 	}
 	r := &run{node: n, req: req, want: w, emit: emit, waitUntil: time.Now().Add(w.Wait)}
 	err = r.follow(ctx, q)
@@ -62,7 +65,7 @@ func (r *run) follow(ctx context.Context, q *request) error {
 		select {
 		case <-q.wake:
 		case <-r.node.loop.Done():
-			return errStopped
+			return r.node.stopError()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -209,7 +212,7 @@ func (r *run) gaveUp(ev api.RunEvent, o market.Outcome) error {
 	case market.ImageMissing:
 		e.WithNext("push the image to a registry that suppliers reach, or name one that is there already")
 	case market.PullFailed:
-		e.WithNext("caravela login REGISTRY, or try again")
+		e.WithNext("docker login REGISTRY, then caravela run --with-registry-auth; or try again")
 	case market.Unreachable:
 		e.WithNext("caravela doctor")
 	default:
@@ -241,7 +244,7 @@ func detailed(r market.Reason, detail string) string {
 	if detail == "" {
 		return r.String()
 	}
-	return r.String() + ": " + detail
+	return r.String() + ": " + foreign(detail, market.MaxDetail)
 }
 
 // wanted translates a request.
@@ -250,12 +253,14 @@ func (n *Node) wanted(req api.RunRequest) (market.Wanted, error) {
 	if err != nil {
 		return market.Wanted{}, err
 	}
-	if err := n.nameFree(spec.Name); err != nil {
-		return market.Wanted{}, err
-	}
 	p := req.Policy
 	if p.Replicas < 0 || p.Replicas > market.MaxReplicas {
 		return market.Wanted{}, api.Errorf(api.CodeInvalid, "%d replicas; at most %d", p.Replicas, market.MaxReplicas)
+	}
+	for i := range max(1, p.Replicas) {
+		if err := n.nameFree(market.ReplicaName(spec.Name, i, p.Replicas)); err != nil {
+			return market.Wanted{}, err
+		}
 	}
 	want, err := n.want(api.SearchRequest{
 		Resources: req.Spec.Resources, Platform: req.Spec.Platform, CPUClass: p.CPUClass, Constraints: p.Constraints,

@@ -70,16 +70,19 @@ func (n *Node) Explain(ctx context.Context, req api.SearchRequest) (api.SearchRe
 
 // ask searches and leases nothing.
 func (n *Node) ask(ctx context.Context, w market.Want) (found market.Outcome, rounds int, err error) {
+	if err := n.inNetwork(); err != nil {
+		return found, 0, err
+	}
 	q := n.requests.begin()
 	defer q.end()
 	spec := &market.Spec{Image: "none", Limits: w.Need}
 	if err := n.loop.Post(ctx, market.Wanted{Ref: q.ref, Spec: spec, Want: w, Replicas: 1, Term: w.Term, DryRun: true}); err != nil {
-		return found, 0, stopping(err)
+		return found, 0, n.stopping(err)
 	}
 	before, end, err := q.wait(ctx, n.loop.Done())
 	if err != nil {
 		n.abandon(q.ref)
-		return found, 0, err
+		return found, 0, n.stopping(err)
 	}
 	found = end
 	for _, o := range before {
@@ -197,13 +200,16 @@ func (n *Node) Offers(ctx context.Context) ([]api.Offer, error) {
 	var at market.Time
 	err := n.loop.Do(ctx, func(now market.Time) { own, held, at = n.cfg.Peer.OwnOffer(), n.cfg.Peer.Held(), now })
 	if err != nil {
-		return nil, stopping(err)
+		return nil, n.stopping(err)
 	}
 	out := []api.Offer{}
 	if own.Offer != nil {
 		out = append(out, n.offerOf(own.Offer, n.ref().Addrs, own.Region.String()))
 	}
 	for _, h := range held {
+		if h.Offer.Supplier == n.self {
+			continue // the same once more
+		}
 		o := n.offerOf(h.Offer, h.Addrs, h.Region.String())
 		o.LastSeenAt = at.Wall.Add(h.LastSeen - at.Mono).Time()
 		out = append(out, o)

@@ -1,7 +1,7 @@
 package node
 
 import (
-	"bytes"
+	"cmp"
 	"slices"
 	"sync"
 
@@ -10,7 +10,7 @@ import (
 
 // Bounds of what the board remembers of the past.
 const (
-	maxEnded   = 256 // bought units that are over
+	maxEnded   = 256 // bought units that were removed
 	maxHistory = 32  // statuses of one unit
 )
 
@@ -20,7 +20,7 @@ type board struct {
 	mu      sync.Mutex
 	sold    map[market.LeaseID]*market.Sold
 	bought  map[market.LeaseID]*market.Bought
-	ended   []*market.Bought // oldest first
+	ended   []*market.Bought // removed, for those who still wait; oldest first
 	history map[market.LeaseID][]market.Status
 	leases  map[market.LeaseID][]market.LeaseID // the chain of a bought unit
 	changed chan struct{}                       // closed and replaced with each change
@@ -108,19 +108,6 @@ func (b *board) forget(unit market.LeaseID) {
 	delete(b.leases, unit)
 }
 
-// dismiss forgets a unit that is over, and reports whether there was one.
-func (b *board) dismiss(unit market.LeaseID) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	i := slices.IndexFunc(b.ended, func(r *market.Bought) bool { return r.Lease.Unit() == unit })
-	if i < 0 {
-		return false
-	}
-	b.ended = slices.Delete(b.ended, i, i+1)
-	b.forget(unit)
-	return true
-}
-
 // soldUnit returns what was sold under this name; nil = nothing.
 func (b *board) soldUnit(unit market.LeaseID) *market.Sold {
 	b.mu.Lock()
@@ -128,8 +115,8 @@ func (b *board) soldUnit(unit market.LeaseID) *market.Sold {
 	return b.sold[unit]
 }
 
-// boughtUnit returns the newest record of a bought unit, whether it is over,
-// and a channel that is closed when the board changes.
+// boughtUnit returns the newest record of a bought unit, whether it was
+// removed since, and a channel that is closed when the board changes.
 func (b *board) boughtUnit(unit market.LeaseID) (r *market.Bought, over bool, changed <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -163,25 +150,22 @@ func (b *board) allSold() []*market.Sold {
 	return out
 }
 
-// allBought returns the bought units, those that are over included, newest
-// lease first.
-func (b *board) allBought() (live, over []*market.Bought) {
+// allBought returns the bought units, newest lease first. Units that were
+// removed are not among them.
+func (b *board) allBought() []*market.Bought {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	out := make([]*market.Bought, 0, len(b.bought))
 	for _, r := range b.bought {
-		live = append(live, r)
+		out = append(out, r)
 	}
-	over = slices.Clone(b.ended)
-	order := func(x, y *market.Bought) int {
+	slices.SortFunc(out, func(x, y *market.Bought) int {
 		if x.Lease.Start != y.Lease.Start {
-			return int(y.Lease.Start - x.Lease.Start)
+			return cmp.Compare(y.Lease.Start, x.Lease.Start)
 		}
-		a, c := x.Lease.Unit(), y.Lease.Unit()
-		return bytes.Compare(a[:], c[:])
-	}
-	slices.SortFunc(live, order)
-	slices.SortFunc(over, order)
-	return live, over
+		return x.Lease.Unit().Compare(y.Lease.Unit())
+	})
+	return out
 }
 
 // wait returns a channel that is closed at the next change.

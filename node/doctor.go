@@ -51,7 +51,7 @@ func (n *Node) checkReach() api.Check {
 	case r.Verdict == remote.Reachable:
 	case r.Verdict == remote.Unreachable && len(r.Relays) > 0:
 		c.State, c.Cause = api.CheckWarn, "members could not dial this node: it is behind NAT or a firewall, and is reached through relays; published ports are not reachable"
-		c.Remedy = "forward port 7401 (TCP and UDP) to this machine, or name the forwarded address with network.announce"
+		c.Remedy = "forward port 7401 (TCP and UDP) on the router to this machine"
 	case r.Verdict == remote.Unreachable:
 		c.State, c.Cause = api.CheckFail, "members could not dial this node, and none relays for it"
 		c.Remedy = "forward port 7401 (TCP and UDP) to this machine, or have a reachable node join the network"
@@ -95,7 +95,7 @@ func (n *Node) checkOffer(ctx context.Context) (api.Check, error) {
 	const name = "offer published"
 	var own discovery.OwnOffer
 	if err := n.loop.Do(ctx, func(market.Time) { own = n.cfg.Peer.OwnOffer() }); err != nil {
-		return api.Check{}, stopping(err)
+		return api.Check{}, n.stopping(err)
 	}
 	switch e := n.engineStatus(); {
 	case n.cfg.Engine == nil:

@@ -4,22 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"caravela/market"
 	"caravela/node/loop"
 	"caravela/overlay"
-	"caravela/remote"
 )
 
 // Bounds of the groups in which effects are performed.
 const (
-	sendWorkers   = 128
-	sendQueue     = 8192
 	lookupWorkers = 8
 	lookupQueue   = 256
-	sendTimeout   = 15 * time.Second
 	lookupTimeout = 30 * time.Second
 )
 
@@ -27,16 +22,15 @@ const (
 // after the commit; everything that takes time goes to a group.
 type effects struct {
 	node    *Node
-	sends   pool
+	mail    *mail
 	lookups pool
 	lanes   *lanes
-	pending atomic.Int64 // sends under way
 }
 
 func newEffects(n *Node, c *crew) *effects {
 	return &effects{
 		node:    n,
-		sends:   pool{crew: c, workers: sendWorkers, depth: sendQueue},
+		mail:    newMail(n, c),
 		lookups: pool{crew: c, workers: lookupWorkers, depth: lookupQueue},
 		lanes:   newLanes(n, c),
 	}
@@ -52,7 +46,7 @@ func (e *effects) Perform(out *market.Outbox) (back []market.Event) {
 		n.note(note)
 	}
 	for _, s := range out.Sends {
-		back = append(back, e.send(s)...)
+		back = append(back, e.mail.send(s)...)
 	}
 	for _, l := range out.Lookups {
 		back = append(back, e.lookup(l)...)
@@ -67,30 +61,6 @@ func (e *effects) Perform(out *market.Outbox) (back []market.Event) {
 		n.requests.deliver(o)
 	}
 	return back
-}
-
-// send delivers a message. To itself a peer speaks without a network.
-func (e *effects) send(s market.Send) []market.Event {
-	if s.To.Peer == e.node.self {
-		return []market.Event{market.Received{From: e.node.ref(), Msg: s.Msg}}
-	}
-	e.pending.Add(1)
-	ok := e.sends.do(func(ctx context.Context) {
-		defer e.pending.Add(-1)
-		send, cancel := context.WithTimeout(ctx, sendTimeout)
-		err := e.node.cfg.Transport.Send(send, remote.Peer{ID: s.To.Peer, Addrs: s.To.Addrs}, s.Msg)
-		cancel()
-		e.node.stats.sent(s.Msg, err)
-		if err != nil {
-			e.node.log.Debug("message not delivered", "peer", s.To.Peer.Short(), "message", messageName(s.Msg), "error", err)
-			e.node.post(ctx, market.Undelivered{To: s.To.Peer, Msg: s.Msg})
-		}
-	})
-	if !ok {
-		e.pending.Add(-1)
-		return []market.Event{market.Undelivered{To: s.To.Peer, Msg: s.Msg}}
-	}
-	return nil
 }
 
 func (e *effects) lookup(l market.Lookup) []market.Event {

@@ -15,6 +15,7 @@ import (
 // engineView is the container engine as the node last saw it.
 type engineView struct {
 	up       bool
+	tried    bool   // up is known
 	detail   string // why it is down, or why nothing can be launched
 	info     docker.Info
 	told     market.Supply // what the machine was told last
@@ -75,7 +76,7 @@ func (n *Node) followEngine(ctx context.Context) error {
 // nothing that happened meanwhile is missed.
 func (n *Node) engineFound(ctx context.Context, info docker.Info) {
 	n.mu.Lock()
-	n.engine.up, n.engine.info, n.engine.detail = true, info, strings.Join(info.Problems, "; ")
+	n.engine.up, n.engine.tried, n.engine.info, n.engine.detail = true, true, info, strings.Join(info.Problems, "; ")
 	n.mu.Unlock()
 	n.log.Info("container engine found", "version", info.Version, "cpus", info.CPU.String(), "memory", info.Memory.String())
 	for _, p := range info.Problems {
@@ -92,14 +93,13 @@ func (n *Node) engineLost(ctx context.Context, err error) {
 		reason = plain(err)
 	}
 	n.mu.Lock()
-	was := n.engine.up
-	first := n.engine.detail != reason
-	n.engine.up, n.engine.detail = false, reason
-	n.mu.Unlock()
-	if was || first {
+	news := n.engine.up || !n.engine.tried
+	if news || n.engine.detail != reason {
 		n.log.Warn("container engine does not answer", "error", reason)
 	}
-	if was {
+	n.engine.up, n.engine.tried, n.engine.detail = false, true, reason
+	n.mu.Unlock()
+	if news {
 		n.happened(api.Event{Type: "engine", Action: "down", Detail: reason})
 		n.post(ctx, market.EngineChanged{Up: false, Reason: reason})
 	}
@@ -159,7 +159,7 @@ func (s *Sale) total(info docker.Info) market.Resources {
 // plain is an error's text for another machine's user: one line, without the
 // names of Go packages.
 func plain(err error) string {
-	s := strings.TrimPrefix(err.Error(), "docker: ")
+	s := strings.ReplaceAll(err.Error(), "docker: ", "")
 	return clip(strings.Join(strings.Fields(s), " "), market.MaxDetail)
 }
 

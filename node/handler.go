@@ -15,11 +15,7 @@ import (
 const receiveWait = 2 * time.Second
 
 // Receive implements remote.Handler.
-func (n *Node) Receive(ctx context.Context, from remote.Peer, msg remote.Message) error {
-	m, ok := msg.(market.Message)
-	if !ok {
-		return fmt.Errorf("%w: %T", remote.ErrMalformed, msg)
-	}
+func (n *Node) Receive(ctx context.Context, from remote.Peer, m remote.Message) error {
 	ctx, cancel := context.WithTimeout(ctx, receiveWait)
 	defer cancel()
 	n.stats.received(m)

@@ -1,13 +1,11 @@
 package node
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
 	"caravela/api"
 	"caravela/market"
-	"caravela/node/loop"
 )
 
 // madeName is the name of a unit whose owner gave it none: two words of its
@@ -41,26 +39,21 @@ func wantedName(unit market.LeaseID, spec *market.Spec) string {
 // displayName is a bought unit's name, made unique where several units (the
 // replicas of one request) share one.
 func (n *Node) displayName(unit market.LeaseID) string {
-	live, over := n.board.allBought()
-	return displayNames(live, over)[unit]
+	return displayNames(n.board.allBought())[unit]
 }
 
-func displayNames(lists ...[]*market.Bought) map[market.LeaseID]string {
+func displayNames(list []*market.Bought) map[market.LeaseID]string {
 	count, out := map[string]int{}, map[market.LeaseID]string{}
-	for _, list := range lists {
-		for _, b := range list {
-			count[wantedName(b.Lease.Unit(), b.Spec)]++
-		}
+	for _, b := range list {
+		count[wantedName(b.Lease.Unit(), b.Spec)]++
 	}
-	for _, list := range lists {
-		for _, b := range list {
-			unit := b.Lease.Unit()
-			name := wantedName(unit, b.Spec)
-			if count[name] > 1 {
-				name += "-" + unit.String()[:4]
-			}
-			out[unit] = name
+	for _, b := range list {
+		unit := b.Lease.Unit()
+		name := wantedName(unit, b.Spec)
+		if count[name] > 1 {
+			name += "-" + unit.String()[:4]
 		}
+		out[unit] = name
 	}
 	return out
 }
@@ -70,8 +63,7 @@ func (n *Node) nameFree(name string) error {
 	if name == "" {
 		return nil
 	}
-	live, _ := n.board.allBought()
-	for _, b := range live {
+	for _, b := range n.board.allBought() {
 		if wantedName(b.Lease.Unit(), b.Spec) == name && !b.Undo && (b.Status == nil || b.Status.State != market.Ended) {
 			return api.Errorf(api.CodeConflict, "the name %q is in use by container %s", name, b.Lease.Unit().Short()).
 				WithNext("caravela rm %s, or another --name", name)
@@ -80,21 +72,23 @@ func (n *Node) nameFree(name string) error {
 	return nil
 }
 
-// bought finds a bought unit by name, ID or unique prefix of its ID. Units
-// that live come before those that are over.
+// bought finds a bought unit by name, ID or unique prefix of its ID.
 func (n *Node) bought(ref api.ContainerRef) (*market.Bought, error) {
-	live, over := n.board.allBought()
-	live = slices.DeleteFunc(live, func(b *market.Bought) bool { return b.Undo && b.Status == nil })
-	names := displayNames(live, over)
-	for _, list := range [][]*market.Bought{live, over} {
-		found, err := pick(string(ref), list, func(b *market.Bought) (market.LeaseID, []string) {
-			return b.Lease.Unit(), []string{names[b.Lease.Unit()], wantedName(b.Lease.Unit(), b.Spec)}
-		})
-		if found != nil || err != nil {
-			return found, err
-		}
+	list := slices.DeleteFunc(n.board.allBought(), unborn)
+	names := displayNames(list)
+	found, err := pick(string(ref), list, func(b *market.Bought) (market.LeaseID, []string) {
+		return b.Lease.Unit(), []string{names[b.Lease.Unit()], wantedName(b.Lease.Unit(), b.Spec)}
+	})
+	if found == nil && err == nil {
+		err = api.Errorf(api.CodeNotFound, "no container %q here", clip(string(ref), 64)).WithNext("caravela ps -a")
 	}
-	return nil, api.Errorf(api.CodeNotFound, "no container %q here", clip(string(ref), 64)).WithNext("caravela ps -a")
+	return found, err
+}
+
+// unborn reports whether nobody should see a unit: its lease was never
+// granted, or was taken back before anything came of it.
+func unborn(b *market.Bought) bool {
+	return b.Status == nil && (b.Undo || b.Lease.BySupplier == nil)
 }
 
 // pick finds the one item that ref names: by its first name, by an ID's
@@ -175,21 +169,12 @@ func (n *Node) nodeName(id market.PeerID) string {
 	if a, ok := n.seen.get(id); ok && a.Name != "" {
 		return a.Name
 	}
-	live, _ := n.board.allBought()
-	for _, b := range live {
+	for _, b := range n.board.allBought() {
 		if b.Supplier.Peer == id && b.Offer != "" {
 			return b.Offer
 		}
 	}
 	return ""
-}
-
-// stopping translates the loop's end for the API.
-func stopping(err error) error {
-	if errors.Is(err, loop.ErrStopped) {
-		return errStopped
-	}
-	return err
 }
 
 // plainMarket is an error of the vocabulary's parsers for the user.

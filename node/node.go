@@ -15,9 +15,6 @@ import (
 	"caravela/remote"
 )
 
-// errStopped ends what waits when the node does.
-var errStopped = api.Errorf(api.CodeNotReady, "the node stops").WithNext("caravela status")
-
 // Waiting times of a node's life.
 const (
 	joinTimeout  = 20 * time.Second
@@ -43,6 +40,9 @@ type Node struct {
 	stats    *stats
 	seen     *seen
 	tokens   tokens
+
+	keeping sync.Mutex
+	kept    []market.Ref // the known peers as they were saved last
 
 	started time.Time
 	ready   chan struct{} // closed when the node is in its network
@@ -104,9 +104,9 @@ func (n *Node) Serve(ctx context.Context) error {
 	ended := make(chan error, 1)
 	n.crew.run(func(ctx context.Context) { ended <- n.loop.Run(ctx, market.Boot{Records: records}) })
 	n.crew.run(n.watchOverlay)
-	n.crew.run(n.watchEngine)
 	err = n.enter(ctx)
 	if err == nil {
+		n.crew.run(n.watchEngine) // no earlier: with the engine comes the offer, which needs the overlay
 		n.setState(api.NodeReady)
 		close(n.ready)
 		n.happened(api.Event{Type: "node", Action: "ready"})
@@ -150,8 +150,12 @@ func (n *Node) enter(ctx context.Context) error {
 // all that runs. Containers and leases stay.
 func (n *Node) stop(end context.CancelFunc) error {
 	n.setState(api.NodeLeaving)
-	n.saveKnownPeers()
-	n.goodbye(market.Leave{})
+	select {
+	case <-n.left: // goodbye was said, and the network forgotten
+	default:
+		n.saveKnownPeers()
+		n.goodbye(market.Leave{})
+	}
 	ctx, cancel := context.WithTimeout(n.crew.ctx, goodbyeTime)
 	err := n.cfg.Overlay.Leave(ctx)
 	cancel()
@@ -165,15 +169,45 @@ func (n *Node) stop(end context.CancelFunc) error {
 	return nil
 }
 
-// goodbye lets the machine take leave, and waits for its messages to go.
+// goodbye lets the machine take leave, and waits until the offer is withdrawn
+// and all messages have gone.
 func (n *Node) goodbye(leave market.Leave) {
 	ctx, cancel := context.WithTimeout(n.crew.ctx, goodbyeTime)
 	defer cancel()
-	if n.loop.Post(ctx, leave) != nil || n.loop.Do(ctx, func(market.Time) {}) != nil {
+	if n.loop.Post(ctx, leave) != nil {
 		return
 	}
-	for n.fx.pending.Load() > 0 && pause(ctx, 10*time.Millisecond) {
+	for said := false; !said || n.fx.mail.pending.Load() > 0; {
+		err := n.loop.Do(ctx, func(market.Time) { said = n.cfg.Peer.OwnOffer().Offer == nil })
+		if err != nil || !pause(ctx, 5*time.Millisecond) {
+			return
+		}
 	}
+}
+
+// stopError is for those who wait while the node ends. It is called once the
+// loop has ended.
+func (n *Node) stopError() error {
+	if err := n.loop.Err(); err != nil {
+		return api.Errorf(api.CodeNotReady, "the node had to stop: %v", err).WithNext("caravela serve, once that is repaired")
+	}
+	return api.Errorf(api.CodeNotReady, "the node stops").WithNext("caravela status")
+}
+
+// stopping translates the loop's end for the API.
+func (n *Node) stopping(err error) error {
+	if errors.Is(err, loop.ErrStopped) {
+		return n.stopError()
+	}
+	return err
+}
+
+// inNetwork refuses what needs a market before there is one.
+func (n *Node) inNetwork() error {
+	if n.stateNow() == api.NodeStarting {
+		return api.Errorf(api.CodeNotReady, "the node is not in its network yet").WithNext("caravela status")
+	}
+	return nil
 }
 
 func (n *Node) setState(s api.NodeState) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -269,20 +270,27 @@ func (n *Node) members() []market.Ref {
 	return out
 }
 
-// saveKnownPeers keeps whom to ask after a restart. A node that knows nobody
-// now keeps those whom it knew before.
+// saveKnownPeers keeps whom to ask after a restart, unless that is what was
+// kept last. A node that knows nobody now keeps those whom it knew before.
 func (n *Node) saveKnownPeers() {
-	now := time.Now().UTC()
-	var known []identity.Known
-	for _, m := range n.members() {
-		known = append(known, identity.Known{ID: m.Peer.String(), Addrs: m.Addrs, Seen: now})
-	}
-	if len(known) == 0 {
+	n.keeping.Lock()
+	defer n.keeping.Unlock()
+	members := n.members()
+	members = members[:min(len(members), maxKnown)]
+	slices.SortFunc(members, func(a, b market.Ref) int { return a.Peer.Compare(b.Peer) })
+	if len(members) == 0 || reflect.DeepEqual(members, n.kept) {
 		return
 	}
-	if err := n.cfg.Dir.SavePeers(known[:min(len(known), maxKnown)]); err != nil {
-		n.log.Warn("known peers not saved", "error", err)
+	now := time.Now().UTC()
+	known := make([]identity.Known, len(members))
+	for i, m := range members {
+		known[i] = identity.Known{ID: m.Peer.String(), Addrs: m.Addrs, Seen: now}
 	}
+	if err := n.cfg.Dir.SavePeers(known); err != nil {
+		n.log.Warn("known peers not saved", "error", err)
+		return
+	}
+	n.kept = members
 }
 
 // knownPeers are those of an earlier life.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"caravela/market"
+	"caravela/node/loop"
 )
 
 // requests are the local user's questions that wait for Outcomes.
@@ -71,7 +72,7 @@ func (q *request) take() []market.Outcome {
 	return got
 }
 
-// last returns the outcome that ends the request, Done or GaveUp, and what
+// wait returns the outcome that ends the request, Done or GaveUp, and what
 // came before.
 func (q *request) wait(ctx context.Context, stopped <-chan struct{}) (before []market.Outcome, end market.Outcome, err error) {
 	for {
@@ -84,7 +85,7 @@ func (q *request) wait(ctx context.Context, stopped <-chan struct{}) (before []m
 		select {
 		case <-q.wake:
 		case <-stopped:
-			return before, end, errStopped
+			return before, end, loop.ErrStopped
 		case <-ctx.Done():
 			return before, end, context.Cause(ctx)
 		}

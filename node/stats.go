@@ -68,8 +68,7 @@ func (n *Node) Collect(to chan<- prometheus.Metric) {
 	emit(prometheus.CounterValue, "messages_undelivered_total", "Messages of which it is not known whether they arrived.", float64(n.stats.lost.Load()))
 	emit(prometheus.CounterValue, "messages_received_total", "Messages from other nodes.", float64(n.stats.in.Load()))
 	emit(prometheus.GaugeValue, "streams_open", "Byte streams that this node serves to owners of leases.", float64(n.stats.streams.Load()))
-	bought, _ := n.board.allBought()
 	emit(prometheus.GaugeValue, "leases", "Leases that have not ended, by side.", float64(len(n.board.allSold())), "side", "sold")
-	emit(prometheus.GaugeValue, "leases", "Leases that have not ended, by side.", float64(len(bought)), "side", "bought")
+	emit(prometheus.GaugeValue, "leases", "Leases that have not ended, by side.", float64(len(n.board.allBought())), "side", "bought")
 	emit(prometheus.GaugeValue, "peers_connected", "Members that are connected.", float64(len(n.cfg.Transport.Peers())))
 }

@@ -46,15 +46,15 @@ type statsArgs struct {
 	Follow bool `json:"follow"`
 }
 
-// open opens a stream about a bought unit, at its supplier; where that is
-// this node, within the process. It returns once the other side has agreed.
+// open opens a stream about a bought unit at its supplier, which may be this
+// node. It returns once the other side has agreed.
 func (n *Node) open(ctx context.Context, b *market.Bought, kind string, args any) (*remote.Stream, error) {
 	raw, err := json.Marshal(args)
 	if err != nil {
 		return nil, err
 	}
 	h := remote.Header{Kind: kind, Lease: b.Lease.Unit(), Args: raw}
-	s, err := n.dial(ctx, b.Supplier, h)
+	s, err := n.cfg.Transport.Open(ctx, remote.Peer{ID: b.Supplier.Peer, Addrs: b.Supplier.Addrs}, h)
 	if err != nil {
 		return nil, api.Errorf(api.CodeUnreachable, "%s of %s: its supplier %s does not answer: %v", kind, h.Lease.Short(), b.Supplier.Peer.Short(), err).
 			WithNext("caravela node inspect %s", b.Supplier.Peer.Short())
@@ -74,32 +74,13 @@ func (n *Node) open(ctx context.Context, b *market.Bought, kind string, args any
 	return nil, err
 }
 
-func (n *Node) dial(ctx context.Context, to market.Ref, h remote.Header) (*remote.Stream, error) {
-	if to.Peer != n.self {
-		return n.cfg.Transport.Open(ctx, remote.Peer{ID: to.Peer, Addrs: to.Addrs}, h)
-	}
-	near, far := remote.Pipe()
-	ours, theirs := remote.NewStream(n.self, near), remote.NewStream(n.self, far)
-	started := n.crew.run(func(life context.Context) {
-		serve, cancel := theirs.Guard(life)
-		defer cancel()
-		n.Accept(serve, n.self, h, theirs)
-		_ = theirs.Close()
-	})
-	if !started {
-		return nil, errStopped
-	}
-	context.AfterFunc(ctx, func() { _ = ours.Reset() })
-	return ours, nil
-}
-
 // refusal reads a Fail frame.
 func refusal(b []byte) error {
 	var e api.Error
 	if json.Unmarshal(b, &e) != nil || e.Code == "" {
-		return api.Errorf(api.CodeConflict, "%s", clip(string(b), 512))
+		return api.Errorf(api.CodeConflict, "%s", foreign(string(b), 512))
 	}
-	return &api.Error{Code: e.Code, Detail: clip(e.Detail, 1024), Next: clip(e.Next, 256)}
+	return &api.Error{Code: e.Code, Detail: foreign(e.Detail, 1024), Next: foreignNext(e.Next)}
 }
 
 // session copies between a stream that was agreed to and a user.
@@ -302,7 +283,8 @@ func (n *Node) serveExec(ctx context.Context, unit market.LeaseID, a api.ExecReq
 	if err != nil {
 		return err
 	}
-	stdio, sizes := n.receive(ctx, s, a.Stdin)
+	stdio, sizes, done := n.receive(ctx, s, a.Stdin)
+	defer done()
 	code, err := n.cfg.Engine.Exec(ctx, unit, docker.ExecOptions{
 		Cmd: a.Command, Env: a.Env, User: a.User, WorkDir: a.WorkDir, TTY: a.TTY, Stdin: a.Stdin,
 		Size: docker.Size{Rows: a.Size.Rows, Cols: a.Size.Columns},
@@ -328,8 +310,9 @@ func (n *Node) serveAttach(ctx context.Context, unit market.LeaseID, a api.Attac
 		if a.Size != (api.Size{}) {
 			_ = e.Resize(ctx, unit, docker.Size{Rows: a.Size.Rows, Cols: a.Size.Columns}) // without a terminal it has none
 		}
-		stdio, sizes := n.receive(ctx, s, a.Stdin)
+		stdio, sizes, done := n.receive(ctx, s, a.Stdin)
 		err = e.Attach(ctx, unit, docker.AttachOptions{Stdin: a.Stdin, Logs: a.Logs}, stdio, sizes)
+		done()
 	} else {
 		err = docker.ErrNotRunning
 	}
@@ -352,7 +335,9 @@ func (n *Node) serveAttach(ctx context.Context, unit market.LeaseID, a api.Attac
 }
 
 // receive turns the frames that come in into the ends of a process' streams.
-func (n *Node) receive(ctx context.Context, s *remote.Stream, stdin bool) (docker.Stdio, <-chan docker.Size) {
+// When the process has ended done must be called: input that nobody reads any
+// more would hold the stream's goroutine and buffers for good.
+func (n *Node) receive(ctx context.Context, s *remote.Stream, stdin bool) (stdio docker.Stdio, resize <-chan docker.Size, done func()) {
 	r, w := io.Pipe()
 	sizes := make(chan docker.Size, 1)
 	n.crew.loose(func() {
@@ -360,13 +345,14 @@ func (n *Node) receive(ctx context.Context, s *remote.Stream, stdin bool) (docke
 		err := n.pump(ctx, s, w, sizes)
 		_ = w.CloseWithError(err) // nil is io.EOF; it never fails
 	})
-	stdio := docker.Stdio{Out: s.Writer(remote.Stdout), Err: s.Writer(remote.Stderr)}
+	done = func() { _ = r.Close() } // what comes is dropped; it never fails
+	stdio = docker.Stdio{Out: s.Writer(remote.Stdout), Err: s.Writer(remote.Stderr)}
 	if stdin {
 		stdio.In = r
 	} else {
-		_ = r.Close() // what comes is dropped
+		done()
 	}
-	return stdio, sizes
+	return stdio, sizes, done
 }
 
 func (n *Node) pump(ctx context.Context, s *remote.Stream, w *io.PipeWriter, sizes chan<- docker.Size) error {

@@ -50,4 +50,8 @@ need_packages() {
 	say "install ${missing[*]}"
 	as_root apt-get update -qq
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+	# The tests start their own registry; Debian's would serve port 5000 from now on.
+	if [[ " ${missing[*]} " == *" docker-registry "* && -d /run/systemd/system ]]; then
+		as_root systemctl disable --quiet --now docker-registry
+	fi
 }

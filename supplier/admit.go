@@ -46,6 +46,7 @@ func (s *Supplier) onLaunch(now market.Time, from market.Ref, m *market.LaunchCo
 		refuse(r, "%s", why)
 		return
 	}
+	s.makeRoom(now, out)
 	u := unit{
 		rec:      &market.Sold{Lease: s.seal.Countersign(l), Spec: m.Spec, Buyer: owner(from, m.At)},
 		endsAt:   now.Mono + l.End.Sub(now.Wall),
@@ -101,6 +102,8 @@ func (s *Supplier) admit(now market.Time, l *market.SignedLease, spec *market.Sp
 		return market.PlatformRefused, fmt.Sprintf("this node is %v", s.stock.Platform)
 	case !s.allowed(spec.Image):
 		return market.ImageRefused, "the image is not on this node's list"
+	case s.unconfirmed(l.Buyer) >= maxSilent:
+		return market.Busy, fmt.Sprintf("%d ended leases of this buyer's are unconfirmed here", maxSilent)
 	case s.stock.Units > 0 && s.count(func(*unit) bool { return true }) >= s.stock.Units:
 		return market.Busy, fmt.Sprintf("at most %d containers here", s.stock.Units)
 	case s.stock.Starting > 0 && s.count((*unit).starting) >= s.stock.Starting:
@@ -133,6 +136,34 @@ func (s *Supplier) count(is func(*unit) bool) (n int) {
 		}
 	}
 	return n
+}
+
+// unconfirmed counts a buyer's ended units. One that never confirms must not
+// keep others from buying.
+func (s *Supplier) unconfirmed(buyer market.PeerID) (n int) {
+	for i := range s.units {
+		if u := &s.units[i]; u.ended() && u.rec.Lease.Buyer == buyer {
+			n++
+		}
+	}
+	return n
+}
+
+// makeRoom forgets the ended unit that waits for longest, when there are too
+// many: whoever has many identities could fill the list.
+func (s *Supplier) makeRoom(now market.Time, out *market.Outbox) {
+	oldest, ended := -1, 0
+	for i := range s.units {
+		if !s.units[i].ended() {
+			continue
+		}
+		if ended++; oldest < 0 || s.units[i].removeAt < s.units[oldest].removeAt {
+			oldest = i
+		}
+	}
+	if ended >= maxEnded {
+		s.forget(now, oldest, out)
+	}
 }
 
 // allowed matches the image against the list: a pattern is a prefix when it

@@ -11,19 +11,27 @@ import (
 const (
 	ackTimeout  = 4 * time.Second         // for a trader's OfferAck
 	maxTries    = 3                       // before another trader is looked for
-	relook      = 15 * time.Second        // between searches for traders when too few answer
+	maxStale    = 3                       // claims of a trader in a row that it knows a newer offer
+	relook      = 15 * time.Second        // first pause between searches that find too few traders; doubles up to Params.Resettle
+	shunTime    = 10 * time.Minute        // without a trader that did not answer or refused
+	maxShunned  = 16                      //
+	linger      = 12 * time.Second        // of an offer in a region that it has left
 	statusRetry = 2 * time.Second         // first repetition of a status; doubles up to statusMax
 	statusMax   = 5 * time.Minute         //
+	removeRetry = 5 * time.Minute         // before the engine is told again to remove a container
 	keepExited  = 10 * time.Second        // a container with Spec.Remove, for its last output to be read
 	keepEnded   = 10 * time.Minute        // an ended unit whose owner does not answer
 	maxSkew     = 2 * time.Minute         // between a buyer's clock and ours at signing
 	tombTime    = 2*maxSkew + time.Minute // as long as a late launch could still be accepted
 	maxTombs    = 1024
+	maxEnded    = 1024 // ended units whose owners have not confirmed it
+	maxSilent   = 32   // of these, one buyer's
+	maxOrders   = 16   // commands under way to one unit
 	seqBlock    = 1024 // sequence numbers reserved by one write
 	maxSeqJump  = 1 << 32
 	updatePause = 20 * time.Millisecond // gathers changes of the free resources into one update
 	probeDepth  = 2                     // of the first region that is looked up
-	maxKnown    = 8                     // regions whose traders are remembered
+	maxKnown    = 8                     // regions that are remembered
 )
 
 // Supplier is the selling role.
@@ -77,7 +85,7 @@ func (s *Supplier) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	case market.Near:
 		s.onNear(now, ev, out)
 	case market.Gone:
-		s.onGone(now, ev.Peer, out)
+		s.onGone(ev.Peer)
 	case market.Leave:
 		s.onLeave(now, ev, out)
 	case market.Undelivered:
@@ -101,7 +109,7 @@ func (s *Supplier) onReceived(now market.Time, ev market.Received, out *market.O
 	case *market.StatusAck:
 		s.onStatusAck(now, ev.From, m, out)
 	case *market.Goodbye:
-		s.onGone(now, ev.From.Peer, out)
+		s.onGoodbye(now, ev.From.Peer)
 	}
 }
 
@@ -117,6 +125,9 @@ func (s *Supplier) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 			}
 			i, _ := s.find(r.Lease.Unit())
 			s.units = slices.Insert(s.units, i, u)
+			if r.Acked == 0 { // the owner may not have heard of the grant
+				out.Send(r.Buyer, &market.Grant{Lease: r.Lease})
+			}
 			s.resend(now, &s.units[i], out)
 		}
 	}
@@ -136,8 +147,8 @@ func (s *Supplier) onEngineChanged(now market.Time, ev market.EngineChanged, out
 		switch {
 		case u.ended():
 		case ev.Up:
-			s.resume(u, out)
-		case u.state() != market.Unknown:
+			s.resume(now, u, out)
+		case u.state() != market.Unknown && !u.starting(): // what has not begun need not be adopted later
 			s.say(now, u, market.Status{State: market.Unknown, Reason: market.EngineDown, Detail: clip(ev.Reason)}, out)
 		}
 	}
@@ -168,7 +179,7 @@ func (s *Supplier) onTick(now market.Time, out *market.Outbox) {
 
 // Deadline implements market.Machine.
 func (s *Supplier) Deadline() time.Duration {
-	d := s.pub.deadline()
+	d := s.pub.deadline(s.silence())
 	for i := range s.units {
 		d = min(d, s.units[i].deadline())
 	}

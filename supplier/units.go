@@ -83,6 +83,16 @@ func (s *Supplier) resend(now market.Time, u *unit, out *market.Outbox) {
 	u.resendAt = now.Mono + u.wait
 }
 
+// greetOwner tells an owner who is back at once how its units fare.
+func (s *Supplier) greetOwner(now market.Time, peer market.PeerID, out *market.Outbox) {
+	for i := range s.units {
+		if u := &s.units[i]; u.rec.Lease.Buyer == peer && u.resendAt != market.Never {
+			u.wait = 0
+			s.resend(now, u, out)
+		}
+	}
+}
+
 func (s *Supplier) onStatusAck(now market.Time, from market.Ref, m *market.StatusAck, out *market.Outbox) {
 	i, known := s.find(m.Unit)
 	if !known || s.units[i].rec.Lease.Buyer != from.Peer {
@@ -115,10 +125,11 @@ func (s *Supplier) forget(now market.Time, i int, out *market.Outbox) {
 
 // resume tells the engine what a unit should be, after a start of ours or of
 // the engine's.
-func (s *Supplier) resume(u *unit, out *market.Outbox) {
+func (s *Supplier) resume(now market.Time, u *unit, out *market.Outbox) {
 	id := u.rec.Lease.Unit()
 	if u.rec.Ending != market.NoReason {
 		out.Controls = append(out.Controls, market.Control{Unit: id, Op: market.OpRemove, Keep: true})
+		u.removeAt = now.Mono + removeRetry
 		return
 	}
 	began := u.rec.Status != nil && !u.starting()
@@ -139,7 +150,7 @@ func (s *Supplier) onUnitChanged(now market.Time, ev market.UnitChanged, out *ma
 		return
 	case ev.State == market.Unknown:
 		if u.rec.Ending != market.NoReason { // not removed: once more, later
-			u.removeAt = now.Mono + statusMax
+			u.removeAt = now.Mono + removeRetry
 		}
 		return
 	}
@@ -152,11 +163,11 @@ func (s *Supplier) onUnitChanged(now market.Time, ev market.UnitChanged, out *ma
 	case market.Failed, market.Lost:
 		s.report(now, u, st, out)
 		if u.rec.Ending == market.NoReason {
-			s.end(now, u, ev.Reason, 0, out)
+			s.end(now, u, reasonOf(ev), 0, out)
 		}
 		return
 	case market.Stopped:
-		if u.rec.Spec.Remove && u.rec.Ending == market.NoReason {
+		if u.rec.Spec.Remove && u.rec.Ending == market.NoReason && u.removeAt == market.Never {
 			u.removeAt = now.Mono + keepExited
 		}
 		if u.rec.Stopped && st.Reason == market.Exited {
@@ -166,6 +177,17 @@ func (s *Supplier) onUnitChanged(now market.Time, ev market.UnitChanged, out *ma
 	if u.rec.Ending == market.NoReason {
 		s.report(now, u, st, out)
 	}
+}
+
+// reasonOf makes sure that a failure has a reason: it ends the lease.
+func reasonOf(ev market.UnitChanged) market.Reason {
+	switch {
+	case ev.Reason != market.NoReason:
+		return ev.Reason
+	case ev.State == market.Lost:
+		return market.Vanished
+	}
+	return market.StartFailed
 }
 
 // report says a status unless it says nothing new.
@@ -196,13 +218,17 @@ func (s *Supplier) answer(u *unit, ev market.UnitChanged, out *market.Outbox) {
 }
 
 // end makes the lease over: from here on only the removal of the container
-// can follow, over restarts too.
+// can follow, over restarts too. It is repeated until the engine has done it;
+// the first reason stands.
 func (s *Supplier) end(now market.Time, u *unit, why market.Reason, grace time.Duration, out *market.Outbox) uint64 {
-	rec := *u.rec
-	rec.Ending = why
-	u.rec, u.removeAt = &rec, market.Never
-	out.Save(u.rec)
-	c := market.Control{Ref: s.ref(), Unit: rec.Lease.Unit(), Op: market.OpRemove, Grace: grace, Keep: true}
+	if u.rec.Ending == market.NoReason {
+		rec := *u.rec
+		rec.Ending = why
+		u.rec = &rec
+		out.Save(u.rec)
+	}
+	u.removeAt = now.Mono + max(0, grace) + removeRetry
+	c := market.Control{Ref: s.ref(), Unit: u.rec.Lease.Unit(), Op: market.OpRemove, Grace: grace, Keep: true}
 	out.Controls = append(out.Controls, c)
 	return c.Ref
 }
@@ -248,6 +274,8 @@ func (s *Supplier) onStop(now market.Time, from market.Ref, m *market.StopContai
 		ack(reason, "the lease is over")
 	case slices.ContainsFunc(u.orders, func(o order) bool { return o.theirs == m.Ref && o.from.Peer == from.Peer }):
 		// a repetition of what is under way
+	case len(u.orders) >= maxOrders:
+		ack(market.Busy, "too many commands are under way")
 	case m.Op == market.OpRemove:
 		ref := s.end(now, u, market.RemovedByOwner, m.Grace, out)
 		u.orders = append(u.orders, order{ref, from, m.Ref})
@@ -255,6 +283,8 @@ func (s *Supplier) onStop(now market.Time, from market.Ref, m *market.StopContai
 		ack(market.Superseded, "the lease is over")
 	case !s.engine:
 		ack(market.EngineDown, "the container engine does not answer")
+	case u.starting():
+		ack(market.Busy, "the container is being started; it can only be removed yet")
 	default:
 		s.order(u, from, m, out)
 	}
@@ -269,7 +299,9 @@ func (s *Supplier) order(u *unit, from market.Ref, m *market.StopContainer, out 
 		u.rec = &rec
 		out.Save(u.rec)
 	}
-	u.removeAt = market.Never
+	if m.Op == market.OpStart || m.Op == market.OpRestart {
+		u.removeAt = market.Never
+	}
 	o := order{s.ref(), from, m.Ref}
 	u.orders = append(u.orders, o)
 	out.Controls = append(out.Controls, market.Control{Ref: o.ref, Unit: m.Unit, Op: m.Op, Signal: m.Signal, Grace: m.Grace})
@@ -290,8 +322,7 @@ func (s *Supplier) tickUnits(now market.Time, out *market.Outbox) {
 			}
 		case u.rec.Ending != market.NoReason:
 			if now.Mono >= u.removeAt {
-				u.removeAt = market.Never
-				s.resume(u, out)
+				s.resume(now, u, out)
 			}
 		case now.Mono >= u.endsAt:
 			s.end(now, u, market.Expired, 0, out)

@@ -1,6 +1,7 @@
 package trader
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -9,37 +10,42 @@ import (
 
 // Waiting times and bounds that are nobody else's concern.
 const (
-	goneRetry   = 2 * time.Second         // before asking after an offer whose supplier's connection broke
-	missRetry   = 5 * time.Second         // between questions to a silent supplier
-	ackTimeout  = 4 * time.Second         // for a RefreshAck
-	maxMissed   = 3                       // unanswered questions before an offer is dropped
-	maxSkew     = 2 * time.Minute         // between a supplier's clock and ours
-	firstWord   = 5 * time.Second         // before a new place is advertised
-	secondPause = 20 * time.Second        // the same, for replicas that are not the first
-	maxTombs    = 1024                    //
-	maxPlaces   = 64                      // regions that one peer trades in
-	maxChilds   = 128                     // advertised regions below one place
-	sameChild   = 3                       // traders believed for one child: the nearest to its key
+	goneRetry  = 2 * time.Second // before asking after an offer whose supplier's connection broke
+	missRetry  = 5 * time.Second // between questions to a silent supplier
+	ackTimeout = 4 * time.Second // for a RefreshAck
+	maxMissed  = 3               // unanswered questions before an offer is dropped
+	maxSkew    = 2 * time.Minute // between a supplier's clock and ours
+	firstWord  = time.Second     // before a new place is advertised
+	lookRetry  = 3 * time.Second // before the traders above are looked for again
+	maxTombs   = 1024            // tombstones
+	sameTombs  = 8               // tombstones of one supplier
+	maxPlaces  = 64              // regions that one peer trades in
+	maxChilds  = 128             // advertised regions below one place
+	sameChild  = 3               // traders believed for one child: the nearest to its key
+	maxLost    = 8               // traders above that are left out of lookups' answers
+	loadFactor = 4               // offers in all, in units of Params.SplitAt
+
 	few         = 2                       // offers that fit, below which they are promised
 	promiseTime = 700 * time.Millisecond  // long enough for a lease and the update after it
+	newsDelay   = 50 * time.Millisecond   // what is gone again by then is no news
+	newsPause   = 200 * time.Millisecond  // between two advertisements of news
+	secondPause = 20 * time.Second        // the same, for replicas that are not the first
+	deeperDelay = 2                       // factor of newsDelay for each level below a region
+	deeperPause = 5                       // factor of newsPause
+	deeperFresh = 2                       // factor of freshView
 	freshView   = 500 * time.Millisecond  // age of the view from above at which it is fetched again
 	pullTimeout = 1200 * time.Millisecond // for the view from above
 	maxWaiting  = 64                      // searches that wait for one view
-	deeperDelay = 2
-	deeperPause = 1
-	deeperFresh = 1
-	newsDelay   = 300 * time.Millisecond  // gathers changes into one advertisement
-	newsPause   = 200 * time.Millisecond // between two advertisements of news
-	loadFactor  = 4                      // offers in all, in units of Params.SplitAt
 )
 
 // Trader is the role that keeps offers.
 //
-// It accepts Tick, Near, Gone, Undelivered, and Received with CreateOffer,
-// UpdateOffer, RefreshAck, RemoveOffer, GetOffers, Offers,
-// AdvertiseOffersNeighbor and Goodbye. It emits Sends and Notes only: offers
-// are soft state that suppliers bring again. It asks after each offer every
-// Params.Refresh and drops one whose supplier misses three questions.
+// It accepts Supply (for this peer's addresses), Tick, Near, Gone, Found,
+// Leave, Undelivered, and Received with CreateOffer, UpdateOffer, RefreshAck,
+// RemoveOffer, GetOffers, Offers, AdvertiseOffersNeighbor and Goodbye. It
+// emits Sends, Lookups and Notes, and saves nothing: offers are soft state
+// that suppliers bring again. It asks after each offer every Params.Refresh
+// and drops one whose supplier misses three questions.
 type Trader struct {
 	self    market.PeerID
 	network market.NetworkID
@@ -47,6 +53,7 @@ type Trader struct {
 	rng     market.Rand
 	refs    uint64
 	on      bool
+	addrs   []string // where this peer can be dialled
 
 	held   []held  // sorted by region, then supplier
 	places []place // sorted by region
@@ -54,16 +61,18 @@ type Trader struct {
 }
 
 type held struct {
-	region     market.Region
-	offer      *market.SignedOffer
-	addrs      []string
-	heard      time.Duration // when the supplier last confirmed it
-	refreshAt  time.Duration
-	expires    time.Duration
-	missed     int
-	asked      bool             // a RefreshOffer is under way
-	promised   market.Resources // to buyers who were shown the offer
-	promisedTo time.Duration
+	region    market.Region
+	offer     *market.SignedOffer
+	addrs     []string
+	heard     time.Duration // when the supplier last confirmed it
+	refreshAt time.Duration
+	expires   time.Duration
+	missed    int
+	asked     bool // a RefreshOffer is under way
+
+	promised     market.Resources // to buyers who were shown the offer
+	promisedTo   market.PeerID    // the last of them
+	promisedTill time.Duration
 }
 
 type tomb struct {
@@ -81,16 +90,20 @@ func New(self market.PeerID, network market.NetworkID, params *market.Params, on
 // Step implements market.Machine.
 func (t *Trader) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	switch ev := ev.(type) {
-	case market.Tick:
-		t.onTick(now, out)
+	case market.Supply:
+		t.addrs = ev.Stock.Addrs
+	case market.Leave:
+		t.onLeave(out)
 	case market.Found:
 		t.onFound(now, ev, out)
+	case market.Tick:
+		t.onTick(now, out)
 	case market.Near:
 		t.onNear(now, ev, out)
 	case market.Gone:
 		t.onGone(now, ev.Peer)
 	case market.Undelivered:
-		t.onUndelivered(now, ev)
+		t.onUndelivered(now, ev, out)
 	case market.Received:
 		t.onReceived(now, ev, out)
 	}
@@ -99,9 +112,9 @@ func (t *Trader) Step(now market.Time, ev market.Event, out *market.Outbox) {
 func (t *Trader) onReceived(now market.Time, ev market.Received, out *market.Outbox) {
 	switch m := ev.Msg.(type) {
 	case *market.CreateOffer:
-		t.onCreate(now, ev.From, m, false, out)
-	case *market.UpdateOffer:
-		t.onCreate(now, ev.From, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region, Replicas: m.Replicas}, true, out)
+		t.onCreate(now, ev.From, m, true, out)
+	case *market.UpdateOffer: // that it arrived is answer enough
+		t.onCreate(now, ev.From, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region, Replicas: m.Replicas}, false, out)
 	case *market.RefreshAck:
 		t.onRefreshAck(now, ev.From, m, out)
 	case *market.RemoveOffer:
@@ -124,19 +137,33 @@ func (t *Trader) Enable(on bool) {
 	}
 }
 
+// onLeave tells the suppliers to look for another trader.
+func (t *Trader) onLeave(out *market.Outbox) {
+	var told []market.PeerID
+	for i := range t.held {
+		h := &t.held[i]
+		if j, known := slices.BinarySearchFunc(told, h.offer.Supplier, market.PeerID.Compare); !known {
+			told = slices.Insert(told, j, h.offer.Supplier)
+			out.Send(market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs}, &market.Goodbye{})
+		}
+	}
+	t.Enable(false)
+}
+
 // onCreate stores an offer, from its supplier or from another trader.
-func (t *Trader) onCreate(now market.Time, from market.Ref, m *market.CreateOffer, update bool, out *market.Outbox) {
+func (t *Trader) onCreate(now market.Time, from market.Ref, m *market.CreateOffer, answer bool, out *market.Outbox) {
 	o := &m.Offer.Offer
 	code, seq := t.accept(now, from, m)
 	if code == market.AckStored {
 		t.store(now, from, m, out)
-		if update {
-			return // that it arrived is enough
-		}
 	} else if from.Peer != o.Supplier {
 		return // a hand-over is not answered
+	} else {
+		answer = true
 	}
-	out.Send(from, &market.OfferAck{Seq: seq, Region: m.Region, Code: code, Depth: t.depth(m.Region, o.Supplier)})
+	if answer {
+		out.Send(from, &market.OfferAck{Seq: seq, Region: m.Region, Code: code, Depth: t.depth(m.Region, o.Supplier)})
+	}
 }
 
 func (t *Trader) accept(now market.Time, from market.Ref, m *market.CreateOffer) (market.AckCode, uint64) {
@@ -184,9 +211,12 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 	old := h.offer
 	h.offer, h.heard = o, now.Mono
 	if old == nil || old.Seq != o.Seq {
-		h.promisedTo = 0
+		h.promisedTill = 0
 	}
-	h.expires = now.Mono + min(t.params.OfferTTL, max(0, o.ValidUntil.Sub(now.Wall))+maxSkew)
+	h.expires = now.Mono + t.params.OfferTTL
+	if from.Peer != o.Supplier { // else it speaks for itself, whatever the clocks say
+		h.expires = now.Mono + min(t.params.OfferTTL, max(0, o.ValidUntil.Sub(now.Wall))+maxSkew)
+	}
 	if m.At.Peer == o.Supplier && len(m.At.Addrs) > 0 {
 		h.addrs = m.At.Addrs
 	}
@@ -196,31 +226,49 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 		h.refreshAt = now.Mono
 	}
 	p := t.mustPlace(now, m.Region)
-	if len(m.Replicas) > 0 {
-		p.replicas = m.Replicas
-	}
-	if old == nil {
+	t.learn(now, p, m.Replicas, m.Above)
+	switch {
+	case old == nil:
 		t.changed(now, p, nil, &o.Offer)
-	} else if old.Free != o.Free {
+	case old.Free != o.Free || old.Class != o.Class:
 		t.changed(now, p, &old.Offer, &o.Offer)
 	}
 }
 
 func (t *Trader) onRemove(now market.Time, from market.Ref, m *market.RemoveOffer, out *market.Outbox) {
-	if b := t.tomb(m.Region, from.Peer); b != nil {
-		b.seq, b.until = max(b.seq, m.Seq), now.Mono+t.params.OfferTTL
-	} else if i, known := t.find(m.Region, from.Peer); known && t.held[i].offer.Seq <= m.Seq {
-		if len(t.tombs) >= maxTombs {
-			t.tombs = slices.Delete(t.tombs, 0, 1)
-		}
-		t.tombs = append(t.tombs, tomb{from.Peer, m.Region, m.Seq, now.Mono + t.params.OfferTTL})
+	if !t.on {
+		return
 	}
+	t.bury(now, m.Region, from.Peer, m.Seq)
 	if i, known := t.find(m.Region, from.Peer); known && t.held[i].offer.Seq <= m.Seq {
 		t.drop(now, i, market.NoteOfferRemoved, out)
 	}
 }
 
-// drop forgets an offer, and its place with the last one.
+// bury remembers that offers up to seq are withdrawn, also those that are
+// still on their way. A supplier that buries much loses its own oldest stones.
+func (t *Trader) bury(now market.Time, r market.Region, supplier market.PeerID, seq uint64) {
+	until := now.Mono + t.params.OfferTTL
+	if b := t.tomb(r, supplier); b != nil {
+		b.seq, b.until = max(b.seq, seq), until
+		return
+	}
+	first, same := 0, 0
+	for i := len(t.tombs) - 1; i >= 0; i-- {
+		if t.tombs[i].supplier == supplier {
+			first, same = i, same+1
+		}
+	}
+	if same >= sameTombs {
+		t.tombs = slices.Delete(t.tombs, first, first+1)
+	} else if len(t.tombs) >= maxTombs {
+		t.tombs = slices.Delete(t.tombs, 0, 1)
+	}
+	t.tombs = append(t.tombs, tomb{supplier, r, seq, until})
+}
+
+// drop forgets an offer. When it was the last one the neighbours hear so
+// before the place is forgotten, too.
 func (t *Trader) drop(now market.Time, i int, why market.NoteKind, out *market.Outbox) {
 	h := t.held[i]
 	t.held = slices.Delete(t.held, i, i+1)
@@ -231,97 +279,10 @@ func (t *Trader) drop(now market.Time, i int, why market.NoteKind, out *market.O
 	t.tidy(h.region)
 }
 
-// onTick asks, expires and advertises.
-func (t *Trader) onTick(now market.Time, out *market.Outbox) {
-	for i := len(t.held) - 1; i >= 0; i-- {
-		h := &t.held[i]
-		switch {
-		case now.Mono >= h.expires:
-			t.drop(now, i, market.NoteOfferExpired, out)
-		case now.Mono < h.refreshAt:
-		case h.asked && h.missed+1 >= maxMissed:
-			t.drop(now, i, market.NoteOfferExpired, out)
-		default:
-			t.ask(now, h, out)
-		}
-	}
-	t.tombs = slices.DeleteFunc(t.tombs, func(b tomb) bool { return now.Mono >= b.until })
-	t.tickPulls(now, out)
-	t.tickPlaces(now, out)
-}
-
-// ask sends the audit: are you there, and is this still your offer?
-func (t *Trader) ask(now market.Time, h *held, out *market.Outbox) {
-	if h.asked {
-		h.missed++
-	}
-	h.asked, h.refreshAt = true, now.Mono+ackTimeout
-	out.Send(market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
-		&market.RefreshOffer{Seq: h.offer.Seq, Region: h.region, Code: t.advice(now, h.region), Depth: t.depth(h.region, h.offer.Supplier)})
-}
-
-// advice sends a supplier to another region when this one has too many
-// offers, or too few. The gap between the two bounds stops flapping.
-func (t *Trader) advice(now market.Time, r market.Region) market.AckCode {
-	switch p := t.place(r); {
-	case p == nil:
-	case p.split:
-		return market.AckSplit
-	case now.Mono < p.merge:
-		return market.AckMerge
-	}
-	return market.AckStored
-}
-
-// depth is how deep below a split region a supplier's offer belongs.
-func (t *Trader) depth(r market.Region, supplier market.PeerID) uint8 {
-	p := t.place(r)
-	if p == nil || !p.split {
-		return r.Depth
-	}
-	below, deepest := r.Child(supplier), uint8(0)
-	for i := range p.children {
-		if c := &p.children[i].summary; c.Region == below {
-			deepest = max(deepest, c.Deeper)
-		}
-	}
-	return min(below.Depth+deepest, market.MaxDepth)
-}
-
-func (t *Trader) onRefreshAck(now market.Time, from market.Ref, m *market.RefreshAck, out *market.Outbox) {
-	i, known := t.find(m.Region, from.Peer)
-	if !known {
-		return
-	}
-	h := &t.held[i]
-	h.asked, h.missed = false, 0
-	switch {
-	case m.Offer == nil:
-		t.drop(now, i, market.NoteOfferRemoved, out)
-	case m.Offer.Supplier != from.Peer || m.Offer.Network != t.network || !m.Region.Contains(&m.Offer.Offer):
-		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "refresh with another offer")
-		t.drop(now, i, market.NoteOfferRemoved, out)
-	case m.Offer.Seq >= h.offer.Seq:
-		t.store(now, from, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region}, out)
-		h.refreshAt = now.Mono + t.rng.Jitter(2*t.params.Refresh)/2 + t.params.Refresh/2
-	}
-}
-
-// onUndelivered asks again soon: the supplier may be dead.
-func (t *Trader) onUndelivered(now market.Time, ev market.Undelivered) {
-	if m, ok := ev.Msg.(*market.RefreshOffer); ok {
-		if i, known := t.find(m.Region, ev.To); known {
-			t.held[i].refreshAt = now.Mono + missRetry
-		}
-	}
-}
-
-// onGone asks after the offers of a peer whose connection broke.
-func (t *Trader) onGone(now market.Time, peer market.PeerID) {
-	for i := range t.held {
-		if h := &t.held[i]; h.offer.Supplier == peer && !h.asked {
-			h.refreshAt = min(h.refreshAt, now.Mono+t.rng.Jitter(goneRetry))
-		}
+// tidy forgets a place without offers or children that was advertised so.
+func (t *Trader) tidy(r market.Region) {
+	if j := t.placeIndex(r); j >= 0 && t.places[j].told == 0 && t.count(r) == 0 && len(t.places[j].children) == 0 {
+		t.places = slices.Delete(t.places, j, j+1)
 	}
 }
 
@@ -333,10 +294,7 @@ func (t *Trader) Deadline() time.Duration {
 	}
 	for i := range t.places {
 		p := &t.places[i]
-		d = min(d, p.advertiseAt, p.refreshAt)
-		if p.pulling != 0 {
-			d = min(d, p.pullDue)
-		}
+		d = min(d, p.advertiseAt, p.lookAt, p.newsAt, p.pullDeadline())
 	}
 	return d
 }
@@ -366,6 +324,22 @@ func (t *Trader) find(r market.Region, p market.PeerID) (int, bool) {
 		}
 		return h.offer.Supplier.Compare(p)
 	})
+}
+
+// first is the index of the first offer held in a region.
+func (t *Trader) first(r market.Region) int {
+	i, _ := slices.BinarySearchFunc(t.held, r, func(h held, r market.Region) int {
+		return cmp.Or(h.region.Compare(r), 1) // all offers of the region stand after this point
+	})
+	return i
+}
+
+// count is the number of offers held in a region.
+func (t *Trader) count(r market.Region) int {
+	i, _ := slices.BinarySearchFunc(t.held, r, func(h held, r market.Region) int {
+		return cmp.Or(h.region.Compare(r), -1) // all offers of the region stand before this point
+	})
+	return i - t.first(r)
 }
 
 func (t *Trader) tomb(r market.Region, p market.PeerID) *tomb {

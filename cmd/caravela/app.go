@@ -107,7 +107,7 @@ const quick = 30 * time.Second
 
 // ask is the frame of most commands: find the node, bound the time, call.
 func (a *app) ask(cmd *cobra.Command, fallback time.Duration, call func(context.Context, api.Backend) error) error {
-	node, where, err := a.node()
+	node, _, err := a.node()
 	if err != nil {
 		return err
 	}
@@ -116,5 +116,5 @@ func (a *app) ask(cmd *cobra.Command, fallback time.Duration, call func(context.
 		return err
 	}
 	defer cancel()
-	return explainDial(call(ctx, node), where)
+	return call(ctx, node)
 }

@@ -2,12 +2,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"net"
+	"maps"
 	"os"
+	"path/filepath"
 	"strings"
-	"syscall"
 
 	"caravela/api"
 	"caravela/configuration"
@@ -64,27 +63,20 @@ func (a *app) load(set map[string]string) (configuration.Effective, error) {
 	return configuration.Load(a.sources(set))
 }
 
+// sources are where settings come from. A data directory named on the command
+// line is meant from where the user stands; one in a file or in the
+// environment of a service must say where it is.
 func (a *app) sources(set map[string]string) configuration.Sources {
+	if dir := set["node.data-dir"]; dir != "" && !filepath.IsAbs(dir) {
+		if abs, err := filepath.Abs(dir); err == nil { // else the check of the settings refuses it
+			set = maps.Clone(set)
+			set["node.data-dir"] = abs
+		}
+	}
 	return configuration.Sources{Flags: set, Env: a.environ(), File: a.flags.config, Place: configuration.Here()}
 }
 
 func exists(address string) bool {
 	_, err := os.Stat(strings.TrimPrefix(address, "unix://"))
 	return err == nil || !errors.Is(err, fs.ErrNotExist)
-}
-
-// explainDial says what to do where nothing listens at the address.
-func explainDial(err error, where string) error {
-	var op *net.OpError
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, fs.ErrPermission):
-		return advise(fmt.Errorf("you may not open %s", where), "sudo caravela ... , or join the group that owns the socket")
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return advise(fmt.Errorf("no node answers at %s", where), "caravela create, caravela join <ip>, or -H with the node's address")
-	case errors.As(err, &op) && op.Op == "dial":
-		return advise(fmt.Errorf("reach the node at %s: %w", where, op.Err), "-H with the node's address")
-	}
-	return err
 }

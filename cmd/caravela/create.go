@@ -29,10 +29,10 @@ only, unless the network is made --open.`,
 			return a.start(cmd, &s, startMode{kind: startCreate, private: private, network: network})
 		},
 	}
-	s.register(cmd, a)
+	s.register(cmd)
 	cmd.Flags().BoolVar(&private, "private", false, "strangers cannot even connect: a pre-shared key, TCP only")
 	cmd.Flags().Bool("open", false, "deal with public addresses without a token")
-	cmd.Flags().StringVar(&network, "network", "", "name of the network (default the node's name)")
+	cmd.Flags().StringVar(&network, "network", "", "name of the network (default caravela)")
 	return cmd
 }
 
@@ -57,7 +57,7 @@ which network is joined. Without one the first answer is trusted.`,
 			return a.start(cmd, &s, startMode{kind: startJoin, target: args[0]})
 		},
 	}
-	s.register(cmd, a)
+	s.register(cmd)
 	cmd.Flags().Bool("open", false, "deal with public addresses without a token")
 	return cmd
 }
@@ -77,7 +77,7 @@ calls this.`,
 			return a.start(cmd, &s, startMode{kind: startServe})
 		},
 	}
-	s.register(cmd, a)
+	s.register(cmd)
 	return cmd
 }
 

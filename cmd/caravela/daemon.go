@@ -1,12 +1,5 @@
 package main
 
-import (
-	"context"
-	"errors"
-
-	"caravela/configuration"
-)
-
 // startMode says how a node begins its life.
 type startMode struct {
 	kind    startKind
@@ -36,10 +29,5 @@ type readyNode struct {
 	Network   string   `json:"network_name"`
 	Join      []string `json:"join"` // ip:port or multiaddr for `caravela join` on other machines, best first
 	API       []string `json:"api_addrs"`
-}
-
-// runDaemon runs a node until ctx ends or the node has left its network. It
-// is the one place where node, overlay, transport and engine meet.
-func runDaemon(_ context.Context, _ configuration.Config, _ startMode) error {
-	return errors.New("this build has no node yet")
+	Private   bool     `json:"private,omitempty"` // nobody joins without a token
 }

@@ -24,7 +24,7 @@ const readyFD = "CARAVELA_INTERNAL_READY_FD"
 
 // startDetached runs this command line again without -d, in a session of its
 // own with a log file, and waits until the node is ready or has failed.
-func (a *app) startDetached(ctx context.Context, cfg configuration.Effective, mode startMode) error {
+func (a *app) startDetached(ctx context.Context, cfg configuration.Effective) error {
 	log, err := openLog(cfg.Node.DataDir)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (a *app) startDetached(ctx context.Context, cfg configuration.Effective, mo
 		return fmt.Errorf("make a pipe: %w", err)
 	}
 	defer func() { _ = from.Close() }()
-	child, err := a.spawn(log, to)
+	child, err := a.spawn(ctx, log, to)
 	_ = to.Close() // the child has its own
 	if err != nil {
 		return fmt.Errorf("start the node in the background: %w", err)
@@ -54,11 +54,15 @@ func (a *app) startDetached(ctx context.Context, cfg configuration.Effective, mo
 		}
 		return err
 	}
+	pid := child.Process.Pid
 	if err := child.Process.Release(); err != nil {
 		return fmt.Errorf("let the node go on: %w", err)
 	}
 	a.welcome(cfg.Config, *msg.Ready)
-	a.sayf("the node runs in the background; its log is %s, and caravela leave stops it", log.Name())
+	if !a.machine() {
+		a.sayf("it runs in the background as process %d; its log is %s\nkill %d stops it until caravela serve; caravela %sleave takes it out of the network",
+			pid, log.Name(), pid, a.hostFlag(*msg.Ready))
+	}
 	return nil
 }
 
@@ -75,12 +79,12 @@ func openLog(dir string) (*os.File, error) {
 	return log, nil
 }
 
-func (a *app) spawn(log, ready *os.File) (*exec.Cmd, error) {
+func (a *app) spawn(ctx context.Context, log, ready *os.File) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	child := exec.Command(self, withoutDetach(a.args)...)
+	child := exec.CommandContext(context.WithoutCancel(ctx), self, withoutDetach(a.args)...)
 	child.Stdout, child.Stderr = log, log
 	child.ExtraFiles = []*os.File{ready}
 	child.Env = append(slices.Clone(a.environ()), readyFD+"=3")
@@ -165,7 +169,7 @@ func (p *pipe) ready(r readyNode) { p.tell(readyMessage{Ready: &r}) }
 // failed tells the end of a node that was never ready.
 func (p *pipe) failed(err error) {
 	if err != nil {
-		p.tell(readyMessage{Error: strings.TrimPrefix(err.Error(), "caravela: "), Next: nextOf(err)})
+		p.tell(readyMessage{Error: plainWords(err), Next: nextOf(err)})
 	}
 }
 

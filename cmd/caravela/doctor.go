@@ -49,9 +49,13 @@ node where it answers. The exit code is 1 when a check fails.`,
 // examine checks what can be seen from here, then asks the node.
 func (a *app) examine(ctx context.Context) []api.Check {
 	cfg, err := a.load(nil)
-	checks := []api.Check{configurationCheck(cfg, err)}
-	if err == nil {
-		checks = append(checks, dataCheck(cfg))
+	elsewhere := a.flags.host != "" || a.getenv("CARAVELA_HOST") != ""
+	var checks []api.Check
+	if !elsewhere { // else it is another node's configuration
+		checks = append(checks, configurationCheck(cfg, err))
+		if err == nil {
+			checks = append(checks, dataCheck(cfg))
+		}
 	}
 	node, where, err := a.node()
 	if err == nil {
@@ -60,10 +64,9 @@ func (a *app) examine(ctx context.Context) []api.Check {
 			checks = append(checks, api.Check{Name: "node answers", State: api.CheckOK, Detail: where})
 			return append(checks, d.Checks...)
 		}
-		err = explainDial(err, where)
 	}
 	checks = append(checks, api.Check{Name: "node answers", State: api.CheckFail, Detail: where, Cause: err.Error(), Remedy: nextOf(err)})
-	if cfg.Offer.Enabled {
+	if cfg.Offer.Enabled && !elsewhere {
 		checks = append(checks, engineCheck(ctx, cfg.Engine.Host))
 	}
 	return checks

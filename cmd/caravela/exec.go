@@ -101,12 +101,30 @@ func (a *app) execute(cmd *cobra.Command, ref string, command []string, e execFl
 
 // execError gives a command that could not be started docker's exit codes.
 func execError(err error) error {
-	text := strings.ToLower(err.Error())
-	switch {
-	case strings.Contains(text, "executable file not found"), strings.Contains(text, "no such file or directory"):
-		return exitWith(codeNotFound, err)
-	case strings.Contains(text, "permission denied"):
-		return exitWith(codeNotInvoked, err)
+	if code := codeOfStart(err.Error()); code != codeNotPlaced {
+		return exitWith(code, err)
 	}
 	return err
+}
+
+// codeOfStart finds docker's exit code in the words of an engine that could
+// not start a command; docker's own command line does the same.
+func codeOfStart(words string) int {
+	words = strings.ToLower(words)
+	for _, c := range []struct {
+		words string
+		code  int
+	}{
+		{"executable file not found", codeNotFound},
+		{"has no executable", codeNotFound},
+		{"no such file or directory", codeNotFound},
+		{"not executable", codeNotInvoked},
+		{"permission denied", codeNotInvoked},
+		{"exec format error", codeNotInvoked},
+	} {
+		if strings.Contains(words, c.words) {
+			return c.code
+		}
+	}
+	return codeNotPlaced
 }

@@ -74,19 +74,32 @@ func report(w io.Writer, err error) {
 	if errors.As(err, &exit) && exit.err == nil {
 		return
 	}
-	_, _ = fmt.Fprintf(w, "caravela: %s\n", strings.TrimPrefix(err.Error(), "caravela: "))
 	var problem *api.Error
-	if errors.As(err, &problem) {
+	isProblem := errors.As(err, &problem)
+	if !isProblem || problem.WhyNot == nil || !strings.HasPrefix(problem.Error(), noOfferFits) {
+		_, _ = fmt.Fprintf(w, "caravela: %s\n", harmless(plainWords(err), "\n\t"))
+	}
+	if isProblem {
 		if problem.WhyNot != nil {
 			writeWhyNot(w, problem.WhyNot)
 		}
 		for _, m := range problem.Matches {
-			_, _ = fmt.Fprintf(w, "  %s\n", m)
+			_, _ = fmt.Fprintf(w, "  %s\n", printable(m))
 		}
 	}
 	if next := nextOf(err); next != "" {
-		_, _ = fmt.Fprintf(w, "try: %s\n", next)
+		_, _ = fmt.Fprintf(w, "try: %s\n", printable(next))
 	}
+}
+
+// plainWords is an error's text without the names of packages that sentinels
+// begin with: they say nothing to a user.
+func plainWords(err error) string {
+	text := ": " + err.Error()
+	for _, name := range []string{"caravela", "api", "buyer", "docker", "identity", "invite", "market", "node", "overlay", "remote", "store", "supplier"} {
+		text = strings.ReplaceAll(text, ": "+name+": ", ": ")
+	}
+	return strings.TrimPrefix(text, ": ")
 }
 
 // nextOf finds the advice nearest to the user.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,7 +17,7 @@ func noOffer() *api.Error {
 	return &api.Error{Code: api.CodeNoOffer, Detail: "nothing fits 2 cpu / 512m", WhyNot: &api.SearchResult{
 		Regions: make([]api.Region, 3), OffersSeen: 41, NodesSeen: 29,
 		WhyNot:  []api.Tally{{Reason: "memory", Count: 22, Detail: "largest free 384m, need 512m"}, {Reason: "label region!=eu", Count: 6}},
-		Nearest: &api.NearMiss{NodeName: "cedar", Detail: "misses only memory", Next: "caravela run -m 384m ..."},
+		Nearest: &api.NearMiss{NodeName: "cedar", Detail: "misses only memory", Next: "-m 384m"},
 	}}
 }
 
@@ -28,9 +29,9 @@ func failedStart(detail string) []api.RunEvent {
 // The exit code of each way to end.
 func TestExitCodes(t *testing.T) {
 	code := func(n int) *int { return &n }
-	exited := append(placed()[:3],
-		api.RunEvent{Type: api.RunStatus, Status: &api.ContainerLife{State: "failed", Reason: "exited", ExitCode: code(3)}},
-		api.RunEvent{Type: api.RunFailed, Failure: api.Errorf(api.CodeConflict, "it exited at once")})
+	exited := slices.Concat(placed()[:3], []api.RunEvent{
+		{Type: api.RunStatus, Status: &api.ContainerLife{State: "failed", Reason: "exited", ExitCode: code(3)}},
+		{Type: api.RunFailed, Failure: api.Errorf(api.CodeConflict, "it exited at once")}})
 	tests := []struct {
 		name   string
 		line   string
@@ -50,6 +51,8 @@ func TestExitCodes(t *testing.T) {
 		{"other failure", "run web", nil, api.Errorf(api.CodeNotReady, "starting"), 0, nil, codeNotPlaced},
 		{"other failure in the background", "run -d web", nil, api.Errorf(api.CodeNotReady, "starting"), 0, nil, codeError},
 		{"no such command", "run web x", failedStart(`exec: "x": executable file not found in $PATH`), nil, 0, nil, codeNotFound},
+		{"no such command in the supplier's words", "run web x", failedStart(`the image has no executable "x"`), nil, 0, nil, codeNotFound},
+		{"not executable in the supplier's words", "run web /bin", failedStart("/bin is not executable"), nil, 0, nil, codeNotInvoked},
 		{"not executable", "run web x", failedStart("exec: permission denied"), nil, 0, nil, codeNotInvoked},
 		{"not started", "run web", failedStart("no space"), nil, 0, nil, codeNotPlaced},
 		{"not started in the background", "run -d web", failedStart("no space"), nil, 0, nil, codeError},
@@ -120,7 +123,7 @@ try: caravela market explain ... with the same flags, or --wait-for-offer 30m
 // A failed run of several replicas prints those that run and fails.
 func TestSomeReplicasFail(t *testing.T) {
 	node := record()
-	node.events = append(placed()[:4], api.RunEvent{Type: api.RunFailed, Replica: 1, Failure: api.Errorf(api.CodeNoOffer, "no second node")})
+	node.events = slices.Concat(placed()[:4], []api.RunEvent{{Type: api.RunFailed, Replica: 1, Failure: api.Errorf(api.CodeNoOffer, "no second node")}})
 	r := newCLI(t, node).run("run", "-d", "--replicas", "2", "web")
 	if r.code != codeNothing || r.out != recordedID+"\n" || !strings.Contains(r.err, "[2] failed: no second node") {
 		t.Errorf("%+v", r)
@@ -208,8 +211,10 @@ type waiting struct {
 }
 
 func (w *waiting) Run(ctx context.Context, _ api.RunRequest, emit func(api.RunEvent) error) error {
-	if err := emit(api.RunEvent{Type: api.RunWaiting}); err != nil {
-		return err
+	for _, e := range w.events {
+		if err := emit(e); err != nil {
+			return err
+		}
 	}
 	close(w.asked)
 	<-ctx.Done()
@@ -217,13 +222,25 @@ func (w *waiting) Run(ctx context.Context, _ api.RunRequest, emit func(api.RunEv
 }
 
 func TestInterruptWhileSearching(t *testing.T) {
-	node := &waiting{record(), make(chan struct{})}
-	c := newCLI(t, node)
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-node.asked; cancel() }()
-	r := c.runContext(ctx, "run", "--wait-for-offer", "30m", "web")
-	if r.code != codeInterrupted || !strings.Contains(r.err, "nothing is leased") {
-		t.Errorf("%+v", r)
+	for _, tt := range []struct {
+		line   string
+		events []api.RunEvent
+		want   string
+	}{
+		{"run --wait-for-offer 30m web", []api.RunEvent{{Type: api.RunWaiting}}, "nothing is leased"},
+		{"run web", placed()[:3], "the node ends the lease"},
+		{"run -d web", placed()[:3], "started without you"},
+	} {
+		node := &waiting{record(), make(chan struct{})}
+		node.events = tt.events
+		c := newCLI(t, nil)
+		c.direct = node // so that the events have arrived when asked is closed
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-node.asked; cancel() }()
+		r := c.runContext(ctx, strings.Fields(tt.line)...)
+		if r.code != codeInterrupted || !strings.Contains(r.err, tt.want) {
+			t.Errorf("%s: %+v", tt.line, r)
+		}
 	}
 }
 

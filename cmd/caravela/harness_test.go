@@ -33,6 +33,7 @@ type cli struct {
 	signals  *signals
 	daemon   func(context.Context, configuration.Config, startMode) error
 	stdin    string
+	direct   api.Backend // in place of the one behind the socket
 }
 
 // lockedBuffer is written by several streams at once.
@@ -118,9 +119,15 @@ func (c *cli) runContext(ctx context.Context, args ...string) result {
 		now:      func() time.Time { return time.Date(2026, 1, 31, 13, 0, 0, 0, time.UTC) },
 		terminal: c.terminal, signals: c.signals, dial: dialNode, daemon: c.daemon,
 	}
+	if c.direct != nil {
+		a.dial = func(string, string) (api.Backend, error) { return c.direct, nil }
+	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	code := a.run(ctx, append([]string{"-H", c.address}, args...))
+	if c.address != "" {
+		args = append([]string{"-H", c.address}, args...)
+	}
+	code := a.run(ctx, args)
 	return result{out.String(), errOut.String(), code}
 }
 

@@ -34,22 +34,24 @@ func cpus(milli int64) string { return market.MilliCPU(milli).String() }
 
 func amount(r api.Resources) string { return r.Market().String() }
 
-// brief writes a duration in its largest unit or two: "90s" stays, "3m",
-// "2h5m", "6d".
+// brief writes a duration in its largest unit or two, rounded: "90s" stays,
+// "3m", "2h5m", "24h", "6d".
 func brief(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "0s"
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 10*time.Hour && d%time.Hour >= time.Minute:
-		return fmt.Sprintf("%dh%dm", int(d.Hours()), int(d.Minutes())%60)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
+	case d < time.Hour-30*time.Second:
+		return fmt.Sprintf("%dm", int(d.Round(time.Minute).Minutes()))
 	}
-	return fmt.Sprintf("%dd", int(d.Hours())/24)
+	if minutes := int(d.Round(time.Minute).Minutes()); d < 10*time.Hour && minutes%60 > 0 {
+		return fmt.Sprintf("%dh%dm", minutes/60, minutes%60)
+	}
+	if d < 48*time.Hour {
+		return fmt.Sprintf("%dh", int(d.Round(time.Hour).Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()+12)/24)
 }
 
 // ago says how long ago t was; "never" for the zero time.

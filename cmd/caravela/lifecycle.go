@@ -10,9 +10,6 @@ import (
 	"caravela/api"
 )
 
-// stopMargin is how long a stop may take beyond the container's own grace.
-const stopMargin = 30 * time.Second
-
 // done is one container that a command has dealt with.
 type done struct {
 	Name string `json:"name"`

@@ -211,7 +211,7 @@ func TestRegistryLogin(t *testing.T) {
 	}
 	getenv := func(string) string { return dir }
 	for image, want := range map[string]bool{"r.example.com:5000/web:1": true, "web": true, "docker.io/library/web": true, "ghcr.io/x/y": false} {
-		auth, err := registryAuth(image, getenv)
+		auth, err := registryAuth(t.Context(), image, getenv)
 		if (err == nil) != want || want && auth == "" {
 			t.Errorf("%s: %q %v", image, auth, err)
 		}

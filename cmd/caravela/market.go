@@ -77,7 +77,11 @@ func newExplain(a *app) *cobra.Command {
 					return err
 				}
 				err = a.show(r, func(t *table) { verdictTable(t, &r) })
-				return a.nothingFits(err, &r)
+				if err != nil || len(r.Offers) > 0 {
+					return err
+				}
+				writeNearest(a.err, &r)
+				return exitWith(codeNothing, nil)
 			})
 		},
 	}
@@ -95,8 +99,17 @@ func verdictTable(t *table, r *api.SearchResult) {
 		t.row(nodeLabel(v.Offer.NodeName, v.Offer.Node), amount(v.Offer.Free), v.Offer.Platform, fits,
 			detailed(v.Reason, v.Detail), v.Offer.Region, shortID(v.Offer.ID))
 	}
-	t.footer = fmt.Sprintf("\n%s in %s asked in %s: %s from %s fit %d\n", plural(r.Messages, "message"), plural(len(r.Regions), "region"),
-		plural(r.Rounds, "round"), plural(r.OffersSeen, "offer"), plural(r.NodesSeen, "node"), len(r.Offers))
+	t.footer = "\n" + summary(r) + "\n"
+}
+
+// summary says how many offers fit, and what it took to know that.
+func summary(r *api.SearchResult) string {
+	found := "without asking anybody" // this node holds them
+	if r.Messages > 0 {
+		found = "with " + plural(r.Messages, "message")
+	}
+	return fmt.Sprintf("offers that fit: %d of %d, from %s in %s, found %s", len(r.Offers), r.OffersSeen,
+		plural(r.NodesSeen, "node"), plural(len(r.Regions), "region"), found)
 }
 
 func candidateTable(t *table, a *app, list []api.Candidate) {

@@ -104,10 +104,11 @@ func (a *app) showTemplate(v any) error {
 		}
 	}
 	for _, item := range items {
-		if err := t.Execute(a.out, item); err != nil {
+		var text strings.Builder
+		if err := t.Execute(&text, item); err != nil {
 			return advise(fmt.Errorf("--format: %w", err), "one of the fields %s", strings.Join(fields(item), " "))
 		}
-		if _, err := io.WriteString(a.out, "\n"); err != nil {
+		if _, err := io.WriteString(a.out, harmless(text.String(), "\n\t")+"\n"); err != nil {
 			return err
 		}
 	}

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 
+	"caravela/api"
 	"caravela/api/apitest"
 )
 
@@ -106,5 +108,21 @@ func TestTableIsPrintable(t *testing.T) {
 	tab.row("", "", "1")
 	if err := tab.write(&b); err != nil || b.String() != "A         C\nx?[2Jy?z   päper\n-          1\n" && !strings.HasPrefix(b.String(), "A          C\nx?[2Jy?z   päper\n-          1\n") {
 		t.Errorf("%q %v", b.String(), err)
+	}
+}
+
+// What other nodes wrote reaches the terminal as text, in errors and
+// templates, too.
+func TestHostileTexts(t *testing.T) {
+	const hostile = "\x1b]0;owned\a\x1b[2J\u009b31m\u202egnp"
+	var buf bytes.Buffer
+	report(&buf, &api.Error{Code: api.CodeConflict, Detail: "it says " + hostile, Next: hostile, Matches: []string{hostile}})
+	a := &app{out: &buf}
+	a.flags.format = "{{.Name}}\\n"
+	if err := a.showTemplate(api.Container{Name: hostile}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(buf.String(), "\x1b\a\u009b\u202e") || !strings.Contains(buf.String(), "it says ?]0;owned") {
+		t.Errorf("%q", buf.String())
 	}
 }

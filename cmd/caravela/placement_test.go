@@ -202,7 +202,7 @@ func TestWrongFlags(t *testing.T) {
 		"run --format {{.Nope web":                 "--format",
 		"run":                                      "no image is named",
 		"run web --nope":                           "unknown flag: --nope",
-		"run --nmae x web":                         "did you mean --name?",
+		"run --nam x web":                          "did you mean --name?",
 		"run --cidfile /nowhere/x web":             "--cidfile",
 		"run --with-registry-auth r.example.com/w": "no login of r.example.com",
 	}

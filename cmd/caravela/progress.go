@@ -91,7 +91,7 @@ func (p *progress) onLeased(e api.RunEvent) {
 		ID: l.ContainerID, Name: l.Name, Node: e.Node, NodeName: e.NodeName, Resources: l.Resources, EndsAt: l.EndsAt,
 		State: "accepted", Ports: []api.PublishedPort{},
 	}
-	p.lasting("%s", decision(e))
+	p.lasting("%s%s", p.prefix(e), decision(e))
 }
 
 // decision is the first line that lasts: what was leased, where, for how long.

@@ -91,6 +91,9 @@ func (a *app) stateText(c api.Container) string {
 }
 
 func (a *app) leaseEnd(c api.Container) string {
+	if c.State == "ended" {
+		return ""
+	}
 	text := a.until(c.EndsAt)
 	if text != "" && c.Renews {
 		text += ", renews"

@@ -110,9 +110,8 @@ type refuser struct {
 	seen *[]string
 }
 
-func (r *refuser) String() string   { return "" }
-func (r *refuser) Type() string     { return "refused" }
-func (r *refuser) IsBoolFlag() bool { return r.bare }
+func (r *refuser) String() string { return "" }
+func (r *refuser) Type() string   { return "refused" }
 
 func (r *refuser) Set(string) error {
 	*r.seen = append(*r.seen, fmt.Sprintf("--%s is not supported. %s", r.name, r.instead))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -35,7 +36,7 @@ type login struct {
 
 // registryAuth finds the user's docker login of the image's registry, in the
 // form that the API takes.
-func registryAuth(image string, getenv func(string) string) (string, error) {
+func registryAuth(ctx context.Context, image string, getenv func(string) string) (string, error) {
 	registry := registryOf(image)
 	missing := func(why string) error {
 		return advise(fmt.Errorf("--with-registry-auth: no login of %s is known: %s", registry, why), "docker login %s", strings.TrimSuffix(strings.TrimPrefix(registry, "https://"), "/v1/"))
@@ -55,7 +56,7 @@ func registryAuth(image string, getenv func(string) string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("--with-registry-auth: read docker's configuration: %w", err)
 	}
-	found, err := cfg.login(registry)
+	found, err := cfg.login(ctx, registry)
 	if err != nil {
 		return "", missing(err.Error())
 	}
@@ -72,13 +73,13 @@ func registryOf(image string) string {
 	return dockerHub
 }
 
-func (c dockerConfig) login(registry string) (login, error) {
+func (c dockerConfig) login(ctx context.Context, registry string) (login, error) {
 	helper := c.CredHelpers[registry]
 	if helper == "" {
 		helper = c.CredsStore
 	}
 	if helper != "" {
-		return askHelper(helper, registry)
+		return askHelper(ctx, helper, registry)
 	}
 	entry, ok := c.Auths[registry]
 	if !ok {
@@ -96,8 +97,8 @@ func (c dockerConfig) login(registry string) (login, error) {
 }
 
 // askHelper asks a docker credential helper.
-func askHelper(helper, registry string) (login, error) {
-	cmd := exec.Command("docker-credential-"+helper, "get")
+func askHelper(ctx context.Context, helper, registry string) (login, error) {
+	cmd := exec.CommandContext(ctx, "docker-credential-"+helper, "get")
 	cmd.Stdin = strings.NewReader(registry)
 	out, err := cmd.Output()
 	if err != nil {

@@ -101,7 +101,7 @@ func (a *app) runContainer(cmd *cobra.Command, r *runFlags, image string, comman
 		return advise(errors.New("-t wants a terminal, and standard input is none"), "the same without -t")
 	}
 	if r.withAuth {
-		if req.RegistryAuth, err = registryAuth(image, a.getenv); err != nil {
+		if req.RegistryAuth, err = registryAuth(cmd.Context(), image, a.getenv); err != nil {
 			return err
 		}
 	}
@@ -110,7 +110,7 @@ func (a *app) runContainer(cmd *cobra.Command, r *runFlags, image string, comman
 		return err
 	}
 	defer id.discard()
-	node, where, err := a.node()
+	node, _, err := a.node()
 	if err != nil {
 		return err
 	}
@@ -120,19 +120,32 @@ func (a *app) runContainer(cmd *cobra.Command, r *runFlags, image string, comman
 	}
 	defer cancel()
 	p := newProgress(a, r.quiet, req)
-	err = explainDial(node.Run(ctx, req, p.event), where)
+	err = node.Run(ctx, req, p.event)
 	p.finish()
 	if werr := id.write(p.firstID()); werr != nil && err == nil {
 		err = werr
 	}
-	if err == nil || len(p.places) > 0 {
+	switch {
+	case err != nil && cmd.Context().Err() != nil:
+		return a.interruptedRun(p, req.Attach)
+	case err == nil || len(p.places) > 0:
 		return a.afterRun(ctx, cancel, node, r, p, keys, err)
 	}
-	if cmd.Context().Err() != nil {
-		a.sayf("caravela: stopped looking; nothing is leased")
-		return exitWith(codeInterrupted, nil)
-	}
 	return err
+}
+
+// interruptedRun says what becomes of a run that the user has stopped
+// watching.
+func (a *app) interruptedRun(p *progress, attached bool) error {
+	switch {
+	case len(p.places) == 0:
+		a.sayf("caravela: stopped looking; nothing is leased")
+	case attached:
+		a.sayf("caravela: stopped; the node ends the lease\ntry: caravela ps -a")
+	default:
+		a.sayf("caravela: stopped watching; the container is started without you\ntry: caravela ps")
+	}
+	return exitWith(codeInterrupted, nil)
 }
 
 // afterRun tells or follows what the run has come to.
@@ -172,6 +185,10 @@ func (a *app) finalCode(ctx context.Context, node api.Backend, ref api.Container
 	}
 	if code < 0 {
 		exit, err := node.Wait(ctx, ref)
+		if ctx.Err() != nil {
+			a.sayf("caravela: stopped watching; try: caravela attach %s", shortID(string(ref)))
+			return exitWith(codeInterrupted, nil)
+		}
 		if err != nil {
 			return advise(fmt.Errorf("the container has ended, its exit code is not known: %w", err), "caravela inspect %s", shortID(string(ref)))
 		}
@@ -198,20 +215,18 @@ func (a *app) startFailure(ctx context.Context, node api.Backend, at *place, fai
 			return exitWith(*at.exit&0xff, failed)
 		}
 	}
-	text := strings.ToLower(failed.Error() + " " + at.detail)
-	failed = orInspect(failed, at.ID)
-	switch {
-	case strings.Contains(text, "executable file not found"), strings.Contains(text, "no such file or directory"):
-		return exitWith(codeNotFound, failed)
-	case strings.Contains(text, "permission denied"), strings.Contains(text, "exec format error"):
-		return exitWith(codeNotInvoked, failed)
-	}
-	return exitWith(codeNotPlaced, failed)
+	return exitWith(codeOfStart(failed.Error()+" "+at.detail), orInspect(failed, at.ID))
 }
 
 // tellPlaces prints the IDs of a detached run.
 func (a *app) tellPlaces(p *progress, err error) error {
 	running := p.running()
+	if api.CodeOf(err) == api.CodeNoOffer { // all or nothing: the node took the others back
+		if len(running) > 0 {
+			a.sayf("taken back: %s, because not all of %d found a place", plural(len(running), "replica"), p.wanted)
+		}
+		running = nil
+	}
 	if a.machine() {
 		if serr := a.show(running, nil); serr != nil {
 			return serr
@@ -261,7 +276,7 @@ func reserveFile(path string) (*idFile, error) {
 	if path == "" {
 		return &idFile{}, nil
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, advise(fmt.Errorf("--cidfile: %w", err), "a file that does not exist yet")
 	}

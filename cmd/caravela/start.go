@@ -19,16 +19,20 @@ type startFlags struct {
 	texts           map[string]*string // setting key -> flag's value
 }
 
-func (s *startFlags) register(cmd *cobra.Command, a *app) {
+func (s *startFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	s.texts = map[string]*string{}
 	text := func(key, flag, help string) { s.texts[key] = f.String(flag, "", help) }
+	list := func(key, flag, help string) {
+		s.texts[key] = new(string)
+		f.Var((*listFlag)(s.texts[key]), flag, help)
+	}
 	text("node.name", "name", "name of this node (default the host's)")
-	text("network.listen", "listen", "IP:PORT for other nodes, TCP and UDP, or a port; commas between several (default 7401)")
-	text("api.address", "api", "address of the API, unix:///path or tcp://host:port (default a socket that the commands find)")
+	list("network.listen", "listen", "IP:PORT for other nodes, TCP and UDP, or a port; commas between several (default 7401)")
+	list("api.address", "api", "address of the API, unix:///path or tcp://host:port; commas between several (default a socket that the commands find)")
 	text("node.data-dir", "data-dir", "where identity, leases and settings are kept")
 	text("node.profile", "profile", "bundle of defaults: server, home or lowpower (default server)")
-	text("network.announce", "announce", "further addresses at which this node is reachable; commas between several")
+	list("network.announce", "announce", "further addresses at which this node is reachable; commas between several")
 	text("engine.host", "engine", "address of the container engine (default $DOCKER_HOST, or Docker's socket)")
 	f.StringVar(&s.offer, "offer", "", "what is sold, such as cpus=4,memory=8g,disk=50g (default a share of the machine)")
 	f.BoolVar(&s.noOffer, "no-offer", false, "sell nothing; needs no container engine")
@@ -38,6 +42,24 @@ func (s *startFlags) register(cmd *cobra.Command, a *app) {
 	_ = cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(profiles(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagDirname("data-dir")
 }
+
+// listFlag is a flag that may be given several times, or once with commas.
+type listFlag string
+
+// String implements pflag.Value.
+func (l *listFlag) String() string { return string(*l) }
+
+// Set implements pflag.Value.
+func (l *listFlag) Set(s string) error {
+	if *l != "" {
+		s = string(*l) + "," + s
+	}
+	*l = listFlag(s)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (l *listFlag) Type() string { return "string" }
 
 // settings returns what the flags say, by key of the configuration.
 func (s *startFlags) settings(cmd *cobra.Command, a *app) (map[string]string, error) {
@@ -120,7 +142,7 @@ func (a *app) start(cmd *cobra.Command, s *startFlags, mode startMode) error {
 		return advise(err, "caravela config check")
 	}
 	if s.detach {
-		return a.startDetached(cmd.Context(), cfg, mode)
+		return a.startDetached(cmd.Context(), cfg)
 	}
 	mode.settings = settingsFile{a.sources(set)}
 	pipe, err := readyPipe(a.getenv)
@@ -174,18 +196,27 @@ func (a *app) welcome(cfg configuration.Config, r readyNode) {
 		_ = a.line(r, nil) // a pipe that is gone does not stop the node
 		return
 	}
+	here := a.hostFlag(r)
 	a.sayf("node %s is ready\n  id       %s\n  network  %s (%s)\n  api      %s", r.Name, r.ID, r.Network, shortID(r.NetworkID), strings.Join(r.API, ", "))
-	here := ""
-	if len(r.API) > 0 && r.API[0] != a.defaultAPI() {
-		here = "-H " + r.API[0] + " "
-	}
-	if len(r.Join) > 0 {
+	switch {
+	case r.Private:
+		a.sayf("next, for another machine (this network is private, so that an address alone does not do):\n  caravela %stoken create\n  caravela join TOKEN   # there", here)
+	case len(r.Join) > 0:
 		a.sayf("next, on another machine:\n  caravela join %s", r.Join[0])
 	}
 	a.sayf("and here:\n  caravela %sstatus\n  caravela %srun IMAGE", here, here)
-	if !cfg.Network.Open {
+	if !cfg.Network.Open && !r.Private {
 		a.sayf("machines outside of the local network need a token: caravela %stoken create", here)
 	}
+}
+
+// hostFlag is what commands need to reach the node: nothing, for the one that
+// they find by themselves.
+func (a *app) hostFlag(r readyNode) string {
+	if len(r.API) == 0 || r.API[0] == a.defaultAPI() {
+		return ""
+	}
+	return "-H " + r.API[0] + " "
 }
 
 // defaultAPI is the address that commands use without -H.

@@ -38,7 +38,8 @@ func shortDaemon(_ context.Context, cfg configuration.Config, mode startMode) er
 		os.Exit(3)
 	}
 	fmt.Println("log line of", cfg.Node.Name)
-	mode.ready(readyNode{ID: "12D3KooWCedar", Name: cfg.Node.Name, Network: "home", NetworkID: "0011223344556677", Join: []string{"192.0.2.1"}, API: cfg.API.Addresses})
+	mode.ready(readyNode{ID: "12D3KooWCedar", Name: cfg.Node.Name, Network: "home", NetworkID: "0011223344556677", Join: []string{"192.0.2.1"}, API: cfg.API.Addresses,
+		Private: mode.private})
 	return nil
 }
 
@@ -90,6 +91,27 @@ func TestStartFlagsBecomeSettings(t *testing.T) {
 	}
 }
 
+// A data directory is meant from where the user stands; lists may be given in
+// several flags.
+func TestFlagsAsTyped(t *testing.T) {
+	t.Chdir(t.TempDir())
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, got := startCLI(t)
+	r := c.run("create", "--data-dir", "n1", "--api", "unix:///tmp/x/api.sock", "--api", "tcp://127.0.0.1:7480", "--private")
+	if r.code != 0 || (*got)[0].cfg.Node.DataDir != here+"/n1" || len((*got)[0].cfg.API.Addresses) != 2 {
+		t.Fatalf("%+v\n%+v", r, *got)
+	}
+	if strings.Contains(r.err, "caravela join 192.0.2.1") || !strings.Contains(r.err, "caravela join TOKEN") {
+		t.Errorf("a private network advises\n%s", r.err)
+	}
+	if r := c.run("create", "--set", "node.data-dir="); r.code != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestJoinTarget(t *testing.T) {
 	c, got := startCLI(t)
 	r := c.run("join", "192.0.2.9", "--no-offer")
@@ -120,7 +142,6 @@ func TestWrongStartFlags(t *testing.T) {
 		"create --name -":                    "node.name",
 		"create --label x":                   "node.labels",
 		"create --log-level loud":            "log.level",
-		"create --data-dir here":             "absolute",
 		"create --config /nowhere/file.toml": "/nowhere/file.toml",
 	} {
 		if r := c.run(strings.Fields(line)...); r.code != 1 || !strings.Contains(r.err, want) {

@@ -100,10 +100,15 @@ func printable(s string) string {
 	if s == "" {
 		return "-"
 	}
+	return harmless(s, "")
+}
+
+// harmless replaces what is not a visible character, but for those in keep.
+func harmless(s, keep string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || !unicode.IsPrint(r) && r != ' ' {
-			return '?'
+		if unicode.IsPrint(r) || strings.ContainsRune(keep, r) {
+			return r
 		}
-		return r
+		return '?'
 	}, s)
 }

@@ -3,14 +3,18 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"caravela/api"
 )
 
+// noOfferFits begins the table of a search that found nothing.
+const noOfferFits = "no offer fits"
+
 // writeWhyNot explains a search that found nothing: how much was asked, what
 // was missing how often, and what would have fitted nearly.
 func writeWhyNot(w io.Writer, r *api.SearchResult) {
-	_, _ = fmt.Fprintf(w, "no offer fits  (asked %s, %s, %s)\n",
+	_, _ = fmt.Fprintf(w, "%s  (asked %s, %s, %s)\n", noOfferFits,
 		plural(len(r.Regions), "region"), plural(r.OffersSeen, "offer"), plural(r.NodesSeen, "node"))
 	rows := make([][]string, 0, len(r.WhyNot))
 	for _, t := range r.WhyNot {
@@ -20,14 +24,22 @@ func writeWhyNot(w io.Writer, r *api.SearchResult) {
 	if r.Incomplete {
 		_, _ = fmt.Fprintf(w, "not everything was asked: %s\n", printable(r.IncompleteBy))
 	}
+	writeNearest(w, r)
+	if r.OffersSeen == 0 {
+		_, _ = fmt.Fprintln(w, "nobody sells anything here yet: caravela join <ip> on another machine, or caravela doctor")
+	}
+}
+
+// writeNearest tells of the offer that misses least.
+func writeNearest(w io.Writer, r *api.SearchResult) {
 	if n := r.Nearest; n != nil {
 		line := "nearest: " + nodeLabel(n.NodeName, n.Node) + " " + n.Detail
-		if n.Next != "" {
+		switch {
+		case strings.HasPrefix(n.Next, "-"): // only the flag that would make it fit
+			line += " -> caravela run " + n.Next + " ..."
+		case n.Next != "":
 			line += " -> " + n.Next
 		}
 		_, _ = fmt.Fprintln(w, printable(line))
-	}
-	if r.OffersSeen == 0 {
-		_, _ = fmt.Fprintln(w, "nobody sells anything here yet: caravela join <ip> on another machine, or caravela doctor")
 	}
 }

@@ -3,7 +3,6 @@ package discoverytest
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 
 	"caravela/market"
 )
@@ -17,10 +16,10 @@ func (k *Keys) Offer(o market.Offer) *market.SignedOffer { return &market.Signed
 
 // Lease implements market.Sealer.
 func (k *Keys) Lease(l market.Lease) *market.SignedLease {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], l.Nonce)
-	id := sha256.Sum256(append(append(l.Buyer[:], l.Supplier[:]...), b[:]...))
-	return &market.SignedLease{Lease: l, ID: id, ByBuyer: []byte{1}}
+	b := append(l.Buyer[:], l.Supplier[:]...)
+	b = binary.BigEndian.AppendUint64(b, l.Nonce)
+	b = binary.BigEndian.AppendUint64(b, uint64(l.End))
+	return &market.SignedLease{Lease: l, ID: sha256.Sum256(b), ByBuyer: []byte{1}}
 }
 
 // Countersign implements market.Sealer.
@@ -32,7 +31,11 @@ func (k *Keys) Countersign(l *market.SignedLease) *market.SignedLease {
 
 // Status implements market.Sealer.
 func (k *Keys) Status(s market.Status) *market.SignedStatus {
-	return &market.SignedStatus{Status: s, By: k.self, Hash: sha256.Sum256(fmt.Append(nil, s.Lease, s.Seq))}
+	b := append(s.Lease[:], s.Prev[:]...)
+	b = binary.BigEndian.AppendUint64(b, s.Seq)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.At))
+	b = append(b, byte(s.State), byte(s.Reason))
+	return &market.SignedStatus{Status: s, By: k.self, Hash: sha256.Sum256(b)}
 }
 
 // SpecHash implements market.Sealer.

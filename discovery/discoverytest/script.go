@@ -2,7 +2,6 @@ package discoverytest
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,65 +11,69 @@ import (
 // Do carries out one script command and returns what is to be seen:
 //
 //	peers a b c            add nodes
-//	sell a cpu=4 mem=8g [label=k=v] [ports]   make a node offer
+//	params split=4 refresh=1m ttl=3m resettle=5m term=1h grant=5s
+//	sell a cpu=4 mem=8g [label=k=v] [units=n] [starting=n] [longest=1h] [allow=image] [class=n] [reach=relayed]
 //	unsell a               make it sell nothing
+//	trader a on|off        whether it keeps others' offers
 //	advance 10s            let time pass
-//	run a cpu=1 mem=64m [image=i] [replicas=n] [apart] [together] [spread] [on=b] [constraint=k==v] [wait=1m] [term=1h] [dry]
+//	run a cpu=1 mem=64m [image=i] [port=n] [replicas=n] [apart] [together] [spread] [on=b] [constraint=k==v] [wait=1m] [term=1h] [norenew] [rm] [dry]
+//	searches a n=100 every=50ms cpu=1 mem=64m   dry runs; prints how many found how much
+//	abandon a              its newest request is not waited for any more
 //	order a N rm|stop|start|kill|restart    a command to the N-th unit (1, 2, ...) that a bought
 //	crash a | boot a       kill a process, start it again
-//	engine a up|down|fail=image:reason      change a node's engine
+//	cut a N [KIND]         crash a in its next step with effects, after N of them (0 = before it saves);
+//	                       with KIND, in the step that takes the next message of that kind
+//	engine a up|down|pull=10s|vanish|exits=image|fail=image:missing|start|port|none
+//	lose|drop|twice|slow KIND [n=1] [from=a] [to=b] [by=3s]     the next n messages are lost, lost without a word, doubled, delayed
 //	part a b | heal        cut these nodes off, join all again
 //	skew a 10m             move a node's wall clock
 //	leave a [end]          say goodbye
+//	keep NAME KIND         remember the newest message of a kind
+//	forge a b NAME         deliver it (or the newest of a kind) to b as if a had sent it
+//	lie a empty|misfit|elsewhere|flood|stale|split|off     make a trader a liar
 //	offers                 who holds whose offer
+//	traders a              where a's offer is, and who has confirmed it
 //	units                  who runs what for whom
 //	free                   what each supplier has left
-//	counts                 messages since the last counts, by type
-//	trace                  what was sent since the last trace
+//	notes a                what a's machine noted since the last notes, by kind
+//	counts [off]           messages and lookups since the last counts, by type; off forgets them
+//	settled                hold the world against what must be true at rest
 func (w *World) Do(cmd string, args []string) string {
+	if need := map[string]int{"order": 3, "engine": 2, "skew": 2, "trader": 2, "cut": 2, "keep": 2, "forge": 3, "lie": 2,
+		"sell": 1, "unsell": 1, "run": 1, "searches": 1, "abandon": 1, "crash": 1, "boot": 1, "leave": 1, "traders": 1, "notes": 1,
+		"lose": 1, "drop": 1, "twice": 1, "slow": 1, "advance": 1}[cmd]; len(args) < need {
+		return cmd + " needs more"
+	}
 	switch cmd {
 	case "peers":
 		for _, a := range args {
 			w.Add(a)
 		}
+		return ""
 	case "params":
 		return w.setParams(args)
-	case "sell":
-		return w.sell(args)
-	case "unsell":
-		n := w.Node(args[0])
-		n.Selling = false
-		w.Step(n, market.Supply{Stock: n.Stock})
 	case "advance":
 		d, err := time.ParseDuration(args[0])
 		if err != nil {
 			return err.Error()
 		}
 		w.Advance(d)
-	case "run":
-		return w.run(args)
-	case "order":
-		return w.order(args)
-	case "crash":
-		w.Crash(w.Node(args[0]))
-	case "boot":
-		w.Boot(w.Node(args[0]))
-	case "engine":
-		return w.engine(args)
+		return ""
 	case "part":
 		var side []*Node
 		for _, a := range args {
 			side = append(side, w.Node(a))
 		}
 		w.Part(side...)
+		return ""
 	case "heal":
 		w.Heal()
-	case "skew":
-		d, _ := time.ParseDuration(args[1])
-		w.SkewClock(w.Node(args[0]), d)
-	case "leave":
-		n := w.Node(args[0])
-		w.Step(n, market.Leave{End: len(args) > 1})
+		return ""
+	case "lose", "drop", "twice", "slow":
+		return w.disturb(cmd, args)
+	case "keep":
+		w.kept[args[0]] = w.last[args[1]]
+		return ""
 	case "offers":
 		return w.offers()
 	case "units":
@@ -78,7 +81,73 @@ func (w *World) Do(cmd string, args []string) string {
 	case "free":
 		return w.free()
 	case "counts":
-		return w.counts()
+		said := w.counts()
+		if len(args) > 0 {
+			return ""
+		}
+		return said
+	case "settled":
+		if err := w.Settled(); err != nil {
+			return err.Error()
+		}
+		return "settled"
+	}
+	if len(args) == 0 || w.Node(args[0]) == nil {
+		return "unknown command or node: " + cmd
+	}
+	return w.doNode(cmd, w.Node(args[0]), args[1:])
+}
+
+// doNode carries out a command that is about one node.
+func (w *World) doNode(cmd string, n *Node, args []string) string {
+	switch cmd {
+	case "sell":
+		return w.sell(n, args)
+	case "unsell":
+		n.Selling = false
+		w.Step(n, market.Supply{Stock: n.Stock})
+	case "trader":
+		n.Trader = args[0] == "on"
+		n.Peer.EnableTrader(n.Trader)
+	case "run":
+		return w.run(n, args)
+	case "searches":
+		return w.searches(n, args)
+	case "abandon":
+		w.Step(n, market.Abandon{Ref: n.wanted})
+	case "order":
+		return w.order(n, args)
+	case "crash":
+		w.Crash(n)
+	case "boot":
+		w.Boot(n)
+	case "cut":
+		at := -1
+		fmt.Sscan(args[0], &at)
+		if len(args) > 1 {
+			n.cutOn = map[string]int{args[1]: at}
+		} else {
+			n.CutAt = at
+		}
+	case "engine":
+		return w.engine(n, args[0])
+	case "skew":
+		d, err := time.ParseDuration(args[0])
+		if err != nil {
+			return err.Error()
+		}
+		w.SkewClock(n, d)
+	case "leave":
+		n.Selling = false
+		w.Step(n, market.Leave{End: len(args) > 0})
+	case "forge":
+		return w.forge(n, args)
+	case "lie":
+		return n.lie(args[0])
+	case "traders":
+		return w.traders(n)
+	case "notes":
+		return n.notes()
 	default:
 		return "unknown command " + cmd
 	}
@@ -98,6 +167,10 @@ func (w *World) setParams(args []string) string {
 			w.Params.OfferTTL = d
 		case "resettle":
 			w.Params.Resettle = d
+		case "term":
+			w.Params.Term = d
+		case "grant":
+			w.Params.Grant = d
 		default:
 			return "unknown parameter " + k
 		}
@@ -105,9 +178,8 @@ func (w *World) setParams(args []string) string {
 	return ""
 }
 
-func (w *World) sell(args []string) string {
-	n := w.Node(args[0])
-	r, rest, err := quantities(args[1:])
+func (w *World) sell(n *Node, args []string) string {
+	r, rest, err := quantities(args)
 	if err != nil {
 		return err.Error()
 	}
@@ -119,9 +191,22 @@ func (w *World) sell(args []string) string {
 			n.Stock.Labels = append(n.Stock.Labels, market.Label{Key: key, Value: val})
 		case "units":
 			fmt.Sscan(v, &n.Stock.Units)
+		case "starting":
+			fmt.Sscan(v, &n.Stock.Starting)
+		case "class":
+			fmt.Sscan(v, &n.Stock.Class)
+		case "longest":
+			n.Stock.Longest, err = time.ParseDuration(v)
+		case "allow":
+			n.Stock.Allow = append(n.Stock.Allow, v)
+		case "reach":
+			n.Stock.Reach = map[string]market.Reach{"relayed": market.ReachRelayed, "public": market.ReachPublic}[v]
 		default:
 			return "unknown argument " + a
 		}
+	}
+	if err != nil {
+		return err.Error()
 	}
 	w.Sell(n, r)
 	return ""
@@ -143,203 +228,4 @@ func quantities(args []string) (r market.Resources, rest []string, err error) {
 		}
 	}
 	return r, rest, nil
-}
-
-func (w *World) run(args []string) string {
-	n := w.Node(args[0])
-	need, rest, err := quantities(args[1:])
-	if err != nil {
-		return err.Error()
-	}
-	spec := &market.Spec{Image: "web", Limits: need}
-	ev := market.Wanted{Ref: w.seq + 1, Spec: spec, Want: market.Want{Need: need}, Replicas: 1}
-	w.seq++
-	for _, a := range rest {
-		k, v, _ := strings.Cut(a, "=")
-		switch k {
-		case "image":
-			spec.Image = v
-		case "port":
-			var p uint16
-			fmt.Sscan(v, &p)
-			spec.Ports = append(spec.Ports, market.Port{Container: 80, Host: p})
-			ev.Want.Ports, ev.Want.Publishes = append(ev.Want.Ports, p), true
-		case "replicas":
-			fmt.Sscan(v, &ev.Replicas)
-		case "apart":
-			ev.Apart = true
-		case "together":
-			ev.Together = true
-		case "spread":
-			ev.Want.Strategy = market.Spread
-		case "on":
-			ev.Want.On = w.Node(v).ID
-		case "constraint":
-			c, err := market.ParseConstraint(v)
-			if err != nil {
-				return err.Error()
-			}
-			ev.Want.Constraints = append(ev.Want.Constraints, c)
-		case "wait":
-			ev.Wait, _ = time.ParseDuration(v)
-		case "term":
-			ev.Term, _ = time.ParseDuration(v)
-		case "norenew":
-			ev.Renew = market.RenewNever
-		case "rm":
-			spec.Remove = true
-		case "dry":
-			ev.DryRun = true
-		default:
-			return "unknown argument " + a
-		}
-	}
-	w.Step(n, ev)
-	return ""
-}
-
-func (w *World) order(args []string) string {
-	n := w.Node(args[0])
-	var i int
-	fmt.Sscan(args[1], &i)
-	bought := n.Peer.Bought()
-	if i < 1 || i > len(bought) {
-		return "no such unit"
-	}
-	ops := map[string]market.Op{"stop": market.OpStop, "start": market.OpStart, "restart": market.OpRestart, "kill": market.OpKill, "rm": market.OpRemove}
-	w.seq++
-	w.Step(n, market.Ordered{Ref: w.seq, Cmd: market.StopContainer{Unit: bought[i-1].Lease.Unit(), Op: ops[args[2]]}})
-	return ""
-}
-
-func (w *World) engine(args []string) string {
-	n := w.Node(args[0])
-	k, v, _ := strings.Cut(args[1], "=")
-	switch k {
-	case "up", "down":
-		n.Engine.Up = k == "up"
-		w.Step(n, market.EngineChanged{Up: n.Engine.Up})
-	case "pull":
-		n.Engine.Pull, _ = time.ParseDuration(v)
-	case "exits":
-		n.Engine.Exits = map[string]time.Duration{v: time.Second}
-	case "fail":
-		image, reason, _ := strings.Cut(v, ":")
-		reasons := map[string]market.Reason{"missing": market.ImageMissing, "start": market.StartFailed, "port": market.PortTaken, "none": market.NoReason}
-		n.Engine.Fail = map[string]market.Reason{image: reasons[reason]}
-	case "vanish":
-		for u := range n.Engine.Units {
-			delete(n.Engine.Units, u)
-			w.Step(n, market.UnitChanged{Unit: u, State: market.Lost, Reason: market.Vanished})
-		}
-	default:
-		return "unknown argument " + args[1]
-	}
-	return ""
-}
-
-// Results returns and forgets what a node's user was told.
-func (n *Node) Results() string {
-	var b strings.Builder
-	for _, o := range n.Result {
-		switch o.Kind {
-		case market.Searched:
-			fmt.Fprintf(&b, "%s: searched %d regions, %d offers, %d fit%s\n", n.Name, o.Tally.Regions, o.Tally.Offers, o.Tally.Fit, misses(o.Tally))
-		case market.Asking:
-			fmt.Fprintf(&b, "%s: asking %s\n", n.Name, o.Offer.Name)
-		case market.Refused:
-			fmt.Fprintf(&b, "%s: refused: %v\n", n.Name, o.Reason)
-		case market.Leased:
-			fmt.Fprintf(&b, "%s: leased %v on %s\n", n.Name, o.Lease.Resources, o.Offer.Name)
-		case market.Progress:
-			fmt.Fprintf(&b, "%s: %v\n", n.Name, o.Status.State)
-		case market.GaveUp:
-			fmt.Fprintf(&b, "%s: gave up: %v%s\n", n.Name, o.Reason, misses(o.Tally))
-		case market.Done:
-			fmt.Fprintf(&b, "%s: done: %v\n", n.Name, o.Reason)
-		}
-	}
-	n.Result = nil
-	return b.String()
-}
-
-func misses(t *market.Tally) string {
-	s := ""
-	for _, m := range t.Misses {
-		s += fmt.Sprintf("; %d %v", m.Count, m.Kind)
-		if m.Detail != "" {
-			s += " " + m.Detail
-		}
-	}
-	return s
-}
-
-func (w *World) offers() string {
-	var b strings.Builder
-	for _, n := range w.Nodes {
-		if !n.Up {
-			continue
-		}
-		for _, h := range n.Peer.Held() {
-			fmt.Fprintf(&b, "%s holds %s: %v free in %v\n", n.Name, w.byID(h.Offer.Supplier).Name, h.Offer.Free, h.Region)
-		}
-	}
-	return b.String()
-}
-
-func (w *World) units() string {
-	var b strings.Builder
-	for _, n := range w.Nodes {
-		if !n.Up {
-			continue
-		}
-		for _, s := range n.Peer.Sold() {
-			state := "accepted"
-			if s.Status != nil {
-				state = s.Status.State.String()
-				if s.Status.Reason != market.NoReason {
-					state += " (" + s.Status.Reason.String() + ")"
-				}
-			}
-			fmt.Fprintf(&b, "%s sold %v to %s: %s\n", n.Name, s.Lease.Resources, w.byID(s.Lease.Buyer).Name, state)
-		}
-		for _, s := range n.Peer.Bought() {
-			state := "asked"
-			if s.Status != nil {
-				state = s.Status.State.String()
-			}
-			if s.Undo {
-				state += ", to be undone"
-			}
-			fmt.Fprintf(&b, "%s bought %v of %s: %s\n", n.Name, s.Lease.Resources, w.byID(s.Lease.Supplier).Name, state)
-		}
-		if len(n.Engine.Units) > 0 {
-			fmt.Fprintf(&b, "%s runs %d, ran %d\n", n.Name, len(n.Engine.Units), n.Engine.Ran)
-		}
-	}
-	return b.String()
-}
-
-func (w *World) free() string {
-	var b strings.Builder
-	for _, n := range w.Nodes {
-		if n.Up && n.Selling {
-			fmt.Fprintf(&b, "%s: %v\n", n.Name, n.Peer.Free())
-		}
-	}
-	return b.String()
-}
-
-func (w *World) counts() string {
-	var kinds []string
-	for k := range w.Counts {
-		kinds = append(kinds, k)
-	}
-	slices.Sort(kinds)
-	var b strings.Builder
-	for _, k := range kinds {
-		fmt.Fprintf(&b, "%s %d\n", k, w.Counts[k])
-	}
-	clear(w.Counts)
-	return b.String()
 }

@@ -31,6 +31,9 @@ func testLifecycle(t *testing.T, rig Rig) {
 		b := newBench(t, rig)
 		u := b.unit("sleep")
 		first := b.launch(u)
+		if err := b.Kill(b.ctx, u.Lease, "NONSENSE"); !errors.Is(err, docker.ErrBadUnit) {
+			t.Errorf("a signal that is none: %v", err)
+		}
 		if err := b.Kill(b.ctx, u.Lease, "SIGINT"); err != nil {
 			t.Fatal(err)
 		}

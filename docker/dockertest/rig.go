@@ -28,8 +28,9 @@ type Rig struct {
 	BreakPull func(t *testing.T)
 	// HoldPort occupies a TCP port of the host until the test ends.
 	HoldPort func(t *testing.T) uint16
-	// StallPull returns a reference whose pull never ends.
-	StallPull func(t *testing.T) string
+	// StallPull returns a reference whose pull never ends, and how to know that
+	// one has begun.
+	StallPull func(t *testing.T) (ref string, begun func() bool)
 	// Vanish removes a unit's container behind the engine's back.
 	Vanish func(t *testing.T, e docker.Engine, lease market.LeaseID)
 	// FillDisk leaves no space for containers until free is called.

@@ -149,6 +149,19 @@ func testStreams(t *testing.T, rig Rig) {
 			t.Errorf("exit: %+v", x)
 		}
 	})
+	t.Run("the end of the input reaches the main process", func(t *testing.T) {
+		b := newBench(t, rig)
+		u := b.unit("cat")
+		u.Spec.Stdin = true
+		b.launch(u)
+		out := &buffer{}
+		if err := b.Attach(b.ctx, u.Lease, docker.AttachOptions{Stdin: true}, docker.Stdio{In: strings.NewReader("piped"), Out: out}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if x := b.wait(u.Lease); x.Code != 0 || out.String() != "piped" {
+			t.Errorf("exit %+v, output %q", x, out.String())
+		}
+	})
 	t.Run("attach needs a running unit", func(t *testing.T) {
 		b := newBench(t, rig)
 		u := b.unit("print", "x")

@@ -39,6 +39,19 @@ func (e *Engine) checkCommand(ctx context.Context, u *docker.Unit, img *image.In
 	return fmt.Errorf("start container: %w: the image has no executable %q", docker.ErrStartFailed, word)
 }
 
+// checkWorkDir refuses a start in /proc. Runtimes have leaked descriptors of
+// the host into the process that changes its directory there; nobody else
+// needs it.
+func checkWorkDir(dir string, img *image.InspectResponse) error {
+	if dir == "" && img != nil && img.Config != nil {
+		dir = img.Config.WorkingDir
+	}
+	if clean := path.Join("/", dir); clean == "/proc" || strings.HasPrefix(clean, "/proc/") {
+		return fmt.Errorf("%w: the working directory %q is in /proc; choose another one", docker.ErrBadUnit, dir)
+	}
+	return nil
+}
+
 // chosenCommand is the first word of what will run, if the unit and not the
 // image chose it.
 func chosenCommand(u *docker.Unit, img *image.InspectResponse) string {

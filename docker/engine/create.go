@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/go-connections/nat"
@@ -36,17 +38,18 @@ type request struct {
 }
 
 // request translates a unit, whose host ports are all chosen.
-func (e *Engine) request(u *docker.Unit, ports []market.Port) request {
+func (e *Engine) request(u *docker.Unit, img *image.InspectResponse, ports []market.Port) request {
 	s := &u.Spec
+	digest := digestOf(img, s.Image)
 	exposed, bindings := e.portMaps(ports)
 	r := request{
 		name: e.container(u.Lease),
 		config: &container.Config{
 			Image: s.Image, Cmd: s.Command, Entrypoint: s.Entrypoint, Env: s.Env,
 			User: s.User, WorkingDir: s.WorkDir, Hostname: hostname(u),
-			Tty: s.TTY, OpenStdin: s.Stdin, StdinOnce: false,
+			Tty: s.TTY, OpenStdin: s.Stdin, StdinOnce: s.Stdin,
 			StopSignal: s.StopSignal, StopTimeout: seconds(s.StopGrace),
-			Healthcheck: health(s.Health), ExposedPorts: exposed, Labels: e.unitLabels(u),
+			Healthcheck: health(s.Health, img), ExposedPorts: exposed, Labels: e.unitLabels(u, digest),
 		},
 		host: &container.HostConfig{
 			Resources:      e.limits(s),
@@ -58,7 +61,7 @@ func (e *Engine) request(u *docker.Unit, ports []market.Port) request {
 			ReadonlyRootfs: s.ReadOnly,
 			Runtime:        e.cfg.Runtime,
 			DNS:            addrs(e.cfg.DNS),
-			CapDrop:        []string{"ALL"},
+			CapDrop:        append([]string{"ALL"}, s.CapDrop...), // named too, so that the daemon refuses a misspelt one
 			CapAdd:         keptCapabilities(s.CapDrop),
 			SecurityOpt:    []string{"no-new-privileges"},
 			CgroupnsMode:   container.CgroupnsModePrivate,
@@ -91,12 +94,12 @@ func (e *Engine) limits(s *market.Spec) container.Resources {
 	}
 }
 
-func (e *Engine) unitLabels(u *docker.Unit) map[string]string {
+func (e *Engine) unitLabels(u *docker.Unit, digest string) map[string]string {
 	m := e.tenantLabels(u.Owner)
 	for _, l := range u.Spec.Labels {
 		m[l.Key] = l.Value
 	}
-	m[labelLease] = u.Lease.String()
+	m[labelLease], m[labelDigest] = u.Lease.String(), digest
 	m[labelSpec] = hex.EncodeToString(u.SpecHash[:])
 	return m
 }
@@ -187,18 +190,33 @@ func restart(r market.Restart) container.RestartPolicy {
 	return p
 }
 
-func health(h market.Health) *container.HealthConfig {
-	if h == (market.Health{}) {
-		return nil
-	}
-	c := &container.HealthConfig{Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.Start, Retries: h.Retries}
+// minProbe is the shortest time between two health checks, the unit's or its
+// image's. The engine starts each as a process of its own account: a tenant
+// must not have it do so a thousand times a second.
+const minProbe = time.Second
+
+func health(h market.Health, img *image.InspectResponse) *container.HealthConfig {
+	own := img.Config != nil && img.Config.Healthcheck != nil
 	switch {
 	case h.Disable:
 		return &container.HealthConfig{Test: []string{"NONE"}}
-	case h.Command != "":
+	case h == (market.Health{}) && !own:
+		return nil
+	}
+	c := container.HealthConfig{Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.Start, Retries: h.Retries}
+	if h.Command != "" {
 		c.Test = []string{"CMD-SHELL", h.Command}
 	}
-	return c
+	if own { // the engine fills in what is zero
+		c.Interval = cmp.Or(c.Interval, img.Config.Healthcheck.Interval)
+		c.StartInterval = img.Config.Healthcheck.StartInterval
+	}
+	for _, d := range []*time.Duration{&c.Interval, &c.StartInterval} {
+		if *d != 0 {
+			*d = max(*d, minProbe)
+		}
+	}
+	return &c
 }
 
 // seconds rounds up; nil for zero, which means docker's default.

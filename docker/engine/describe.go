@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,15 +19,21 @@ import (
 // lookup finds the unit of a lease and checks that it is the scope's.
 func (e *Engine) lookup(ctx context.Context, lease market.LeaseID) (container.InspectResponse, docker.Container, error) {
 	raw, err := e.api.ContainerInspect(ctx, e.container(lease))
+	c, err := e.unit(lease, &raw, err)
+	return raw, c, err
+}
+
+// unit judges what an inspection of a lease's container brought.
+func (e *Engine) unit(lease market.LeaseID, raw *container.InspectResponse, err error) (docker.Container, error) {
+	attempt := "find the container of lease " + lease.Short()
 	if err != nil {
-		return raw, docker.Container{}, explain("find the container of lease "+lease.Short(), err, unitMissing(err))
+		return docker.Container{}, explain(attempt, err, unitMissing(err))
 	}
-	c, ok := e.describe(&raw)
+	c, ok := e.describe(raw)
 	if !ok || c.Lease != lease {
-		return raw, docker.Container{}, explain("find the container of lease "+lease.Short(),
-			cerrdefs.ErrNotFound.WithMessage("a foreign container bears its name"), docker.ErrNoSuchUnit)
+		return docker.Container{}, fmt.Errorf("%s: %w: a foreign container bears its name", attempt, docker.ErrNoSuchUnit)
 	}
-	return raw, c, nil
+	return c, nil
 }
 
 func unitMissing(err error) error {
@@ -55,7 +62,7 @@ func (e *Engine) describe(raw *container.InspectResponse) (docker.Container, boo
 		Lease: lease, Owner: owner, ExitCode: -1,
 		Restarts: uint32(max(raw.RestartCount, 0)),
 		Created:  moment(raw.Created), Started: moment(raw.State.StartedAt), Finished: moment(raw.State.FinishedAt),
-		Image: raw.Config.Image, Digest: raw.Image, Ports: bindings(raw.HostConfig),
+		Image: raw.Config.Image, Digest: raw.Config.Labels[labelDigest], Ports: bindings(raw.HostConfig),
 		Limits: market.Resources{
 			CPU:    market.MilliCPU(raw.HostConfig.NanoCPUs / 1_000_000),
 			Memory: market.Bytes(raw.HostConfig.Memory),
@@ -131,12 +138,14 @@ func moment(s string) time.Time {
 	return t.UTC()
 }
 
-// List returns all units of the scope.
+// List returns all units of the scope. The node calls it when it starts and
+// from time to time, so it is also where fallen walls are raised again.
 func (e *Engine) List(ctx context.Context) ([]docker.Container, error) {
 	all, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Filters: e.filter()})
 	if err != nil {
 		return nil, explain("list containers", err, nil)
 	}
+	e.mend(ctx, len(all))
 	var out []docker.Container
 	for i := range all {
 		raw, err := e.api.ContainerInspect(ctx, all[i].ID)

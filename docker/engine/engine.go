@@ -61,7 +61,7 @@ func (e *Engine) Info(ctx context.Context) (docker.Info, error) {
 		Version:       in.ServerVersion,
 		API:           e.api.ClientVersion(),
 		CgroupVersion: in.CgroupVersion,
-		Publish:       e.cfg.Publish,
+		Publish:       e.publishIP(),
 		BoundsDisk:    in.Driver == "btrfs" || in.Driver == "zfs",
 	}
 	for name := range in.Runtimes {

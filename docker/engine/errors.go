@@ -32,6 +32,8 @@ var kinds = []struct {
 	{"storage-opt", docker.ErrUnsupported},
 	{"Range of CPUs is from", docker.ErrNoCapacity},
 	{"address pool", docker.ErrNoCapacity},
+	{"unknown capability", docker.ErrBadUnit},
+	{"nvalid signal", docker.ErrBadUnit},
 	{"does not match the specified platform", docker.ErrPlatform},
 	{"no matching manifest", docker.ErrPlatform},
 }
@@ -63,14 +65,14 @@ func kindOf(err, other error) error {
 		return docker.ErrNoSuchUnit
 	}
 	if other == nil {
-		return docker.ErrUnsupported
+		return docker.ErrEngineFailed
 	}
 	return other
 }
 
 func isDown(err error) bool {
 	var op *net.OpError
-	return client.IsErrConnectionFailed(err) || errors.As(err, &op) ||
+	return client.IsErrConnectionFailed(err) || errors.As(err, &op) || cerrdefs.IsUnavailable(err) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 

@@ -27,9 +27,10 @@ type firewall struct {
 	forward string // chain
 	input   string // chain
 
-	mu    sync.Mutex
-	rules string    // as last raised
-	at    time.Time // when
+	mu     sync.Mutex
+	rules  string    // as last raised
+	at     time.Time // when
+	failed error     // of the last attempt
 }
 
 // trusted is how long rules are believed to stand once raised: somebody may
@@ -52,39 +53,56 @@ func newFirewall(n names) *firewall {
 
 // remedy ends the errors about what the machine lacks.
 const remedy = "run the node as root beside its engine, with iptables installed, " +
-	"or let tenants reach the LAN (allow-lan)"
+	"or let tenants reach the LAN (offer.allow-lan)"
 
 // check tells why walls cannot be raised; nil if they can.
 func (w *firewall) check(ctx context.Context, daemon string) error {
-	if err := sameNamespace(daemon); err != nil {
+	if err := sameNamespace(ctx, daemon); err != nil {
 		return fmt.Errorf("%w: %w; %s", docker.ErrIsolation, err, remedy)
 	}
 	if _, err := iptables(ctx, "-n", "-L", "DOCKER-USER"); err != nil {
 		return fmt.Errorf("%w: %w; %s", docker.ErrIsolation, err, remedy)
 	}
-	return nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failed
 }
 
-// raise makes the chains hold exactly what the bridges need. bridge is the
-// newest one: it must exist in this network namespace.
-func (w *firewall) raise(ctx context.Context, bridge string, bridges []string, dns []netip.Addr) error {
-	if _, err := net.InterfaceByName(bridge); err != nil {
-		return fmt.Errorf("%w: the engine's bridges are not in the node's network namespace; %s", docker.ErrIsolation, remedy)
-	}
+// fresh reports whether the walls were raised so lately that they are
+// believed to stand.
+func (w *firewall) fresh() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failed == nil && w.rules != "" && time.Since(w.at) < trusted
+}
+
+// raise makes the chains hold exactly what the bridges need. The bridges must
+// exist in this network namespace: iptables do nothing for another one.
+func (w *firewall) raise(ctx context.Context, bridges []string, dns []netip.Addr) error {
 	if len(dns) == 0 {
 		dns = hostResolvers()
 	}
 	rules := w.script(bridges, dns, hostNetworks(w.prefix))
+	stand := w.fresh()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if rules == w.rules && time.Since(w.at) < trusted {
+	if stand && rules == w.rules {
 		return nil
 	}
+	w.failed = w.build(ctx, bridges, rules)
+	w.rules, w.at = rules, time.Now()
+	return w.failed
+}
+
+func (w *firewall) build(ctx context.Context, bridges []string, rules string) error {
+	for _, b := range bridges {
+		if _, err := net.InterfaceByName(b); err != nil {
+			return fmt.Errorf("%w: the engine's bridges are not in the node's network namespace; %s", docker.ErrIsolation, remedy)
+		}
+	}
 	if err := w.apply(ctx, rules); err != nil {
-		w.rules = ""
 		return fmt.Errorf("%w: %w; %s", docker.ErrIsolation, err, remedy)
 	}
-	w.rules, w.at = rules, time.Now()
 	return nil
 }
 
@@ -146,7 +164,7 @@ func (w *firewall) script(bridges []string, dns []netip.Addr, lan []netip.Prefix
 func (w *firewall) drop(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.rules = ""
+	w.rules, w.failed = "", nil
 	for i, chain := range []string{w.forward, w.input} {
 		if _, err := iptables(ctx, "-n", "-L", chain); err != nil {
 			continue // no such chain, or no right to make one
@@ -190,12 +208,16 @@ func command(ctx context.Context, stdin, name string, args ...string) (string, e
 	return out.String(), nil
 }
 
-// hostNetworks are the IPv4 networks that the host is in: a LAN may well have
-// public addresses.
+// hostNetworks are the IPv4 networks that the host is in, as far as they are
+// not closed anyway: a LAN may well have public addresses.
 func hostNetworks(ownBridges string) []netip.Prefix {
 	ifs, err := net.Interfaces()
 	if err != nil {
 		return nil
+	}
+	reserved := make([]netip.Prefix, len(closed))
+	for i, r := range closed {
+		reserved[i] = netip.MustParsePrefix(r)
 	}
 	var out []netip.Prefix
 	for _, i := range ifs {
@@ -205,7 +227,8 @@ func hostNetworks(ownBridges string) []netip.Prefix {
 		addrs, _ := i.Addrs()
 		for _, a := range addrs {
 			p, err := netip.ParsePrefix(a.String())
-			if err == nil && p.Addr().Is4() && p.Bits() >= 8 && !slices.Contains(out, p.Masked()) {
+			within := func(r netip.Prefix) bool { return r.Contains(p.Addr()) && r.Bits() <= p.Bits() }
+			if err == nil && p.Addr().Is4() && p.Bits() >= 8 && !slices.ContainsFunc(append(out, reserved...), within) {
 				out = append(out, p.Masked())
 			}
 		}

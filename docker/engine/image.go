@@ -18,11 +18,12 @@ import (
 	"caravela/market"
 )
 
-// errNoImage tells a buyer whose image is only on the buyer's machine what to do.
+// advice is for a buyer whose image is only on the buyer's machine.
+const advice = "the supplier must fetch the image or have it: push it to a registry that the supplier can reach " +
+	"and name it with that registry's host, pass your docker login on if it is private (--with-registry-auth), or choose a supplier that already has it (--on)"
+
 func errNoImage(ref, why string) error {
-	return fmt.Errorf("%w: %s: %s; the supplier needs it: push it to a registry that the supplier can reach "+
-		"and name it with that registry's host, log in if it is private, or choose a supplier that already has it (--on)",
-		docker.ErrImageMissing, ref, why)
+	return fmt.Errorf("%w: %s: %s; %s", docker.ErrImageMissing, ref, why, advice)
 }
 
 // image makes sure that the unit's image is here, and returns its description.
@@ -104,7 +105,11 @@ func (e *Engine) explainPull(ctx context.Context, ref string, err error) error {
 			return errNoImage(ref, "the registry does not have it, or not for these credentials: "+scrub(text))
 		}
 	}
-	return explain(attempt, err, docker.ErrPullFailed)
+	err = explain(attempt, err, docker.ErrPullFailed)
+	if errors.Is(err, docker.ErrPullFailed) {
+		err = fmt.Errorf("%w; %s", err, advice)
+	}
+	return err
 }
 
 // pullMessage is one line of a pull's answer.

@@ -34,13 +34,10 @@ var shown = map[string][]string{
 
 // Inspect returns one unit in detail.
 func (e *Engine) Inspect(ctx context.Context, lease market.LeaseID) (docker.Details, error) {
-	_, c, err := e.lookup(ctx, lease)
+	in, raw, err := e.api.ContainerInspectWithRaw(ctx, e.container(lease), false)
+	c, err := e.unit(lease, &in, err)
 	if err != nil {
 		return docker.Details{}, err
-	}
-	_, raw, err := e.api.ContainerInspectWithRaw(ctx, e.container(lease), false)
-	if err != nil {
-		return docker.Details{}, explain("inspect container", err, unitMissing(err))
 	}
 	text, err := redact(raw)
 	if err != nil {

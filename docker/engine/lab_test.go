@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -47,6 +48,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
 	case "world":
 		beTheWorld()
+	case "elsewhere":
+		beElsewhere()
 	case "inside":
 		os.Exit(inside(m))
 	default:
@@ -72,6 +75,9 @@ func outside() int {
 func self(as string, args ...string) *exec.Cmd {
 	c := exec.Command("/proc/self/exe", args...)
 	c.Env = append(os.Environ(), role+"="+as)
+	if theLab != nil {
+		c.Env = append(c.Env, role+"_HOST=unix://"+theLab.direct())
+	}
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	return c
 }
@@ -206,10 +212,13 @@ func (l *lab) startDaemon() error {
 		return err
 	}
 	defer log.Close()
-	os.Remove(filepath.Join(l.dir, "pid"))
+	for _, stale := range []string{"pid", "exec/containerd/containerd.pid"} { // of a killed one, whose zombie may linger
+		os.Remove(filepath.Join(l.dir, stale))
+	}
 	c := exec.Command("dockerd", "--host", "unix://"+l.direct(), "--data-root", l.data(),
 		"--exec-root", filepath.Join(l.dir, "exec"), "--pidfile", filepath.Join(l.dir, "pid"), "--bip", "172.31.99.1/24")
 	c.Stdout, c.Stderr = log, log
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // should the tests be killed
 	if err := c.Start(); err != nil {
 		return fmt.Errorf("%w; install it with apt-get install docker.io", err)
 	}
@@ -221,7 +230,11 @@ func (l *lab) startDaemon() error {
 			return err
 		}
 	}
-	return poll(func() bool { _, err := l.api.Info(context.Background()); return err == nil })
+	if err := poll(func() bool { _, err := l.api.Info(context.Background()); return err == nil }); err != nil {
+		text, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("%w: %s", err, text)
+	}
+	return nil
 }
 
 func (l *lab) killDaemon(sig syscall.Signal) {
@@ -298,8 +311,6 @@ func (l *lab) relay(front net.Conn) {
 		}
 		if err != nil { // the client's half is closed, as after stdin of an attach
 			back.(*net.UnixConn).CloseWrite()
-			l.mu.Lock()
-			l.mu.Unlock()
 			io.Copy(io.Discard, back)
 			return
 		}
@@ -432,11 +443,32 @@ func (l *lab) rig() dockertest.Rig {
 		},
 		FillDisk: l.fillDisk,
 		CutAt:    l.cutWhen,
-		Freeze: func(t *testing.T) func() {
-			l.daemon.Process.Signal(syscall.SIGSTOP)
-			return sync.OnceFunc(func() { l.daemon.Process.Signal(syscall.SIGCONT) })
-		},
+		Freeze:   l.freeze,
 	}
+}
+
+func (l *lab) freeze(t *testing.T) (thaw func()) {
+	p := l.daemon.Process
+	thaw = sync.OnceFunc(func() { p.Signal(syscall.SIGCONT) })
+	t.Cleanup(thaw)
+	p.Signal(syscall.SIGSTOP)
+	within(t, "the daemon stops", func() bool { return allStopped(p.Pid) })
+	return thaw
+}
+
+// allStopped looks at every thread: they stop one by one.
+func allStopped(pid int) bool {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(files) == 0 {
+		return false
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if _, after, ok := strings.Cut(string(text), ") "); err != nil || !ok || after[0] != 'T' {
+			return false
+		}
+	}
+	return true
 }
 
 func holdPort(t *testing.T) uint16 {
@@ -448,13 +480,20 @@ func holdPort(t *testing.T) uint16 {
 	return uint16(ln.Addr().(*net.TCPAddr).Port)
 }
 
-func stallPull(t *testing.T) string {
+func stallPull(t *testing.T) (string, func() bool) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ln.Close() }) // accepted by the kernel, answered by nobody
-	return ln.Addr().String() + "/x"
+	t.Cleanup(func() { ln.Close() })
+	var begun atomic.Bool
+	go func() {
+		if c, err := ln.Accept(); err == nil {
+			begun.Store(true)
+			io.Copy(io.Discard, c) // and never an answer
+		}
+	}()
+	return ln.Addr().String() + "/x", begun.Load
 }
 
 // containerOf finds a unit's container by its label, as any user of docker could.

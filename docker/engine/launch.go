@@ -91,6 +91,9 @@ func (e *Engine) bringUp(ctx context.Context, u *docker.Unit, report func(docker
 	if err != nil {
 		return docker.Container{}, err
 	}
+	if err := checkWorkDir(u.Spec.WorkDir, &img); err != nil {
+		return docker.Container{}, err
+	}
 	report(docker.Progress{State: market.Starting})
 	release, err := e.prepare(ctx, u)
 	if err != nil {
@@ -101,7 +104,6 @@ func (e *Engine) bringUp(ctx context.Context, u *docker.Unit, report func(docker
 		return docker.Container{}, err
 	}
 	_, c, err := e.lookup(ctx, u.Lease)
-	c.Digest = digestOf(&img, u.Spec.Image)
 	return c, err
 }
 
@@ -130,7 +132,7 @@ func (e *Engine) createAndStart(ctx context.Context, u *docker.Unit, img *image.
 		if err != nil {
 			return err
 		}
-		if err := e.create(ctx, e.request(u, ports)); err != nil {
+		if err := e.create(ctx, e.request(u, img, ports)); err != nil {
 			return err
 		}
 		if err := e.checkCommand(ctx, u, img); err != nil {

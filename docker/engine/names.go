@@ -20,7 +20,8 @@ const (
 	labelOwner    = docker.LabelPrefix + "owner"
 	labelLease    = docker.LabelPrefix + "lease"
 	labelSpec     = docker.LabelPrefix + "spec"
-	labelKeep     = docker.LabelPrefix + "keep" // on volumes that outlive their lease
+	labelDigest   = docker.LabelPrefix + "digest" // of the image, as it was resolved
+	labelKeep     = docker.LabelPrefix + "keep"   // on volumes that outlive their lease
 )
 
 // names makes the names of one scope.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -11,12 +12,12 @@ import (
 
 // sameNamespace tells why iptables run here would not reach the daemon's
 // bridges; nil if it would. The kernel knows who listens on a Unix socket.
-func sameNamespace(daemon string) error {
+func sameNamespace(ctx context.Context, daemon string) error {
 	u, err := url.Parse(daemon)
 	if err != nil || u.Scheme != "unix" {
 		return fmt.Errorf("the engine at %s may be on another machine", daemon)
 	}
-	pid, err := listener(u.Path)
+	pid, err := listener(ctx, u.Path)
 	if err != nil {
 		return fmt.Errorf("ask who listens on %s: %w", u.Path, err)
 	}
@@ -37,12 +38,13 @@ func sameNamespace(daemon string) error {
 	return nil
 }
 
-func listener(path string) (pid int32, err error) {
-	c, err := net.Dial("unix", path)
+func listener(ctx context.Context, path string) (pid int32, err error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", path)
 	if err != nil {
 		return 0, err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	raw, err := c.(*net.UnixConn).SyscallConn()
 	if err != nil {
 		return 0, err

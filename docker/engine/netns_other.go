@@ -2,8 +2,11 @@
 
 package engine
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
-func sameNamespace(string) error {
+func sameNamespace(context.Context, string) error {
 	return errors.New("only Linux can wall tenants in")
 }

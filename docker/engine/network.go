@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -28,7 +29,7 @@ func (e *Engine) makeNetwork(ctx context.Context, owner market.PeerID) error {
 	if e.cfg.AllowLAN {
 		return nil
 	}
-	return e.raiseWalls(ctx, e.bridge(owner))
+	return e.raiseWalls(ctx)
 }
 
 func (e *Engine) ensureBridge(ctx context.Context, owner market.PeerID) error {
@@ -49,12 +50,15 @@ func (e *Engine) ensureBridge(ctx context.Context, owner market.PeerID) error {
 		Labels:     e.tenantLabels(owner),
 		Options:    map[string]string{bridgeName: e.bridge(owner)},
 	})
-	return explain("make the tenant's network", err, docker.ErrStartFailed)
+	err = explain("make the tenant's network", err, docker.ErrStartFailed)
+	if errors.Is(err, docker.ErrNoCapacity) {
+		err = fmt.Errorf("%w; each tenant takes one: add default-address-pools to the engine's daemon.json", err)
+	}
+	return err
 }
 
-// raiseWalls keeps all tenants in. bridge must be visible here: iptables in
-// one network namespace does nothing for a daemon in another.
-func (e *Engine) raiseWalls(ctx context.Context, bridge string) error {
+// raiseWalls keeps all tenants in.
+func (e *Engine) raiseWalls(ctx context.Context) error {
 	nets, err := e.api.NetworkList(ctx, network.ListOptions{Filters: e.filter()})
 	if err != nil {
 		return explain("list the tenants' networks", err, nil)
@@ -63,7 +67,21 @@ func (e *Engine) raiseWalls(ctx context.Context, bridge string) error {
 	for _, n := range nets {
 		bridges = append(bridges, n.Options[bridgeName])
 	}
-	return e.wall.raise(ctx, bridge, bridges, e.cfg.DNS)
+	return e.wall.raise(ctx, bridges, e.cfg.DNS)
+}
+
+// mend raises the walls again if there are units and nobody has lately. That
+// it could not is told by Info.
+func (e *Engine) mend(ctx context.Context, units int) {
+	if e.cfg.AllowLAN || units == 0 || e.wall.fresh() {
+		return
+	}
+	release, err := e.locks.alone(ctx, "network")
+	if err != nil {
+		return // ctx has ended
+	}
+	defer release()
+	_ = e.raiseWalls(ctx)
 }
 
 // dropNetworks removes the tenant's network if no unit needs it, and the
@@ -102,5 +120,5 @@ func (e *Engine) dropNetwork(ctx context.Context, owner market.PeerID) error {
 	if cerrdefs.IsNotFound(err) {
 		return nil
 	}
-	return explain("remove the tenant's network", err, docker.ErrUnsupported)
+	return explain("remove the tenant's network", err, docker.ErrEngineFailed)
 }

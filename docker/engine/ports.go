@@ -106,13 +106,13 @@ func (e *Engine) canBind(port uint16, udp bool) bool {
 	if udp {
 		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
 		if err == nil {
-			c.Close()
+			_ = c.Close()
 		}
 		return err == nil
 	}
 	l, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(at))
 	if err == nil {
-		l.Close()
+		_ = l.Close()
 	}
 	return err == nil
 }

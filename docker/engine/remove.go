@@ -117,7 +117,7 @@ func (e *Engine) removeContainer(ctx context.Context, lease market.LeaseID, anon
 	if cerrdefs.IsConflict(err) { // another removal is under way: wait for its end
 		return e.awaitRemoval(ctx, lease)
 	}
-	return explain("remove container", err, docker.ErrUnsupported)
+	return explain("remove container", err, docker.ErrEngineFailed)
 }
 
 func (e *Engine) awaitRemoval(ctx context.Context, lease market.LeaseID) error {
@@ -129,6 +129,6 @@ func (e *Engine) awaitRemoval(ctx context.Context, lease market.LeaseID) error {
 		if cerrdefs.IsNotFound(err) {
 			return nil
 		}
-		return explain("wait for the removal of the container", err, docker.ErrUnsupported)
+		return explain("wait for the removal of the container", err, docker.ErrEngineFailed)
 	}
 }

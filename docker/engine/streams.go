@@ -28,7 +28,7 @@ func (e *Engine) Logs(ctx context.Context, lease market.LeaseID, o docker.LogOpt
 	}
 	defer body.Close()
 	err = copyOutput(body, raw.Config.Tty, docker.Stdio{Out: stdout, Err: stderr})
-	return explain("read logs", errors.Join(err, ctx.Err()), docker.ErrUnsupported)
+	return explain("read logs", errors.Join(err, ctx.Err()), docker.ErrEngineFailed)
 }
 
 func logsOptions(o docker.LogOptions) container.LogsOptions {
@@ -73,6 +73,9 @@ func (e *Engine) Exec(ctx context.Context, lease market.LeaseID, o docker.ExecOp
 	if len(o.Cmd) == 0 {
 		return 0, fmt.Errorf("exec: %w: no command", docker.ErrBadUnit)
 	}
+	if err := checkWorkDir(o.WorkDir, nil); err != nil {
+		return 0, fmt.Errorf("exec: %w", err)
+	}
 	_, c, err := e.lookup(ctx, lease)
 	if err != nil {
 		return 0, err
@@ -98,7 +101,7 @@ func (e *Engine) Exec(ctx context.Context, lease market.LeaseID, o docker.ExecOp
 		size(o.Size)
 	}
 	if err := join(ctx, conn, o.TTY, o.Stdin, s, resize, size); err != nil {
-		return 0, explain("exec", err, docker.ErrUnsupported)
+		return 0, explain("exec", err, docker.ErrEngineFailed)
 	}
 	return e.execCode(ctx, created.ID)
 }
@@ -141,7 +144,7 @@ func (e *Engine) Attach(ctx context.Context, lease market.LeaseID, o docker.Atta
 	}
 	size := func(sz docker.Size) { _ = e.Resize(ctx, lease, sz) }
 	err = join(ctx, conn, raw.Config.Tty, o.Stdin && raw.Config.OpenStdin, s, resize, size)
-	return explain("attach", err, docker.ErrUnsupported)
+	return explain("attach", err, docker.ErrEngineFailed)
 }
 
 // Resize sets the size of the main process' terminal.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -37,7 +38,7 @@ func (e *Engine) Info(ctx context.Context) (docker.Info, error) {
 	defer e.d.mu.Unlock()
 	return docker.Info{
 		CPU: e.d.cpu, Memory: e.d.memory, Platform: market.Platform{OS: "linux", Arch: "amd64"},
-		Version: "fake", API: "1.41", CgroupVersion: "2", Runtimes: []string{"runc"}, Publish: e.cfg.Publish,
+		Version: "fake", API: "1.41", CgroupVersion: "2", Runtimes: []string{"runc"}, Publish: e.publishIP(),
 	}, nil
 }
 
@@ -54,10 +55,17 @@ func (e *Engine) find(ctx context.Context, lease market.LeaseID) (*unit, error) 
 	return u, nil
 }
 
+func (e *Engine) publishIP() netip.Addr {
+	if e.cfg.Publish.IsValid() {
+		return e.cfg.Publish
+	}
+	return netip.IPv4Unspecified()
+}
+
 // publish is the address in bindings.
 func (e *Engine) publish() string {
-	if e.cfg.Publish.IsValid() && !e.cfg.Publish.IsUnspecified() {
-		return e.cfg.Publish.String()
+	if ip := e.publishIP(); !ip.IsUnspecified() {
+		return ip.String()
 	}
 	return ""
 }
@@ -161,8 +169,8 @@ func stoppedUnless(s market.State) market.State {
 
 func stopSignal(u *unit, o docker.StopOptions) int {
 	for _, s := range []string{o.Signal, u.Spec.StopSignal} {
-		if s != "" {
-			return signalNumber(s)
+		if n, ok := signalNumber(s); ok && s != "" {
+			return n
 		}
 	}
 	return sigTerm
@@ -183,11 +191,15 @@ func (e *Engine) Kill(ctx context.Context, lease market.LeaseID, signal string) 
 		return err
 	}
 	defer e.d.mu.Unlock()
-	if !u.running() {
+	number, ok := signalNumber(signal)
+	switch {
+	case !ok:
+		return fmt.Errorf("kill container: %w: invalid signal %q", docker.ErrBadUnit, signal)
+	case !u.running():
 		return fmt.Errorf("kill container: %w", docker.ErrNotRunning)
 	}
 	u.stopping = true
-	u.proc.deliver(signalNumber(signal))
+	u.proc.deliver(number)
 	return nil
 }
 

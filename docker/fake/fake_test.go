@@ -32,10 +32,13 @@ func TestBattery(t *testing.T) {
 		Image:  image, Remote: remote, Absent: "registry.test/nothing", Broken: broken,
 		BreakPull: func(*testing.T) { d.Inject(fake.PullFails, 1) },
 		HoldPort:  func(*testing.T) uint16 { d.HoldPort(2222); return 2222 },
-		StallPull: func(*testing.T) string { d.Inject(fake.PullStalls, 1); return stalls },
-		Vanish:    func(_ *testing.T, e docker.Engine, l market.LeaseID) { d.Vanish(scopes[e], l) },
-		FillDisk:  func(*testing.T) func() { d.FillDisk(true); return func() { d.FillDisk(false) } },
-		CutAt:     func(_ *testing.T, step string) func() { d.CutAt(fake.Step(step)); return d.ComeBack },
-		Freeze:    func(*testing.T) func() { return d.Freeze() },
+		StallPull: func(*testing.T) (string, func() bool) {
+			d.Inject(fake.PullStalls, 1)
+			return stalls, func() bool { return d.Left(fake.PullStalls) == 0 }
+		},
+		Vanish:   func(_ *testing.T, e docker.Engine, l market.LeaseID) { d.Vanish(scopes[e], l) },
+		FillDisk: func(*testing.T) func() { d.FillDisk(true); return func() { d.FillDisk(false) } },
+		CutAt:    func(_ *testing.T, step string) func() { d.CutAt(fake.Step(step)); return d.ComeBack },
+		Freeze:   func(*testing.T) func() { return d.Freeze() },
 	})
 }

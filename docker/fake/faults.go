@@ -24,6 +24,13 @@ func (d *Daemon) Inject(f Fault, times int) {
 	d.faults[f] = times
 }
 
+// Left is how often an injected fault has yet to strike.
+func (d *Daemon) Left(f Fault) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.faults[f]
+}
+
 // strikes consumes one injected fault. The caller holds d.mu.
 func (d *Daemon) strikes(f Fault) bool {
 	if d.faults[f] == 0 {

@@ -137,7 +137,7 @@ func (e *Engine) pull(ctx context.Context, ref string, report func(docker.Progre
 		return nil, fmt.Errorf("pull %s: %w", ref, ctx.Err())
 	}
 	if e.d.strikes(PullFails) {
-		return nil, fmt.Errorf("pull %s: %w: connection refused", ref, docker.ErrPullFailed)
+		return nil, fmt.Errorf("pull %s: %w: connection refused; push it to a registry that the supplier can reach", ref, docker.ErrPullFailed)
 	}
 	prog, ok := e.d.remote[ref]
 	if !ok {

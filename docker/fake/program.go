@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"maps"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -85,20 +86,20 @@ func (p *Process) run(prog Program) (code int32, oom bool) {
 }
 
 const (
-	sigInt  = 2
 	sigKill = 9
 	sigTerm = 15
 )
 
-// signalNumber knows the signals that tests send; SIGTERM else.
-func signalNumber(name string) int {
-	switch strings.TrimPrefix(strings.ToUpper(name), "SIG") {
-	case "", "KILL", "9":
-		return sigKill
-	case "INT", "2":
-		return sigInt
+// signalNumber reads a signal's name or number; "" is SIGKILL.
+func signalNumber(name string) (int, bool) {
+	known := [...]string{1: "HUP", 2: "INT", 3: "QUIT", sigKill: "KILL", 10: "USR1", 12: "USR2", sigTerm: "TERM"}
+	name = strings.TrimPrefix(strings.ToUpper(name), "SIG")
+	for n, k := range known {
+		if k != "" && (name == k || name == strconv.Itoa(n)) {
+			return n, true
+		}
 	}
-	return sigTerm
+	return sigKill, name == ""
 }
 
 // Files are what a process sees: the container's own, and volumes above them.

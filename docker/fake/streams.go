@@ -90,6 +90,7 @@ func (e *Engine) Exec(ctx context.Context, lease market.LeaseID, o docker.ExecOp
 	code := make(chan int32, 1)
 	go func() {
 		c, _ := p.run(prog)
+		_ = in.Close() // it never fails
 		code <- c
 		log.setEnded(true)
 	}()
@@ -146,7 +147,12 @@ func (e *Engine) Attach(ctx context.Context, lease market.LeaseID, o docker.Atta
 		from = log.count()
 	}
 	if o.Stdin && u.Spec.Stdin && s.In != nil && running {
-		go io.Copy(in, s.In)
+		go func() {
+			_, _ = io.Copy(in, s.In) // its failure shows at the other end
+			if !u.Spec.TTY {
+				in.Close()
+			}
+		}()
 	}
 	done := make(chan struct{})
 	defer close(done)

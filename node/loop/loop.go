@@ -41,6 +41,7 @@ type Loop struct {
 	start   time.Time
 	inbox   chan item
 	done    chan struct{}
+	err     error // why Run ended; to be read after done
 	out     market.Outbox
 	own     []market.Event // that effects have returned
 }
@@ -104,10 +105,13 @@ func (l *Loop) put(ctx context.Context, it item) error {
 // Done is closed when the loop has ended.
 func (l *Loop) Done() <-chan struct{} { return l.done }
 
+// Err is what Run returned, once Done is closed.
+func (l *Loop) Err() error { return l.err }
+
 // Run steps the machine through first, which a Boot should be, and then
 // through what is posted, until ctx ends (nil) or a commit fails.
-func (l *Loop) Run(ctx context.Context, first ...market.Event) error {
-	defer close(l.done)
+func (l *Loop) Run(ctx context.Context, first ...market.Event) (err error) {
+	defer func() { l.err = err; close(l.done) }()
 	l.own = first
 	timer := time.NewTimer(0)
 	defer timer.Stop()

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -24,6 +25,7 @@ type disk struct {
 	records map[slot][]byte
 	left    int // commits until fault; -1 = none
 	fault   error
+	torn    bool // the faulty commit is durable all the same
 	commits int
 }
 
@@ -48,11 +50,23 @@ func (m *Memory) Reopen() *Memory {
 func (m *Memory) FailAfter(n int, err error) {
 	m.disk.mu.Lock()
 	defer m.disk.mu.Unlock()
-	m.disk.left, m.disk.fault = n, err
+	m.disk.left, m.disk.fault, m.disk.torn = n, err, false
 	if err == nil {
 		m.disk.left = -1
 	}
 }
+
+// CrashAfter makes the commit after n more good ones fail although it is
+// durable: what happens when a process dies right after the fsync.
+func (m *Memory) CrashAfter(n int) {
+	m.FailAfter(n, ErrCrashed)
+	m.disk.mu.Lock()
+	defer m.disk.mu.Unlock()
+	m.disk.torn = true
+}
+
+// ErrCrashed is the error of a commit after CrashAfter.
+var ErrCrashed = errors.New("store: crashed after the commit")
 
 // Commits returns how many commits there were.
 func (m *Memory) Commits() int {
@@ -100,20 +114,27 @@ func (m *Memory) Commit(saves []market.Save) error {
 		return nil
 	case m.disk.left == 0:
 		m.closed = true
+		if m.disk.torn {
+			m.disk.put(saves)
+		}
 		return fmt.Errorf("commit %d records: %w", len(saves), m.disk.fault)
 	case m.disk.left > 0:
 		m.disk.left--
 	}
-	m.disk.commits++
+	m.disk.put(saves)
+	return nil
+}
+
+func (d *disk) put(saves []market.Save) {
+	d.commits++
 	for _, s := range saves {
 		table, key := s.Record.Key()
 		if s.Delete {
-			delete(m.disk.records, slot{table, key})
+			delete(d.records, slot{table, key})
 			continue
 		}
-		m.disk.records[slot{table, key}] = market.EncodeRecord(s.Record)
+		d.records[slot{table, key}] = market.EncodeRecord(s.Record)
 	}
-	return nil
 }
 
 // Close implements Store.

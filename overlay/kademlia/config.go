@@ -20,7 +20,7 @@ type Config struct {
 	AddressFilter func([]ma.Multiaddr) []ma.Multiaddr
 
 	BucketSize  int           // peers a bucket, and peers that one answer names; 20
-	Concurrency int           // questions of one lookup in flight; 5
+	Concurrency int           // questions of one lookup in flight; 3
 	Resiliency  int           // nearest peers that must have answered; 3
 	Timeout     time.Duration // of one lookup; 10 s
 	Refresh     time.Duration // between refreshes of the routing table; 1 h
@@ -30,7 +30,7 @@ type Config struct {
 // DefaultConfig returns what every node of a network should use.
 func DefaultConfig(n market.NetworkID) Config {
 	return Config{
-		Network: n, BucketSize: 20, Concurrency: 5, Resiliency: 3,
+		Network: n, BucketSize: 20, Concurrency: 3, Resiliency: 3,
 		Timeout: 10 * time.Second, Refresh: time.Hour, Retry: time.Minute,
 	}
 }

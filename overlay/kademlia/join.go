@@ -27,8 +27,13 @@ func (o *Overlay) Join(ctx context.Context, peers []overlay.Peer) error {
 	if err := o.dial(ctx, peers); err != nil {
 		return err
 	}
+	// A peer that was connected before the DHT was, or before it served, is
+	// not looked at by itself.
+	if err := d.Bootstrap(ctx); err != nil {
+		return fmt.Errorf("join: %w", err)
+	}
 	if !entered(ctx, d, changes) {
-		return fmt.Errorf("%w: connected, but no peer serves this overlay", overlay.ErrNoPeers)
+		return fmt.Errorf("%w: connected, but not answered", overlay.ErrNoPeers)
 	}
 	o.mu.Lock()
 	o.started = true
@@ -49,6 +54,18 @@ func (o *Overlay) prepare() (*dht.IpfsDHT, error) {
 	return o.dht, nil
 }
 
+// meet connects to a peer and makes sure that it serves this overlay.
+func (o *Overlay) meet(ai peer.AddrInfo) error {
+	if err := o.host.Connect(o.ctx, ai); err != nil {
+		return err
+	}
+	ok, err := o.host.Peerstore().SupportsProtocols(ai.ID, o.protocol())
+	if err == nil && len(ok) == 0 {
+		err = fmt.Errorf("%s does not serve this overlay: it is of another network, or a client", ai.ID)
+	}
+	return err
+}
+
 // dial connects to the peers and returns as soon as one of them is there.
 func (o *Overlay) dial(ctx context.Context, peers []overlay.Peer) error {
 	peers = peers[:min(len(peers), maxSeeds)]
@@ -60,7 +77,7 @@ func (o *Overlay) dial(ctx context.Context, peers []overlay.Peer) error {
 			continue
 		}
 		dialled++
-		go func() { answers <- o.host.Connect(o.ctx, ai) }()
+		go func() { answers <- o.meet(ai) }()
 	}
 	last := errors.New("none was given")
 	for range dialled {

@@ -48,10 +48,11 @@ func (o *Overlay) Lookup(ctx context.Context, key market.Key, n int) ([]overlay.
 func (o *Overlay) search(ctx context.Context, d *dht.IpfsDHT, preimage string, n int) ([]peer.ID, error) {
 	searching, cancel := context.WithTimeout(ctx, o.cfg.Timeout)
 	defer cancel()
+	o.lookups.Add(1)
 	var seen silent
 	var watching sync.WaitGroup
 	asked, answers := routing.RegisterForQueryEvents(searching)
-	watching.Go(func() { seen.note(answers) })
+	watching.Go(func() { o.questions.Add(seen.note(answers)) })
 	asked, steps := dht.RegisterForLookupEvents(asked)
 	watching.Go(func() { awaitEnd(steps, n <= o.cfg.Resiliency, cancel) })
 
@@ -87,8 +88,12 @@ type silent struct {
 	peers map[peer.ID]bool
 }
 
-func (s *silent) note(events <-chan *routing.QueryEvent) {
+// note follows a lookup to its end and returns how many questions it asked.
+func (s *silent) note(events <-chan *routing.QueryEvent) (asked uint64) {
 	for e := range events {
+		if e.Type == routing.SendingQuery {
+			asked++
+		}
 		if e.Type == routing.QueryError || e.Type == routing.PeerResponse {
 			s.mu.Lock()
 			if s.peers == nil {
@@ -98,6 +103,7 @@ func (s *silent) note(events <-chan *routing.QueryEvent) {
 			s.mu.Unlock()
 		}
 	}
+	return asked
 }
 
 func (s *silent) has(p peer.ID) bool {
@@ -120,6 +126,18 @@ func (o *Overlay) Neighbours() []overlay.Peer {
 	}
 	overlay.SortAround(out, o.self)
 	return out
+}
+
+// Stats is a snapshot of counters since New.
+type Stats struct {
+	Lookups    uint64 // those of refreshes not counted
+	Questions  uint64 // that these lookups asked
+	Neighbours int
+}
+
+// Stats returns the counters.
+func (o *Overlay) Stats() Stats {
+	return Stats{Lookups: o.lookups.Load(), Questions: o.questions.Load(), Neighbours: len(o.Neighbours())}
 }
 
 // Size estimates how many peers serve the network, from the distances that

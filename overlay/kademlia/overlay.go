@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	dht "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -25,6 +26,8 @@ type Overlay struct {
 	self market.PeerID
 	feed overlay.Feed
 	lost lost
+
+	lookups, questions atomic.Uint64
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -88,7 +91,7 @@ func (o *Overlay) start() error {
 func (o *Overlay) options() []dht.Option {
 	opts := []dht.Option{
 		dht.Mode(dht.ModeServer), // the shim decides
-		dht.ProtocolPrefix(protocol.ID("/caravela/" + o.cfg.Network.Short())),
+		dht.ProtocolPrefix(o.prefix()),
 		dht.DisableProviders(),
 		dht.DisableValues(),
 		dht.DisableAutoRefresh(),
@@ -103,6 +106,11 @@ func (o *Overlay) options() []dht.Option {
 	}
 	return opts
 }
+
+func (o *Overlay) prefix() protocol.ID { return protocol.ID("/caravela/" + o.cfg.Network.Short()) }
+
+// protocol is the name that the DHT makes of its prefix.
+func (o *Overlay) protocol() protocol.ID { return o.prefix() + "/kad/1.0.0" }
 
 // named reports whether a peer has a name in the market.
 func named(p peer.ID) bool {

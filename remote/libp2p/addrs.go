@@ -3,8 +3,10 @@ package libp2p
 import (
 	"net"
 	"net/netip"
-	"regexp"
 	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
@@ -42,6 +44,8 @@ func classOf(a ma.Multiaddr) class {
 		return classPublic
 	}
 }
+
+func isPublic(a ma.Multiaddr) bool { return classOf(a) == classPublic }
 
 func sharedSpace() netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10)
@@ -90,26 +94,34 @@ func (h *Host) Filter(addrs []ma.Multiaddr) []ma.Multiaddr {
 	return slices.DeleteFunc(slices.Clone(addrs), func(a ma.Multiaddr) bool { return !h.cfg.permitted(a) })
 }
 
-// advertised chooses, of all addresses at which the host listens, those that
-// others are told. Loopback and link-local ones mean something else on every
-// machine, as do the bridges that container engines make: they are told only
-// if there is nothing better, which is the case of a market on one machine.
-func (c *Config) advertised(addrs []ma.Multiaddr, bridges []netip.Addr) []ma.Multiaddr {
-	best, rest := []ma.Multiaddr{}, []ma.Multiaddr{}
+// advertised chooses, of all addresses that libp2p thinks this host has, those
+// that others are told: of the private ones those in site, for a router's
+// address that some peer observed leads nowhere, and those of the bridges
+// that container engines make lead somewhere else on every machine. Loopback
+// does, too: it is told only if there is nothing better, which is the case of
+// a market on one machine.
+func (c *Config) advertised(addrs []ma.Multiaddr, site []netip.Addr) []ma.Multiaddr {
+	var tiers [3][]ma.Multiaddr
 	for _, a := range addrs {
+		if !c.permitted(a) || isCircuit(a) {
+			continue
+		}
 		ip, _ := ipOf(a)
 		switch cl := classOf(a); {
-		case !c.permitted(a) || isCircuit(a):
-		case cl == classPrivate && !slices.Contains(bridges, ip), cl == classPublic:
-			best = append(best, a)
+		case cl == classPublic, cl == classPrivate && slices.Contains(site, ip):
+			tiers[0] = append(tiers[0], a)
 		case cl == classLoopback:
-			rest = append(rest, a)
+			tiers[1] = append(tiers[1], a)
+		default:
+			tiers[2] = append(tiers[2], a)
 		}
 	}
-	if len(best) == 0 {
-		best = rest
+	for _, tier := range tiers {
+		if len(tier) > 0 {
+			return tier[:min(len(tier), maxAddrs)]
+		}
 	}
-	return best[:min(len(best), maxAddrs)]
+	return nil
 }
 
 // Bounds of what is told and believed of one peer: addresses, and bytes of each.
@@ -118,20 +130,43 @@ const (
 	maxAddrLen = 512
 )
 
-// bridgeName matches interfaces whose addresses are the same on many machines.
-func bridgeName() *regexp.Regexp {
-	return regexp.MustCompile(`^(docker\d+|br-[0-9a-f]{12}|veth.*|virbr\d+|cni\d+|podman\d+|lxcbr\d+|lxdbr\d+)$`)
+// bridged reports whether an interface is one of those that container engines
+// and virtual machines make: their addresses are the same on many machines.
+func bridged(name string) bool {
+	for _, prefix := range []string{"docker", "br-", "veth", "virbr", "cni", "podman", "lxcbr", "lxdbr"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
-// bridgeAddrs lists the addresses of container and machine bridges.
-func bridgeAddrs() (out []netip.Addr) {
+// site remembers, for a while, this machine's addresses on real interfaces:
+// libp2p asks for a host's addresses often.
+type site struct {
+	mu    sync.Mutex
+	until time.Time
+	addrs []netip.Addr
+}
+
+const siteFor = 5 * time.Second
+
+func (s *site) list() []netip.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.After(s.until) {
+		s.addrs, s.until = siteAddrs(), now.Add(siteFor)
+	}
+	return s.addrs
+}
+
+func siteAddrs() (out []netip.Addr) {
 	ifaces, err := net.Interfaces()
 	if err != nil {
 		return nil
 	}
-	name := bridgeName()
 	for _, i := range ifaces {
-		if !name.MatchString(i.Name) {
+		if bridged(i.Name) {
 			continue
 		}
 		addrs, err := i.Addrs()

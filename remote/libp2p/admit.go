@@ -19,6 +19,7 @@ type admission struct {
 	limits   limits
 	messages chan struct{} // one token a running handler
 	streams  chan struct{}
+	dials    chan struct{} // dialbacks for others
 
 	mu       sync.Mutex
 	accounts map[peer.ID]*account // bounded by maxAccounts
@@ -31,6 +32,8 @@ type account struct {
 	strikes int       // malformed messages since strikesFrom
 	since   time.Time // of the first strike
 	seen    time.Time
+	dialled time.Time // last dialback for it
+	direct  time.Time // last attempt to do without a relay
 }
 
 const (
@@ -43,6 +46,7 @@ func newAdmission(l limits) *admission {
 		limits:   l,
 		messages: make(chan struct{}, l.handlers),
 		streams:  make(chan struct{}, l.streams),
+		dials:    make(chan struct{}, dialbacks),
 		accounts: make(map[peer.ID]*account),
 	}
 }
@@ -85,6 +89,30 @@ func (a *admission) strike(p peer.ID, now time.Time) bool {
 	return true
 }
 
+// mayDial allows a peer one dialback every dialbackEvery.
+func (a *admission) mayDial(p peer.ID, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := a.account(p, now)
+	if now.Sub(c.dialled) < dialbackEvery {
+		return false
+	}
+	c.dialled = now
+	return true
+}
+
+// mayStraighten allows an attempt a minute.
+func (a *admission) mayStraighten(p peer.ID, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := a.account(p, now)
+	if now.Sub(c.direct) < time.Minute {
+		return false
+	}
+	c.direct = now
+	return true
+}
+
 func (a *admission) account(p peer.ID, now time.Time) *account {
 	c := a.accounts[p]
 	if c == nil {
@@ -98,12 +126,15 @@ func (a *admission) account(p peer.ID, now time.Time) *account {
 	return c
 }
 
-// forget drops idle accounts: those unseen for a minute, whose buckets are
-// full again; if that is none, any idle one.
+// forget makes room for new accounts, a quarter at a time: idle ones go,
+// those unseen for a minute, whose buckets are full again, before others.
 func (a *admission) forget(now time.Time) {
-	for p, c := range a.accounts {
-		if c.active == 0 && (now.Sub(c.seen) > time.Minute || len(a.accounts) >= maxAccounts) {
-			delete(a.accounts, p)
+	const keep = maxAccounts * 3 / 4
+	for _, idle := range []time.Duration{time.Minute, 0} {
+		for p, c := range a.accounts {
+			if len(a.accounts) > keep && c.active == 0 && now.Sub(c.seen) >= idle {
+				delete(a.accounts, p)
+			}
 		}
 	}
 }

@@ -52,6 +52,10 @@ type Config struct {
 	StrangerGrace  time.Duration // how long a peer without our protocols may stay; default 30 s
 	PenaltyTime    time.Duration // how long a peer that sent garbage is refused; default 1 min
 
+	// AssumeReachable spares the members the question whether they can dial
+	// this node. For tests, and for nodes whose operator knows.
+	AssumeReachable bool
+
 	// Options are added to the host's own. Tests use them to replace the
 	// network below.
 	Options []libp2p.Option

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -129,6 +131,9 @@ func (h *Host) reveal(ctx context.Context, addrs []ma.Multiaddr) (peer.ID, error
 			return a.id, a.err
 		}
 		last = a.err
+		if errors.Is(last, syscall.ECONNREFUSED) && !slices.ContainsFunc(addrs, isPublic) {
+			break // as in unlessRefused
+		}
 	}
 	return "", explainDial(ctx, last)
 }
@@ -159,8 +164,8 @@ func explainDial(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	}
-	return fmt.Errorf("%w: no node answers there: is it running (`caravela status` on that machine), and is its port open for TCP and UDP? (%w)",
-		remote.ErrUnreachable, err)
+	return fmt.Errorf("%w: no node answers (%w): is it running (`caravela status` on that machine), and is its port open for TCP and UDP?",
+		remote.ErrUnreachable, brief(err))
 }
 
 // resolve turns texts into addresses that this node may dial.

@@ -32,7 +32,7 @@ func (g *gate) penalise(p peer.ID, now time.Time) {
 	defer g.mu.Unlock()
 	if len(g.until) >= maxPenalties {
 		for q, t := range g.until {
-			if t.Before(now) || len(g.until) >= maxPenalties {
+			if t.Before(now) || len(g.until) > maxPenalties*3/4 {
 				delete(g.until, q)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -39,6 +40,10 @@ type Host struct {
 	admit     *admission
 	members   *members
 	tags      atomic.Uint64 // numbers what protects connections
+	reach     reachState
+	relays    *relays
+	site      site
+	via       atomic.Pointer[[]ma.Multiaddr] // own addresses through relays
 
 	ctx    context.Context // ends with Close; parent of every handler's context
 	cancel context.CancelFunc
@@ -65,6 +70,8 @@ func New(cfg Config) (*Host, error) {
 	h.gate = newGate(&h.cfg, h.stats)
 	h.admit = newAdmission(h.limits)
 	h.members = newMembers()
+	h.reach.poke = make(chan struct{}, 1)
+	h.reach.now.Reason = "no network yet"
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	if err := h.start(); err != nil {
 		h.cancel()
@@ -83,6 +90,9 @@ func (h *Host) start() error {
 	}
 	if h.self, err = FromPeerID(h.lib.ID()); err == nil {
 		err = h.bind()
+	}
+	if err == nil {
+		err = h.startRelays()
 	}
 	if err != nil {
 		h.lib.Close()
@@ -113,6 +123,7 @@ func (h *Host) options() ([]libp2p.Option, error) {
 		libp2p.ResourceManager(resources),
 		libp2p.BandwidthReporter(h.bandwidth),
 		libp2p.AddrsFactory(h.addrs),
+		libp2p.DialRanker(rankDials),
 		libp2p.EnableHolePunching(),
 		libp2p.DisableMetrics(),
 		libp2p.SwarmOpts(swarm.WithDialTimeoutLocal(localDialTimeout)),
@@ -129,15 +140,28 @@ func (h *Host) options() ([]libp2p.Option, error) {
 // a dial: a QUIC packet to a dead one is not refused, it is lost.
 const localDialTimeout = 3 * time.Second
 
-// LibP2P returns the host below, for the overlay.
-func (h *Host) LibP2P() host.Host { return h.lib }
+// LibP2P returns the host below, for the overlay. Its Connect finds out about
+// dead peers as quickly as Send does.
+func (h *Host) LibP2P() host.Host { return quickHost{h.lib, h} }
 
-// Self returns this node and the addresses that others should dial.
-func (h *Host) Self() remote.Peer { return remote.Peer{ID: h.self, Addrs: texts(h.lib.Addrs())} }
+// Self returns this node and the addresses that others should dial: direct
+// ones first, then those through relays.
+func (h *Host) Self() remote.Peer {
+	addrs := h.lib.Addrs()
+	slices.SortStableFunc(addrs, func(a, b ma.Multiaddr) int { return rank(isCircuit(a)) - rank(isCircuit(b)) })
+	return remote.Peer{ID: h.self, Addrs: texts(addrs[:min(len(addrs), maxAddrs)])}
+}
 
 // addrs is libp2p's AddrsFactory.
 func (h *Host) addrs(all []ma.Multiaddr) []ma.Multiaddr {
-	return h.cfg.advertised(all, bridgeAddrs())
+	out := h.cfg.advertised(all, h.site.list())
+	h.reach.mu.Lock()
+	out = append(out, h.reach.mapped...)
+	h.reach.mu.Unlock()
+	if r := h.via.Load(); r != nil {
+		out = append(out, *r...)
+	}
+	return out
 }
 
 // bind listens on each address on its own, since libp2p is content when any
@@ -196,6 +220,7 @@ func (h *Host) Close() error {
 	h.closed = true
 	h.mu.Unlock()
 	h.cancel()
+	h.relays.close()
 	err := h.lib.Close()
 	done := make(chan struct{})
 	go func() {

@@ -279,3 +279,16 @@ func TestPublicTargetNeedsPermission(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A user who mistypes an address learns so in one line, and at once where the
+// port refuses.
+func TestNobodyAnswers(t *testing.T) {
+	h := newHost(t, nil)
+	_, err := h.FetchConfiguration(t.Context(), "127.0.0.1:1", "")
+	if !errors.Is(err, remote.ErrUnreachable) || !strings.Contains(err.Error(), "/ip4/127.0.0.1/tcp/1: connection refused") {
+		t.Errorf("got %v", err)
+	}
+	if err != nil && strings.Contains(err.Error(), "\n") {
+		t.Errorf("more than a line: %v", err)
+	}
+}

@@ -76,19 +76,20 @@ func TestAdvertisedAddresses(t *testing.T) {
 		}
 		return out
 	}
-	bridges := []netip.Addr{netip.MustParseAddr("172.17.0.1")}
+	site := []netip.Addr{netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("127.0.0.1")}
 	private, open := &Config{}, &Config{AllowPublic: true}
-	all := list("/ip4/127.0.0.1/tcp/1", "/ip4/172.17.0.1/tcp/1", "/ip4/10.0.0.2/tcp/1", "/ip4/8.8.8.8/tcp/1", "/ip6/fe80::1/tcp/1")
+	all := list("/ip4/127.0.0.1/tcp/1", "/ip4/172.17.0.1/tcp/1", "/ip4/10.0.0.2/tcp/1", "/ip4/192.168.9.9/tcp/1", "/ip4/8.8.8.8/tcp/1", "/ip6/fe80::1/tcp/1")
 	for _, c := range []struct {
 		cfg      *Config
 		in, want []ma.Multiaddr
 	}{
 		{private, all, list("/ip4/10.0.0.2/tcp/1")},
 		{open, all, list("/ip4/10.0.0.2/tcp/1", "/ip4/8.8.8.8/tcp/1")},
-		{private, all[:2], list("/ip4/127.0.0.1/tcp/1")},
+		{private, all[:2], all[:1]},
+		{private, all[1:2], all[1:2]},
 		{private, nil, nil},
 	} {
-		if got := c.cfg.advertised(c.in, bridges); !slices.Equal(texts(got), texts(c.want)) {
+		if got := c.cfg.advertised(c.in, site); !slices.Equal(texts(got), texts(c.want)) {
 			t.Errorf("%v: got %v; want %v", texts(c.in), texts(got), texts(c.want))
 		}
 	}

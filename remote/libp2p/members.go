@@ -1,7 +1,9 @@
 package libp2p
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -129,7 +131,12 @@ func (h *Host) enrol(p peer.ID, present bool) {
 	if present {
 		kind = remote.Connected
 		h.measure(p)
+		h.straighten(p)
+		if h.Reach().Asked < askAtMost {
+			h.lookAgain()
+		}
 	}
+	h.relays.wake()
 	handler.Observe(remote.Event{Kind: kind, Peer: h.known(p)})
 }
 
@@ -140,6 +147,24 @@ func (h *Host) measure(p peer.ID) {
 		return
 	}
 	h.work.Go(func() { h.Ping(h.ctx, remote.Peer{ID: id}) })
+}
+
+// straighten tries to get rid of the detour: a member that is connected
+// through a relay may well be reachable itself. libp2p tries public addresses
+// only.
+func (h *Host) straighten(p peer.ID) {
+	addrs := slices.DeleteFunc(h.Filter(h.lib.Peerstore().Addrs(p)), isCircuit)
+	if len(addrs) == 0 || h.direct(p) || !h.admit.mayStraighten(p, time.Now()) {
+		return
+	}
+	h.work.Go(func() {
+		ctx, cancel := context.WithTimeout(network.WithForceDirectDial(h.ctx, "straighten"), 2*localDialTimeout)
+		defer cancel()
+		if err := h.lib.Connect(ctx, peer.AddrInfo{ID: p}); err == nil {
+			h.relays.wake()
+			h.lookAgain()
+		}
+	})
 }
 
 // expect disconnects a peer that has not become a member after a while.

@@ -38,10 +38,26 @@ func (h *Host) Send(ctx context.Context, to remote.Peer, msg remote.Message) err
 	}
 	if err := h.exchange(ctx, to, proto.message, b); err != nil {
 		h.stats.sendErrors.Add(1)
+		if errors.Is(err, context.DeadlineExceeded) {
+			h.suspect(to)
+		}
 		return fmt.Errorf("send to %s: %w", to.ID.Short(), err)
 	}
 	h.stats.messagesOut.Add(1)
 	return nil
+}
+
+// suspect makes sure that a peer which did not answer is still there, and
+// closes the connection if it is not: QUIC takes half a minute to notice that
+// the other process has died.
+func (h *Host) suspect(to remote.Peer) {
+	h.work.Go(func() {
+		ctx, cancel := context.WithTimeout(network.WithNoDial(h.ctx, "suspect"), localDialTimeout)
+		defer cancel()
+		if _, err := h.Ping(ctx, remote.Peer{ID: to.ID}); err != nil && h.ctx.Err() == nil {
+			h.Disconnect(to.ID)
+		}
+	})
 }
 
 // timed bounds a call whose caller did not.
@@ -92,17 +108,21 @@ func (h *Host) open(ctx context.Context, to remote.Peer, proto protocol.ID) (net
 	if addrs := h.parse(id, to.Addrs); len(addrs) > 0 {
 		h.lib.Peerstore().AddAddrs(id, addrs, peerstore.TempAddrTTL)
 	}
-	ctx = network.WithAllowLimitedConn(ctx, "caravela")
-	s, err := h.lib.NewStream(ctx, id, proto)
+	dialling, cancel := h.unlessRefused(network.WithAllowLimitedConn(ctx, "caravela"), id)
+	defer cancel()
+	s, err := h.lib.NewStream(dialling, id, proto)
 	switch {
 	case err == nil:
+		if isCircuit(s.Conn().RemoteMultiaddr()) {
+			h.straighten(id)
+		}
 		return s, nil
 	case h.foreign(id, err):
 		return nil, remote.ErrForeign
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%w: %w", remote.ErrUnreachable, ctx.Err())
+	case dialling.Err() != nil:
+		return nil, fmt.Errorf("%w: %w", remote.ErrUnreachable, context.Cause(dialling))
 	default:
-		return nil, fmt.Errorf("%w: %w", remote.ErrUnreachable, err)
+		return nil, fmt.Errorf("%w: %w", remote.ErrUnreachable, brief(err))
 	}
 }
 
@@ -200,7 +220,10 @@ func (h *Host) Ping(ctx context.Context, to remote.Peer) (time.Duration, error) 
 	if addrs := h.parse(id, to.Addrs); len(addrs) > 0 {
 		h.lib.Peerstore().AddAddrs(id, addrs, peerstore.TempAddrTTL)
 	}
-	r := <-ping.Ping(network.WithAllowLimitedConn(ctx, "ping"), h.lib, id)
+	r, ok := <-ping.Ping(network.WithAllowLimitedConn(ctx, "ping"), h.lib, id)
+	if !ok {
+		r.Error = ctx.Err()
+	}
 	if r.Error != nil {
 		return 0, fmt.Errorf("ping %s: %w: %w", to.ID.Short(), remote.ErrUnreachable, r.Error)
 	}

@@ -38,8 +38,14 @@ func (h *Host) Serve(n market.NetworkID, handler remote.Handler) error {
 	}
 	h.lib.SetStreamHandler(configurationProtocol, h.bounded(h.admit.messages, h.onConfiguration))
 	h.lib.SetStreamHandler(h.proto.stream, h.bounded(h.admit.streams, h.onStream))
+	h.lib.SetStreamHandler(h.proto.dialback, h.bounded(h.admit.messages, h.onDialback))
 	h.lib.SetStreamHandler(h.proto.message, h.bounded(h.admit.messages, h.onMessage))
-	return h.watchMembers()
+	h.relays.adapt(remote.ReachUnknown)
+	h.work.Go(h.relays.run)
+	if err := h.watchMembers(); err != nil {
+		return err
+	}
+	return h.watchReach()
 }
 
 func (h *Host) claim(n market.NetworkID, handler remote.Handler) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -15,6 +16,7 @@ func fuzz(each time.Duration) func(context.Context, *workshop, *tally) error {
 			return err
 		}
 		for _, target := range targets {
+			fmt.Printf("      %s %s\n", relative(target.pkg), target.name)
 			if err := w.test(ctx, t, "-run", "^$", "-fuzz", "^"+target.name+"$", "-fuzztime", each.String(), target.pkg); err != nil {
 				t.fail(target.pkg+" "+target.name, err)
 			}

@@ -19,7 +19,6 @@ const stream = `{"Action":"start","Package":"caravela/a"}
 {"Action":"output","Package":"caravela/a","Test":"TestLater","Output":"    a_test.go:9: needs a moon\n"}
 {"Action":"output","Package":"caravela/a","Test":"TestLater","Output":"--- SKIP: TestLater (0.00s)\n"}
 {"Action":"skip","Package":"caravela/a","Test":"TestLater","Elapsed":0}
-{"Action":"output","Package":"caravela/a","Output":"coverage: 91.5% of statements\n"}
 {"Action":"fail","Package":"caravela/a","Elapsed":0.1}
 {"ImportPath":"caravela/b","Action":"build-output","Output":"b.go:3: undefined: x\n"}
 {"Action":"fail","Package":"caravela/b","Elapsed":0,"FailedBuild":"caravela/b"}
@@ -52,11 +51,28 @@ func TestTallyCountsEveryFate(t *testing.T) {
 	}
 }
 
-func TestGate(t *testing.T) {
-	got := tally{coverage: map[string]float64{"market": 90, "trader": 89.9, "supplier": 100, "buyer": 95}}
-	got.gate(core, 90)
-	if got.passed != 3 || got.failed != 2 {
-		t.Errorf("passed, failed = %d, %d, want 3, 2 (trader is low, discovery is missing)", got.passed, got.failed)
+// Two binaries have met market; one of them reached its second block.
+const profile = `mode: set
+caravela/market/ids.go:10.2,12.3 9 1
+caravela/market/ids.go:14.2,15.3 1 0
+caravela/trader/trader.go:5.1,6.2 8 1
+caravela/trader/trader.go:7.1,9.2 2 0
+caravela/market/ids.go:10.2,12.3 9 0
+caravela/market/ids.go:14.2,15.3 1 1
+`
+
+func TestCoverageGate(t *testing.T) {
+	covered, err := readProfile(strings.NewReader(profile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := covered["market"]; got != (coverage{10, 10}) {
+		t.Errorf("market = %+v, want 10 of 10", got)
+	}
+	var got tally
+	got.gate(covered, []string{"market", "trader", "buyer"}, 90)
+	if got.passed != 1 || got.failed != 2 {
+		t.Errorf("passed, failed = %d, %d, want 1, 2 (trader has 80 %%, buyer is missing)", got.passed, got.failed)
 	}
 }
 

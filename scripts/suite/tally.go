@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -17,7 +15,6 @@ type tally struct {
 	part                    string
 	passed, failed, skipped int
 	failures, skips         []string
-	coverage                map[string]float64 // percent of statements, by package
 	took                    time.Duration
 }
 
@@ -73,7 +70,6 @@ func (r *running) line(line []byte) {
 	switch e.Action {
 	case "output":
 		r.said[key] = append(r.said[key], e.Output)
-		r.noteCoverage(e)
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
 	case "pass", "fail", "skip":
@@ -116,7 +112,7 @@ func (r *running) endPackage(e event) {
 	case e.Action == "fail":
 		fmt.Fprintf(r.out, "FAIL  %s: %d tests failed\n", name, r.failedIn[e.Package])
 	case e.Action == "pass":
-		fmt.Fprintf(r.out, "ok    %-28s %4d tests %7.1fs%s\n", name, r.ran[e.Package], e.Elapsed, r.percent(e.Package))
+		fmt.Fprintf(r.out, "ok    %-28s %4d tests %7.1fs\n", name, r.ran[e.Package], e.Elapsed)
 	}
 }
 
@@ -128,26 +124,6 @@ func (r *running) dump(pkg string) {
 			delete(r.said, key)
 		}
 	}
-}
-
-var coverageLine = regexp.MustCompile(`^coverage: ([0-9.]+)% of statements`)
-
-func (r *running) noteCoverage(e event) {
-	match := coverageLine.FindStringSubmatch(e.Output)
-	if match == nil {
-		return
-	}
-	if r.coverage == nil {
-		r.coverage = map[string]float64{}
-	}
-	r.coverage[relative(e.Package)], _ = strconv.ParseFloat(match[1], 64)
-}
-
-func (r *running) percent(pkg string) string {
-	if p, ok := r.coverage[relative(pkg)]; ok {
-		return fmt.Sprintf("  %5.1f%% covered", p)
-	}
-	return ""
 }
 
 // reason is what a skipped test gave as its last words.

@@ -38,7 +38,7 @@ func (w *workshop) asRoot(program string) string {
 	}
 	// sudo drops the environment: what the suites read goes along by name.
 	words := []string{"sudo", "-n", "env"}
-	for _, name := range []string{"PATH", "CARAVELA_BIN", "CARAVELA_NAT_SECONDS", "TMPDIR", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
+	for _, name := range []string{"PATH", "HOSTS_CARAVELA", "HOSTS_NAT_SECONDS", "TMPDIR", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
 		if value, ok := os.LookupEnv(name); ok {
 			words = append(words, name+"="+value)
 		}

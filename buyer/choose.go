@@ -1,0 +1,127 @@
+package buyer
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"caravela/market"
+)
+
+// choose fills the empty slots from the offers at hand, as far as they go.
+func (b *Buyer) choose(now market.Time, r *request, out *market.Outbox) {
+	for i := range r.slots {
+		if r.slots[i].state != empty {
+			continue
+		}
+		k := b.pick(now, r)
+		if k < 0 {
+			b.exhausted(now, r, out)
+			return
+		}
+		b.launch(now, r, i, r.offers[k], out)
+	}
+}
+
+// pick returns the index of an offer for one more replica, or -1. Among those
+// that are nearly as good as the best one, chance decides: two buyers with
+// the same view must not run to the same supplier.
+func (b *Buyer) pick(now market.Time, r *request) int {
+	const near = 50 // thousandths of a machine
+	type ranked struct {
+		i     int
+		score int64
+	}
+	var fits []ranked
+	w := r.want
+	w.Need = r.req.Want.Need
+	for i := range r.offers {
+		o := r.offers[i].Offer.Offer
+		o.Free = o.Free.Sub(b.promised(r, o.Supplier))
+		if kind, _ := w.Miss(&o); kind != market.MissNone || !b.mayHost(r, o.Supplier) {
+			continue
+		}
+		fits = append(fits, ranked{i, w.Score(&o) + b.blamed(now, o.Supplier)})
+	}
+	if len(fits) == 0 {
+		return -1
+	}
+	slices.SortStableFunc(fits, func(x, y ranked) int { return cmp.Compare(x.score, y.score) })
+	n := 1
+	for n < len(fits) && fits[n].score <= fits[0].score+near {
+		n++
+	}
+	return fits[b.rng.IntN(n)].i
+}
+
+// promised is what this request already takes from a supplier's offer.
+func (b *Buyer) promised(r *request, p market.PeerID) (sum market.Resources) {
+	for i := range r.slots {
+		if s := &r.slots[i]; s.state != empty && s.supplier == p {
+			sum = sum.Add(r.req.Want.Need)
+		}
+	}
+	return sum
+}
+
+func (b *Buyer) mayHost(r *request, p market.PeerID) bool {
+	if slices.ContainsFunc(r.refusals, func(f refusal) bool { return f.peer == p }) {
+		return false
+	}
+	for i := range r.slots {
+		s := &r.slots[i]
+		if s.state != empty && (r.req.Apart && s.supplier == p || r.req.Together && s.supplier != p) {
+			return false
+		}
+	}
+	return true
+}
+
+// launch signs a lease, saves it, and asks the supplier for its signature.
+func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, out *market.Outbox) {
+	spec := r.spec(i)
+	l := b.seal.Lease(market.Lease{
+		Network: b.network, Buyer: b.self, Supplier: o.Offer.Supplier, OfferSeq: o.Offer.Seq, Nonce: b.rng.Uint64(),
+		Resources: spec.Limits, Pids: spec.Pids, Image: spec.Image, Ports: spec.Ports, SpecHash: b.seal.SpecHash(spec),
+		Start: now.Wall, End: now.Wall.Add(r.req.Term), Renew: r.req.Renew,
+	})
+	ref := market.Ref{Peer: o.Offer.Supplier, Addrs: o.Addrs}
+	rec := &market.Bought{Lease: l, Spec: spec, Supplier: ref, Offer: o.Offer.Name}
+	h := b.hold(now, rec)
+	out.Save(rec)
+	b.ask(h, r, out)
+	offer := o.Offer.Offer
+	r.slots[i] = slot{asking, l.ID, o.Offer.Supplier, now.Mono + b.params.Grant, &offer}
+	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Asking, Replica: i, Unit: l.ID, Offer: &offer})
+}
+
+// ask sends the launch of a saved lease. Again is as good as once.
+func (b *Buyer) ask(h *holding, r *request, out *market.Outbox) {
+	out.Send(h.rec.Supplier, &market.LaunchContainer{Lease: h.rec.Lease, Spec: h.rec.Spec, Auth: r.req.Auth,
+		At: market.Ref{Peer: b.self, Addrs: b.at}})
+}
+
+// exhausted decides what to do when no offer at hand fits: search again after
+// refusals, wait if the user wants that, or give up.
+func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
+	pending := slices.ContainsFunc(r.slots, func(s slot) bool { return s.state == asking })
+	stale := slices.ContainsFunc(r.refusals, func(f refusal) bool { return roomless(f.reason) }) ||
+		slices.ContainsFunc(r.tally.Misses, func(m market.Miss) bool { return m.Kind == market.MissPromised }) ||
+		slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.region.Depth > 0 })
+	switch {
+	case pending: // its answer decides
+	case stale && r.rounds < maxRounds:
+		b.pause(now, r, now.Mono+roundPause+b.rng.Jitter(roundPause/4))
+	case now.Mono+waitPause < r.giveUpAt:
+		b.pause(now, r, now.Mono+b.rng.Jitter(2*waitPause))
+	default:
+		b.giveUp(now, r, b.why(r), b.detail(r), out)
+	}
+}
+
+// pause forgets refusals for want of room: the next search may find other
+// offers of the same suppliers.
+func (b *Buyer) pause(now market.Time, r *request, until time.Duration) {
+	r.phase, r.pauseAt = pausing, until
+	r.refusals = slices.DeleteFunc(r.refusals, func(f refusal) bool { return roomless(f.reason) })
+}

@@ -1,0 +1,273 @@
+package buyer_test
+
+import (
+	"testing"
+	"time"
+
+	"caravela/market"
+)
+
+func dry(w *market.Wanted) { w.DryRun = true }
+
+// A search without known traders asks the overlay once, then two traders.
+func TestSearchFromNothing(t *testing.T) {
+	b := newBench(t)
+	out := b.step(wanted(dry))
+	if len(out.Lookups) != 1 || out.Lookups[0].Key != root.Key(network) || len(out.Sends) != 0 {
+		t.Fatalf("emits %+v", out)
+	}
+	b.step(market.Found{Ref: out.Lookups[0].Ref + 1, Peers: []market.Ref{ref(8)}}) // somebody else's
+	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(1), ref(2), ref(3)}})
+	asked := sent[*market.GetOffers](out)
+	if len(asked) != 2 || !asked[0].Relay || asked[0].Region != root {
+		t.Fatalf("asks %+v", asked)
+	}
+	first, second := out.Sends[0].To, out.Sends[1].To
+	b.receive(ref(9), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true}) // whom nobody asked
+	out = b.receive(first, &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Offers: []market.OfferAt{b.offer(1, 2000)}})
+	if len(out.Outcomes) != 0 {
+		t.Error("does not wait for the second answer")
+	}
+	out = b.receive(second, &market.Offers{Ref: asked[1].Ref, Region: root, Trader: true, Offers: []market.OfferAt{b.offer(1, 1500), b.offer(2, 2000)}})
+	if s := told(out, market.Searched); len(s) != 1 || len(s[0].Offers) != 2 || s[0].Offers[0].Offer.Free.CPU != 1500 || len(told(out, market.Done)) != 1 {
+		t.Errorf("tells %+v", out.Outcomes)
+	}
+	if b.Deadline() != market.Never {
+		t.Error("something is left")
+	}
+}
+
+// A lookup that finds nobody ends the search.
+func TestNobodyFound(t *testing.T) {
+	b := newBench(t)
+	out := b.step(wanted(nil))
+	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Failed: true})
+	if g := told(out, market.GaveUp); len(g) != 1 || g[0].Reason != market.NoCapacity || g[0].Tally == nil {
+		t.Errorf("tells %+v", out.Outcomes)
+	}
+}
+
+// A trader that is silent, unreachable, no trader any more, or answers about
+// something else is replaced by the next.
+func TestNextTrader(t *testing.T) {
+	for name, fail := range map[string]func(*bench, market.Ref, *market.GetOffers) *market.Outbox{
+		"silent": func(b *bench, _ market.Ref, _ *market.GetOffers) *market.Outbox { return b.advance(2 * time.Second) },
+		"unreachable": func(b *bench, r market.Ref, m *market.GetOffers) *market.Outbox {
+			return b.step(market.Undelivered{To: r.Peer, Msg: m})
+		},
+		"no trader": func(b *bench, r market.Ref, m *market.GetOffers) *market.Outbox {
+			return b.receive(r, &market.Offers{Ref: m.Ref, Region: root})
+		},
+		"about another region": func(b *bench, r market.Ref, m *market.GetOffers) *market.Outbox {
+			return b.receive(r, &market.Offers{Ref: m.Ref, Region: market.Region{Platform: linux, Depth: 1, Shard: 3}, Trader: true})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.Learn(b.now, root, []market.Ref{ref(1), ref(2), ref(3)})
+			out := b.step(wanted(dry))
+			if len(out.Sends) != 2 {
+				t.Fatalf("asks %d", len(out.Sends))
+			}
+			out = fail(b, out.Sends[0].To, out.Sends[0].Msg.(*market.GetOffers))
+			if next := sent[*market.GetOffers](out); len(next) != 1 {
+				t.Errorf("asks %d more", len(next))
+			}
+		})
+	}
+}
+
+// Where all known traders fail the overlay is asked, and if that is of no use
+// the search ends.
+func TestAllTradersGone(t *testing.T) {
+	b := newBench(t)
+	asked := b.search(dry, ref(1))
+	b.step(market.Undelivered{To: ref(2).Peer, Msg: asked[0]}) // whom it did not ask
+	out := b.step(market.Undelivered{To: ref(1).Peer, Msg: asked[0]})
+	if len(out.Lookups) != 1 {
+		t.Fatalf("%d lookups", len(out.Lookups))
+	}
+	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(2)}})
+	asked = sent[*market.GetOffers](out)
+	out = b.receive(ref(2), &market.Offers{Ref: asked[0].Ref, Region: root})
+	if s := told(out, market.Searched); len(s) != 1 || len(s[0].Offers) != 0 || s[0].Tally.Regions != 1 {
+		t.Errorf("tells %+v", out.Outcomes)
+	}
+}
+
+// One good answer is enough, after a moment for the other trader.
+func TestSecondAnswerIsNotAwaitedForLong(t *testing.T) {
+	b := newBench(t)
+	asked := b.search(dry, ref(1), ref(2))
+	from := ref(1)
+	if out := b.receive(from, &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Offers: []market.OfferAt{b.offer(1, 2000)}}); len(out.Outcomes) != 0 {
+		from = ref(2)
+	}
+	b.receive(ref(2), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Offers: []market.OfferAt{b.offer(1, 2000)}})
+	began := b.now.Mono
+	for b.Deadline() != market.Never && b.now.Mono < began+time.Second {
+		b.advance(b.Deadline() - b.now.Mono)
+	}
+	if took := b.now.Mono - began; took > 100*time.Millisecond {
+		t.Errorf("waited %v", took)
+	}
+}
+
+// What does not fit, has lapsed or is of another network is not believed.
+func TestOffersAreChecked(t *testing.T) {
+	b := newBench(t)
+	foreign := b.offer(3, 4000).Offer.Offer
+	foreign.Network[0]++
+	lapsed := b.offer(4, 4000).Offer.Offer
+	lapsed.ValidUntil = noon.Add(-5 * time.Minute)
+	old := b.offer(5, 3000)
+	asked := b.search(dry, ref(1))
+	out := b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Offers: []market.OfferAt{
+		b.offer(2, 500), {Offer: keys(3).Offer(foreign)}, {Offer: keys(4).Offer(lapsed)}, b.offer(5, 2000), old,
+	}})
+	s := told(out, market.Searched)[0]
+	if len(s.Offers) != 1 || s.Offers[0].Offer.Supplier != keys(5).Self() || s.Offers[0].Offer.Free.CPU != 2000 {
+		t.Errorf("believes %+v", s.Offers)
+	}
+}
+
+func hint(r market.Region, traders ...int) market.Hint {
+	h := market.Hint{Summary: market.Summary{Region: r, Offers: 5, Peaks: []market.Point{{Free: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Class: 4}}}}
+	for _, i := range traders {
+		h.Traders = append(h.Traders, ref(i))
+	}
+	return h
+}
+
+func shard(depth uint8, n uint32) market.Region {
+	return market.Region{Platform: linux, Depth: depth, Shard: n}
+}
+
+// Hints are followed, a few regions at a time, small ones first, until there
+// is enough; those that lead nowhere or up again are not.
+func TestHints(t *testing.T) {
+	b := newBench(t)
+	small := hint(shard(1, 2), 50)
+	small.Summary.Peaks[0].Free.CPU = 500
+	windows := hint(shard(1, 4), 51)
+	windows.Summary.Region.Platform.OS = "windows"
+	hints := []market.Hint{small, windows, hint(root, 52)}
+	for n := range uint32(7) {
+		hints = append(hints, hint(shard(1, 5+n), 105+int(n)))
+	}
+	hints = append(hints, hint(shard(2, 1), 99))
+	asked := b.search(nil, ref(1))
+	out := b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Hints: hints})
+	m := sent[*market.GetOffers](out)
+	if len(m) != 5 || m[0].Region != shard(2, 1) || m[0].Relay || !m[0].Buy || m[1].Region.Depth != 1 {
+		t.Fatalf("asks %+v", m)
+	}
+	from := out.Sends[1].To
+	out = b.receive(from, &market.Offers{Ref: m[1].Ref, Region: m[1].Region, Trader: true,
+		Hints: []market.Hint{hint(shard(1, 15), 60), hint(shard(2, m[1].Region.Shard<<4|3), 61)}})
+	next := sent[*market.GetOffers](out)
+	if len(next) != 1 || next[0].Region != shard(2, m[1].Region.Shard<<4|3) {
+		t.Fatalf("from a region below it goes on to %+v", next)
+	}
+	b.receive(ref(61), &market.Offers{Ref: next[0].Ref, Region: next[0].Region, Trader: true, Offers: []market.OfferAt{b.offer(1, 2000)}})
+	if out = b.advance(2 * time.Second); len(sent[*market.LaunchContainer](out)) != 1 {
+		t.Errorf("tells %+v", out.Outcomes)
+	}
+}
+
+// Where the first of a hint's traders does not answer the next is asked.
+func TestHintsTraders(t *testing.T) {
+	b := newBench(t)
+	asked := b.search(nil, ref(1))
+	out := b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Hints: []market.Hint{hint(shard(1, 1), 2, 3)}})
+	for range 2 {
+		m := sent[*market.GetOffers](out)
+		if len(m) != 1 {
+			t.Fatalf("asks %+v", m)
+		}
+		out = b.step(market.Undelivered{To: out.Sends[0].To.Peer, Msg: m[0]})
+	}
+	if len(out.Lookups) != 0 || len(told(out, market.Searched)) != 1 {
+		t.Errorf("emits %+v", out)
+	}
+}
+
+// A seller begins at the traders of its own offer. Where they say that there
+// is nothing, they are asked again a little later: their view may be old.
+func TestHome(t *testing.T) {
+	b := newBench(t)
+	home := shard(2, 7)
+	b.Home(b.now, home, []market.Ref{ref(1), ref(2)})
+	out := b.step(wanted(nil))
+	for round := range 3 {
+		m := sent[*market.GetOffers](out)
+		if len(m) != 1 || m[0].Region != home || !m[0].Relay {
+			t.Fatalf("round %d: asks %+v", round, m)
+		}
+		if out = b.receive(out.Sends[0].To, &market.Offers{Ref: m[0].Ref, Region: home, Trader: true}); round < 2 {
+			out = b.advance(time.Second)
+		}
+	}
+	if len(told(out, market.GaveUp)) != 1 {
+		t.Errorf("tells %+v", out.Outcomes)
+	}
+}
+
+// A search asks a bounded number of traders, whatever the hints say.
+func TestAsksAreBounded(t *testing.T) {
+	b := newBench(t)
+	asked := b.search(nil, ref(1))
+	queue := asked
+	total := 0
+	for len(queue) > 0 {
+		m := queue[0]
+		queue = queue[1:]
+		total++
+		a := &market.Offers{Ref: m.Ref, Region: m.Region, Trader: true}
+		for n := range uint32(32) {
+			r := shard(min(m.Region.Depth+1, market.MaxDepth), m.Region.Shard<<market.ShardBits|n)
+			h := hint(r, 1)
+			h.Summary.Peaks[0].Free = market.Resources{CPU: market.MaxCPU, Memory: market.MaxBytes}
+			a.Hints = append(a.Hints, h)
+		}
+		out := b.receive(ref(1), a)
+		queue = append(queue, sent[*market.GetOffers](out)...)
+	}
+	if total > 8 {
+		t.Errorf("%d questions", total)
+	}
+	b.advance(time.Minute)
+	if b.Deadline() != market.Never {
+		t.Error("the request has no end")
+	}
+}
+
+// Traders are remembered for an hour, the newest of them.
+func TestKnownTraders(t *testing.T) {
+	b := newBench(t)
+	b.Learn(b.now, root, []market.Ref{ref(1)})
+	b.pass(time.Second)
+	for i := range 300 {
+		b.Learn(b.now, market.Region{Platform: linux, Depth: 1, Shard: 3}, []market.Ref{{Peer: ref(i).Peer, Addrs: []string{"/ip4/192.0.2.7"}}})
+	}
+	if out := b.step(wanted(dry)); len(out.Lookups) != 1 {
+		t.Error("the oldest of too many traders is remembered")
+	}
+	b = newBench(t)
+	b.Learn(b.now, root, []market.Ref{ref(1)})
+	b.pass(2 * time.Hour)
+	if out := b.step(wanted(dry)); len(out.Lookups) != 1 {
+		t.Error("a trader of two hours ago is remembered")
+	}
+}
+
+func TestTooManyRequests(t *testing.T) {
+	b := newBench(t)
+	for range 1024 {
+		b.step(wanted(nil))
+	}
+	out := b.step(wanted(nil))
+	if g := told(out, market.GaveUp); len(g) != 1 || g[0].Reason != market.Busy {
+		t.Errorf("tells %+v", out.Outcomes)
+	}
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/cpuid/v2"
+	"github.com/libp2p/go-libp2p/core/crypto"
+
+	"caravela/configuration"
+	"caravela/discovery"
+	"caravela/docker"
+	"caravela/docker/engine"
+	"caravela/market"
+	"caravela/node"
+	"caravela/node/store"
+	"caravela/overlay/kademlia"
+	"caravela/remote/libp2p"
+)
+
+// parts makes what the node is made of, for a network that is known by now.
+func (m *membership) parts(records store.Store) (node.Config, error) {
+	cfg := m.cfg
+	kad := kademlia.DefaultConfig(m.network.ID())
+	kad.Client, kad.AddressFilter = cfg.Network.Client, m.host.Filter
+	over, err := kademlia.New(m.host.LibP2P(), kad)
+	if err != nil {
+		return node.Config{}, err
+	}
+	ring := market.NewKeyring(m.key)
+	peer := discovery.New(discovery.Config{
+		Self: ring.Self(), Network: m.network.ID(), Params: &m.network.Params, Sealer: ring, Seed: seed(), Trader: cfg.Network.Trader,
+	})
+	c := node.Config{
+		Name: cfg.Node.Name, Profile: string(cfg.Node.Profile), Version: clientVersion(), Network: m.network, Peer: peer,
+		Store: records, Dir: m.dir, Transport: m.host, Overlay: over, Sale: sale(cfg), Buy: buy(cfg.Buy),
+		Trader: cfg.Network.Trader, Client: cfg.Network.Client, Settings: m.mode.settings, Bootstrap: m.bootstrap,
+		Addresses: node.Addresses{API: cfg.API.Addresses, Engine: cfg.Engine.Host, Listen: m.listen}, Log: m.log,
+	}
+	if cfg.Offer.Enabled {
+		if c.Engine, err = newEngine(cfg, docker.Scope{Network: m.network.ID(), Supplier: ring.Self()}); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+func seed() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+func newEngine(cfg configuration.Config, scope docker.Scope) (docker.Engine, error) {
+	d := docker.DefaultConfig()
+	d.Host, d.Runtime, d.AllowLAN = cfg.Engine.Host, cfg.Offer.Runtime, cfg.Offer.AllowLAN
+	d.Ports = docker.PortRange{First: cfg.Offer.Ports.First, Last: cfg.Offer.Ports.Last}
+	d.Pids, d.MaxPids = cfg.Engine.PidsLimit, max(d.MaxPids, cfg.Engine.PidsLimit)
+	d.LogSize, d.LogFiles = cfg.Engine.LogMaxSize, cfg.Engine.LogMaxFiles
+	if a := cfg.Offer.PublishAddress; a.IsValid() && !a.IsUnspecified() {
+		d.Publish = a
+	}
+	e, err := engine.New(scope, d)
+	if err != nil {
+		return nil, fmt.Errorf("container engine at %s: %w", cfg.Engine.Host, err)
+	}
+	return e, nil
+}
+
+// sale is what the configuration offers of this machine.
+func sale(cfg configuration.Config) node.Sale {
+	o := cfg.Offer
+	return node.Sale{
+		Share: o.Share, CPU: o.CPUs, Memory: o.Memory, Disk: o.Disk, OvercommitCPU: int(o.OvercommitCPU),
+		OvercommitMemory: int(o.OvercommitMemory), Class: cpuClass(), Labels: cfg.Node.Labels,
+		PortLow: o.Ports.First, PortHigh: o.Ports.Last, Longest: o.LongestLease, Images: o.Images,
+		Starting: cfg.Limits.Launches, Publish: o.PublishAddress,
+	}
+}
+
+func cpuClass() market.CPUClass {
+	return min(market.CPUClass(max(0, cpuid.CPU.X64Level())), market.MaxCPUClass)
+}
+
+func buy(b configuration.Buy) node.Buy {
+	out := node.Buy{Term: b.Lease, Renew: market.RenewAuto, Strategy: market.Spread}
+	if b.Renew == configuration.RenewNever {
+		out.Renew = market.RenewNever
+	}
+	if b.Strategy == configuration.BinPack {
+		out.Strategy = market.Binpack
+	}
+	return out
+}
+
+// newHost makes the libp2p host and binds its addresses.
+func (m *membership) newHost(psk []byte, open bool) (*libp2p.Host, error) {
+	key, err := crypto.UnmarshalEd25519PrivateKey(m.key)
+	if err != nil {
+		return nil, fmt.Errorf("use the identity: %w", err)
+	}
+	c := libp2p.DefaultConfig()
+	c.PrivateKey, c.PSK, c.AllowPublic, c.Version, c.Log = key, psk, open || m.cfg.Network.Open, version, m.log
+	c.Profile = map[configuration.Profile]libp2p.Profile{
+		configuration.Server: libp2p.Server, configuration.Home: libp2p.Home, configuration.LowPower: libp2p.LowPower,
+	}[m.cfg.Node.Profile]
+	if len(m.cfg.Network.Announce) > 0 {
+		m.log.Warn("network.announce is not used by this version", "addresses", m.cfg.Network.Announce)
+	}
+	m.listen = listenAddrs(m.cfg.Network.Listen, psk != nil)
+	c.Listen = m.listen
+	return libp2p.New(c)
+}
+
+// listenAddrs turns addresses into multiaddrs, TCP and QUIC each. Every IPv6
+// address of a machine that has none is left out.
+func listenAddrs(addrs []netip.AddrPort, tcpOnly bool) []string {
+	out := []string{}
+	for _, a := range addrs {
+		family := "/ip4/"
+		if a.Addr().Is6() {
+			family = "/ip6/"
+			if a.Addr().IsUnspecified() && !haveIPv6() {
+				continue
+			}
+		}
+		out = append(out, libp2p.ListenOn(family+a.Addr().String(), int(a.Port()), tcpOnly)...)
+	}
+	return out
+}
+
+func haveIPv6() bool {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
+}
+
+// joinTexts are what users of other machines may type after `join`, the best
+// first.
+func joinTexts(addrs []string) []string {
+	type text struct {
+		s    string
+		rank int
+	}
+	var all []text
+	for _, a := range addrs {
+		parts := strings.Split(a, "/")
+		if len(parts) != 5 || parts[3] != "tcp" {
+			continue
+		}
+		ip, err := netip.ParseAddr(parts[2])
+		if err != nil {
+			continue
+		}
+		t := text{ip.String(), 0}
+		if parts[4] != fmt.Sprint(configuration.DefaultPort) {
+			t.s = net.JoinHostPort(ip.String(), parts[4])
+		}
+		switch {
+		case ip.IsLoopback():
+			t.rank = 3
+		case ip.IsLinkLocalUnicast():
+			t.rank = 2
+		case ip.Is6():
+			t.rank = 1
+		}
+		all = append(all, t)
+	}
+	slices.SortStableFunc(all, func(a, b text) int { return a.rank - b.rank })
+	out := make([]string, 0, len(all))
+	for _, t := range all {
+		if !slices.Contains(out, t.s) {
+			out = append(out, t.s)
+		}
+	}
+	return out
+}

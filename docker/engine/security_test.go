@@ -1,0 +1,147 @@
+//go:build docker
+
+package engine_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"caravela/docker"
+	"caravela/market"
+)
+
+// TestConfinement looks from inside the container and at what the daemon
+// keeps of it.
+func TestConfinement(t *testing.T) {
+	a := newSupplier(t, 1, func(c *docker.Config) { c.Pids = 32 })
+	c := a.run(1, nil, "sleep")
+	for verb, want := range map[string]string{
+		"status CapEff":     "CapEff:\t00000000000004fb",
+		"status CapBnd":     "CapBnd:\t00000000000004fb",
+		"status NoNewPrivs": "NoNewPrivs:\t1",
+		"status Seccomp:":   "Seccomp:\t2",
+	} {
+		if got, _ := a.exec(c, strings.Fields(verb)...); got != want {
+			t.Errorf("%s: %q, want %q", verb, got, want)
+		}
+	}
+	groups, _ := a.exec(c, "cgroup")
+	for line := range strings.Lines(groups) {
+		if !strings.HasSuffix(strings.TrimSpace(line), ":/") {
+			t.Errorf("the cgroup namespace is not private: %s", line)
+		}
+	}
+	if out, code := a.exec(c, "fork", "64"); code == 0 {
+		t.Errorf("64 processes of 32 could be made: %s", out)
+	}
+
+	raw := theLab.containerOf(t, c.Lease)
+	h := raw.HostConfig
+	if h.Memory != int64(64*market.MiB) || h.MemorySwap != h.Memory || h.NanoCPUs != 500_000_000 || h.PidsLimit == nil || *h.PidsLimit != 32 {
+		t.Errorf("limits: %+v", h.Resources)
+	}
+	if h.Privileged || h.PidMode != "" || h.IpcMode != "private" || h.UTSMode != "" || len(h.Binds) > 0 || len(h.Devices) > 0 {
+		t.Errorf("namespaces of the host: %+v", h)
+	}
+	if h.LogConfig.Config["max-size"] == "" || h.LogConfig.Config["max-file"] == "" {
+		t.Errorf("logs are not bounded: %+v", h.LogConfig)
+	}
+}
+
+func TestWhatTheSpecAsksFor(t *testing.T) {
+	a := newSupplier(t, 1, nil)
+	c := a.run(1, func(s *market.Spec) {
+		s.User, s.WorkDir, s.ReadOnly, s.CapDrop, s.Hostname = "1000:1001", "/bin", true, []string{"ALL"}, "box"
+		s.Mounts = []market.Mount{{Volume: "ro", Target: "/ro", ReadOnly: true}}
+	}, "sleep")
+	if got, _ := a.exec(c, "id"); got != "1000 1001" {
+		t.Errorf("user: %q", got)
+	}
+	if got, _ := a.exec(c, "status", "CapBnd"); got != "CapBnd:\t0000000000000000" {
+		t.Errorf("capabilities: %q", got)
+	}
+	for _, file := range []string{"/x", "/ro/x"} {
+		if out, code := a.exec(c, "write", file, "x"); code == 0 || !strings.Contains(out, "read-only") {
+			t.Errorf("write %s: %q", file, out)
+		}
+	}
+	if raw := theLab.containerOf(t, c.Lease); raw.Config.Hostname != "box" || raw.Config.WorkingDir != "/bin" {
+		t.Errorf("config: %+v", raw.Config)
+	}
+}
+
+// TestMisspeltCapability: a dropped capability that does not exist would leave
+// the tenant with the one that was meant.
+func TestMisspeltCapability(t *testing.T) {
+	a := newSupplier(t, 1, nil)
+	u := a.unit(1, func(s *market.Spec) { s.CapDrop = []string{"CHWN"} }, "sleep")
+	if _, err := a.Launch(a.ctx, u, nil); !errors.Is(err, docker.ErrBadUnit) {
+		t.Errorf("launch: %v", err)
+	}
+	a.run(1, func(s *market.Spec) { s.CapDrop = []string{"cap_chown", "NET_RAW"} }, "sleep")
+}
+
+// TestCredentials checks that they reach the registry, and nothing else.
+func TestCredentials(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string, 16)
+	srv := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, ok := r.BasicAuth()
+		if !ok {
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		got <- user + " " + password
+		if r.URL.Path != "/v2/" {
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}`)
+		}
+	})}
+	go srv.Serve(l)
+	t.Cleanup(func() { srv.Close() })
+	auth, err := json.Marshal(map[string]string{"username": "ann", "password": "s3cret?>"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, encoding := range map[string]*base64.Encoding{"url": base64.URLEncoding, "standard": base64.StdEncoding, "raw": base64.RawURLEncoding} {
+		a := newSupplier(t, 1, nil)
+		u := a.unit(1, func(s *market.Spec) { s.Image, s.Pull = l.Addr().String()+"/x", market.PullMissing }, "sleep")
+		u.Auth = docker.Secret(encoding.EncodeToString(auth))
+		_, err := a.Launch(a.ctx, u, nil)
+		if docker.ReasonOf(err) != market.ImageMissing || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: launch: %v", name, err)
+		}
+		select {
+		case g := <-got:
+			if g != "ann s3cret?>" {
+				t.Errorf("%s: the registry got %q", name, g)
+			}
+		default:
+			t.Errorf("%s: the registry got no credentials", name)
+		}
+	}
+}
+
+// TestRuntime asks for runtimes that are there and that are not.
+func TestRuntime(t *testing.T) {
+	a := newSupplier(t, 1, func(c *docker.Config) { c.Runtime = "runc" })
+	a.run(1, nil, "sleep")
+	b := newSupplier(t, 2, func(c *docker.Config) { c.Runtime = "runsc" })
+	in, err := b.Info(b.ctx)
+	if err != nil || len(in.Problems) != 1 || !strings.Contains(in.Problems[0], `"runsc"`) {
+		t.Errorf("info: %+v, %v", in, err)
+	}
+	if _, err := b.Launch(b.ctx, b.unit(1, nil, "sleep"), nil); docker.ReasonOf(err) != market.Unsupported {
+		t.Errorf("launch: %v", err)
+	}
+}

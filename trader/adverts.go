@@ -1,0 +1,129 @@
+package trader
+
+import (
+	"slices"
+
+	"caravela/market"
+)
+
+// onAdvertise takes a neighbour's word about itself. From a child region's
+// trader it becomes a hint; from another replica of a place it tells whether
+// offers are missing here, which are then fetched.
+func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.AdvertiseOffersNeighbor, out *market.Outbox) {
+	r := m.Summary.Region
+	if m.At.Peer != from.Peer {
+		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "advertisement of a third party")
+		return
+	}
+	if !t.on {
+		return
+	}
+	if p := t.place(r); p != nil && from.Peer != t.self {
+		t.learn(now, p, []market.PeerID{from.Peer}, nil)
+		t.sync(p, from, &m.Summary, out)
+	}
+	t.learnParent(now, from, &m.Summary)
+	if p := t.parentOf(now, r); p != nil {
+		p.dirty = t.learnChild(now, p, m.Summary, from) || p.dirty
+		t.recount(now, p)
+		t.plan(now, p)
+		if !p.split && from.Peer != t.self && now.Mono-p.since > t.childTTL() { // the child need not be: say so
+			t.summarize(p)
+			s := p.summary
+			s.Peaks = slices.Clone(s.Peaks)
+			out.Send(from, &market.AdvertiseOffersNeighbor{Summary: s, At: market.Ref{Peer: t.self, Addrs: t.addrs}})
+		}
+	}
+}
+
+// sync fetches what another replica has and this one has not, where one
+// answer holds it all.
+func (t *Trader) sync(p *place, from market.Ref, s *market.Summary, out *market.Outbox) {
+	if p.split || !slices.Contains(p.replicas, from.Peer) || s.Offers > market.MaxOffers || int(s.Offers) <= t.count(p.region)+p.childOffers() {
+		return
+	}
+	t.refs++
+	p.syncing = t.refs
+	out.Send(from, &market.GetOffers{Ref: p.syncing, Region: p.region, Max: market.MaxOffers})
+}
+
+// parentOf is the place above a region. A peer that came to lie near the
+// parent's key after it was split hears of it through its children.
+func (t *Trader) parentOf(now market.Time, r market.Region) *place {
+	if r.Depth == 0 {
+		return nil
+	}
+	up := r.Parent()
+	if p := t.place(up); p != nil || len(t.places) >= maxPlaces/2 {
+		return p
+	}
+	p := t.mustPlace(now, up)
+	p.split = true // recount tells
+	return p
+}
+
+// learnParent notes that a trader above has room again for what is here.
+func (t *Trader) learnParent(now market.Time, from market.Ref, s *market.Summary) {
+	for i := range t.places {
+		p := &t.places[i]
+		above := slices.ContainsFunc(p.above, func(r market.Ref) bool { return r.Peer == from.Peer })
+		if !above || p.region == s.Region || p.region.Parent() != s.Region {
+			continue
+		}
+		p.mergeUntil = 0
+		if int(s.Offers) <= t.params.SplitAt/2 {
+			p.mergeUntil = now.Mono + t.childTTL()
+		}
+	}
+}
+
+// learnChild believes for each child the traders that are nearest to its key,
+// so that nobody far away can talk them out. It reports whether that was news.
+func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from market.Ref) bool {
+	key := s.Region.Key(t.network)
+	first, _ := slices.BinarySearchFunc(p.children, s.Region, func(c child, r market.Region) int { return c.summary.Region.Compare(r) })
+	end, furthest := first, first
+	for ; end < len(p.children) && p.children[end].summary.Region == s.Region; end++ {
+		c := &p.children[end]
+		if c.trader.Peer == from.Peer {
+			news := c.summary.Offers != s.Offers || c.summary.Deeper != s.Deeper || !slices.Equal(c.summary.Peaks, s.Peaks)
+			*c = child{s, from, now.Mono}
+			return news
+		}
+		if market.Nearer(p.children[furthest].trader.Peer, c.trader.Peer, key) {
+			furthest = end
+		}
+	}
+	switch {
+	case end-first < sameChild && len(p.children) < maxChilds:
+		p.children = slices.Insert(p.children, end, child{s, from, now.Mono})
+	case end-first >= sameChild && market.Nearer(from.Peer, p.children[furthest].trader.Peer, key):
+		p.children[furthest] = child{s, from, now.Mono}
+	default:
+		return false
+	}
+	return true
+}
+
+// onOffers takes the view from above, or what another replica has and this
+// one has not. Offers are treated as handed over: their suppliers are asked at
+// once.
+func (t *Trader) onOffers(now market.Time, from market.Ref, m *market.Offers, out *market.Outbox) {
+	if t.onView(now, m, out) {
+		return
+	}
+	p := t.place(m.Region)
+	if p == nil || p.syncing == 0 || p.syncing != m.Ref || !slices.Contains(p.replicas, from.Peer) {
+		return
+	}
+	p.syncing = 0
+	for _, o := range m.Offers {
+		if _, known := t.find(m.Region, o.Offer.Supplier); known {
+			continue
+		}
+		c := &market.CreateOffer{Offer: o.Offer, At: market.Ref{Peer: o.Offer.Supplier, Addrs: o.Addrs}, Region: m.Region}
+		if code, _ := t.accept(now, from, c); code == market.AckStored {
+			t.store(now, from, c, out)
+		}
+	}
+}

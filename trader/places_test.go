@@ -1,0 +1,498 @@
+package trader_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"caravela/market"
+)
+
+func shard(n uint32) market.Region { return market.Region{Platform: linux, Depth: 1, Shard: n} }
+
+func advert(from market.Ref, r market.Region, offers uint32) *market.AdvertiseOffersNeighbor {
+	return &market.AdvertiseOffersNeighbor{At: from, Summary: market.Summary{Region: r, Offers: offers,
+		Peaks: []market.Point{{Free: market.Resources{CPU: 4000 * market.MilliCPU(min(offers, 1)), Memory: market.GiB}}}}}
+}
+
+func (b *bench) advertise(i int, r market.Region, offers uint32) *market.Outbox {
+	return b.receive(ref(i), advert(ref(i), r, offers))
+}
+
+func (b *bench) hints() []market.Hint {
+	m := &market.GetOffers{Region: root, Relay: true, Max: market.MaxOffers, Want: market.Want{Platform: linux, Need: market.Resources{CPU: 1000}}}
+	return b.Answer(b.now, ref(1).Peer, m).Hints
+}
+
+func TestAnswer(t *testing.T) {
+	b := newBench(t, nil)
+	for i, cpu := range []market.MilliCPU{4000, 1000, 2000, 500} {
+		b.create(seller(byte(i)), 1, cpu)
+	}
+	ask := func(s market.Strategy, most int) *market.Offers {
+		out := b.receive(ref(1), &market.GetOffers{Ref: 42, Region: root, Max: most,
+			Want: market.Want{Platform: linux, Need: market.Resources{CPU: 1000}, Strategy: s}})
+		return sent[*market.Offers](out)[0]
+	}
+	cpus := func(a *market.Offers) (list []market.MilliCPU) {
+		for _, o := range a.Offers {
+			list = append(list, o.Offer.Free.CPU)
+		}
+		return list
+	}
+	a := ask(market.Binpack, 8)
+	if got := cpus(a); !slices.Equal(got, []market.MilliCPU{1000, 2000, 4000}) || a.Ref != 42 || !a.Trader {
+		t.Errorf("binpack answers %v", got)
+	}
+	if a.Tally.Offers != 4 || a.Tally.Fit != 3 || len(a.Tally.Misses) != 1 || a.Tally.Misses[0].Kind != market.MissCPU {
+		t.Errorf("tally %+v", a.Tally)
+	}
+	if got := cpus(ask(market.Spread, 1)); !slices.Equal(got, []market.MilliCPU{4000}) {
+		t.Errorf("spread answers %v", got)
+	}
+	other := sent[*market.Offers](b.receive(ref(1), &market.GetOffers{Ref: 1, Region: shard(2)}))[0]
+	if other.Trader || len(other.Offers) != 0 {
+		t.Errorf("answers %+v about a region that it does not trade in", other)
+	}
+}
+
+// Equal offers stand in another order from answer to answer.
+func TestAnswersVary(t *testing.T) {
+	b := newBench(t, nil)
+	for i := range byte(8) {
+		b.create(seller(i), 1, 1000)
+	}
+	first := map[market.PeerID]bool{}
+	for range 64 {
+		a := b.Answer(b.now, ref(1).Peer, &market.GetOffers{Region: root, Max: 1, Want: market.Want{Platform: linux}})
+		first[a.Offers[0].Offer.Supplier] = true
+	}
+	if len(first) < 6 {
+		t.Errorf("64 answers name only %d of 8 equal suppliers", len(first))
+	}
+}
+
+func TestHints(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 1000)
+	b.advertise(1, shard(3), 7)
+	b.advertise(2, shard(3), 9)
+	b.advertise(3, shard(4), 2)
+	b.advertise(3, shard(5), 0)
+	hints := b.hints()
+	slices.SortFunc(hints, func(x, y market.Hint) int { return x.Summary.Region.Compare(y.Summary.Region) })
+	if len(hints) != 2 || len(hints[0].Traders) != 2 || hints[0].Summary.Region != shard(3) || len(hints[1].Traders) != 1 {
+		t.Fatalf("hints %+v", hints)
+	}
+	b.advertise(3, shard(4), 0)
+	if n := len(b.hints()); n != 1 {
+		t.Errorf("%d hints after one region was emptied", n)
+	}
+	b.pass(time.Hour)
+	if n := len(b.hints()); n != 0 {
+		t.Errorf("%d hints that are an hour old", n)
+	}
+}
+
+func TestAdvertsRefused(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 1000)
+	if out := b.receive(ref(1), advert(ref(2), shard(3), 5)); noted(out, market.NoteBadMessage) != 1 {
+		t.Error("an advertisement of a third party is no bad message")
+	}
+	b.Enable(false)
+	b.Enable(true)
+	if n := len(b.hints()); n != 0 {
+		t.Errorf("%d hints", n)
+	}
+}
+
+// Of many that claim to trade in a region those nearest to its key are
+// believed, and the memory of them is bounded.
+func TestHintsAreBounded(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 1000)
+	key := shard(3).Key(network)
+	var all []market.PeerID
+	for i := range 100 {
+		b.advertise(1+i, shard(3), 1)
+		all = append(all, ref(1+i).Peer)
+	}
+	slices.SortFunc(all, func(x, y market.PeerID) int {
+		if market.Nearer(x, y, key) {
+			return -1
+		}
+		return 1
+	})
+	hints := b.hints()
+	if len(hints) != 1 || len(hints[0].Traders) != 3 {
+		t.Fatalf("hints %+v", hints)
+	}
+	for _, r := range hints[0].Traders {
+		if !slices.Contains(all[:3], r.Peer) {
+			t.Errorf("believes %v, who is not among the nearest", r.Peer.Short())
+		}
+	}
+}
+
+// A peer that is new among the traders of a split region hears of it through
+// the children, sends newcomers on, and keeps few regions on hearsay alone.
+func TestParentThroughChildren(t *testing.T) {
+	b := newBench(t, nil)
+	b.advertise(1, shard(3), 3000)
+	if code := b.create(seller(1), 1, 1000); code != market.AckSplit {
+		t.Errorf("a newcomer is answered with %v", code)
+	}
+	for s := range uint32(144) {
+		b.advertise(1, market.Region{Platform: linux, Depth: 3, Shard: s << market.ShardBits}, 1)
+	}
+	if code := b.createIn(root.At(2, seller(2).Self()), seller(2), 1, 1000); code == market.AckFull {
+		t.Error("hearsay has used up all places")
+	}
+	if n := len(b.advance(3 * time.Hour).Lookups); n > 100 || b.Deadline() != market.Never {
+		t.Errorf("%d lookups, and nothing forgotten", n)
+	}
+}
+
+// The children of a region that has room again are told so, once the region
+// is known for long enough; their traders then send the suppliers back.
+func TestMerge(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 1000)
+	if out := b.advertise(1, shard(3), 5); len(out.Sends) != 0 {
+		t.Error("a place that is new judges")
+	}
+	b.receive(market.Ref{Peer: seller(1).Self()}, &market.RefreshAck{Region: root, Offer: b.offer(seller(1), 2, 1000)})
+	b.now.Mono += 13 * time.Minute
+	b.now.Wall = b.now.Wall.Add(13 * time.Minute)
+	back := sent[*market.AdvertiseOffersNeighbor](b.advertise(1, shard(3), 5))
+	if len(back) != 1 || back[0].Summary.Offers != 6 || back[0].Summary.Region != root {
+		t.Fatalf("answers %+v", back)
+	}
+
+	child := newBench(t, nil)
+	k := seller(1)
+	child.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: child.offer(k, 1, 2000), Region: root.Child(k.Self()), Above: []market.Ref{ref(5)}})
+	child.advertise(6, root, 6) // nobody whom it knows above
+	child.advertise(5, root, 6)
+	if asked := child.untilAsked(); asked.Code != market.AckMerge {
+		t.Errorf("asks %+v", asked)
+	}
+	child.advertise(5, root, 5000)
+	if asked := child.untilAsked(); asked.Code != market.AckStored {
+		t.Errorf("asks %+v", asked)
+	}
+}
+
+// Whoever trades in a region and above it knows of it without a message.
+func TestOwnParent(t *testing.T) {
+	b := newBench(t, nil)
+	b.step(market.Supply{Stock: market.Stock{Addrs: []string{"/ip4/192.0.2.1"}}})
+	k := seller(1)
+	b.create(seller(2), 1, 1000)
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: root.Child(k.Self()), Above: []market.Ref{ref(0)}})
+	b.advance(3 * time.Second)
+	hints := b.hints()
+	if len(hints) != 1 || hints[0].Traders[0].Peer != ref(0).Peer || len(hints[0].Traders[0].Addrs) != 1 {
+		t.Errorf("hints %+v", hints)
+	}
+}
+
+func TestLookAbove(t *testing.T) {
+	b := newBench(t, nil)
+	k := seller(1)
+	b.createIn(root.Child(k.Self()), k, 1, 2000)
+	out := b.advance(2 * time.Second)
+	if len(out.Lookups) != 2 || out.Lookups[0].Key != root.Key(network) || out.Lookups[1].Key != root.Child(k.Self()).Key(network) {
+		t.Fatalf("looks up %+v", out.Lookups)
+	}
+	b.step(market.Found{Ref: out.Lookups[0].Ref + 100, Peers: []market.Ref{ref(9)}}) // somebody else's
+	b.step(market.Found{Ref: out.Lookups[1].Ref, Peers: []market.Ref{ref(0)}})
+	b.step(market.Found{Ref: out.Lookups[0].Ref, Failed: true})
+	out = b.advance(4 * time.Second)
+	if len(out.Lookups) != 1 {
+		t.Fatalf("%d lookups after a failure", len(out.Lookups))
+	}
+	b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(1), ref(2), ref(3), ref(4)}})
+	out = b.advance(2 * time.Second)
+	ads := sent[*market.AdvertiseOffersNeighbor](out)
+	if len(ads) != 3 || ads[0].Summary.Offers != 1 || ads[0].Summary.Region != root.Child(k.Self()) {
+		t.Fatalf("tells %d peers: %+v", len(ads), ads)
+	}
+	b.step(market.Undelivered{To: ref(2).Peer, Msg: ads[0]})
+	b.step(market.Undelivered{To: ref(2).Peer, Msg: advert(ref(0), shard(4), 1)}) // of a place that is forgotten
+	if out = b.advance(4 * time.Second); len(out.Lookups) != 1 {
+		t.Errorf("%d lookups after a trader above was lost", len(out.Lookups))
+	}
+}
+
+// Dead peers that the overlay still names are not told, nor looked for,
+// again and again; nor are they forgotten for ever.
+func TestDeadAbove(t *testing.T) {
+	b := newBench(t, nil)
+	k := seller(1)
+	b.createIn(root.Child(k.Self()), k, 1, 2000)
+	dead := map[market.PeerID]bool{}
+	for i := range 20 {
+		dead[ref(i).Peer] = i != 4
+	}
+	lookups, lost := 0, 0
+	for range 60 { // a minute
+		out := b.advance(time.Second)
+		for _, l := range out.Lookups {
+			lookups++
+			var found []market.Ref
+			for i := 1; i <= l.N && i < 20; i++ {
+				found = append(found, ref(i))
+			}
+			b.step(market.Found{Ref: l.Ref, Peers: found})
+		}
+		for _, s := range out.Sends {
+			if dead[s.To.Peer] {
+				lost++
+				b.step(market.Undelivered{To: s.To.Peer, Msg: s.Msg})
+			}
+		}
+	}
+	if lookups > 12 || lost > 20 {
+		t.Errorf("%d lookups and %d lost messages in a minute", lookups, lost)
+	}
+	b.step(market.Near{Peer: ref(2)})
+	told := false
+	for _, s := range b.advance(2 * time.Second).Sends {
+		told = told || s.To.Peer == ref(2).Peer
+	}
+	if !told {
+		t.Error("one that is back is not told")
+	}
+}
+
+func TestNear(t *testing.T) {
+	b := newBench(t, nil)
+	for i := range byte(2) {
+		k := seller(i)
+		b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 1000), Region: root, Replicas: []market.PeerID{ref(0).Peer}})
+	}
+	if out := b.step(market.Near{Peer: ref(0)}); len(out.Sends) != 0 {
+		t.Error("hands over to itself")
+	}
+	out := b.step(market.Near{Peer: ref(1)})
+	if got := sent[*market.CreateOffer](out); len(got) != 2 || noted(out, market.NoteHandedOver) != 1 {
+		t.Fatalf("hands %d offers over", len(got))
+	}
+	// A nearer peer among the replicas is the one to do it.
+	key := root.Key(network)
+	for i := range 100 {
+		if market.Nearer(ref(i).Peer, ref(0).Peer, key) {
+			b.advertise(i, root, 1)
+			break
+		}
+	}
+	if out := b.step(market.Near{Peer: ref(200)}); len(sent[*market.CreateOffer](out)) != 0 {
+		t.Error("two replicas hand over")
+	}
+}
+
+// A child's trader tells a peer that comes near the parent's key.
+func TestNearAbove(t *testing.T) {
+	b := newBench(t, nil)
+	k := seller(1)
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: root.Child(k.Self()), Above: []market.Ref{ref(1)}})
+	b.advance(5 * time.Second)
+	b.step(market.Near{Peer: ref(2)})
+	out := b.advance(2 * time.Second)
+	if ads := sent[*market.AdvertiseOffersNeighbor](out); len(ads) != 2 {
+		t.Errorf("tells %d traders above", len(ads))
+	}
+}
+
+// What a replica has and this peer has not is fetched, once, and its supplier
+// asked before long.
+func TestSync(t *testing.T) {
+	b := newBench(t, nil)
+	k, missing := seller(1), seller(2)
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 1000), Region: root,
+		Replicas: []market.PeerID{ref(0).Peer, ref(1).Peer}})
+	if out := b.advertise(1, root, 1); len(out.Sends) != 0 {
+		t.Error("fetches what it has")
+	}
+	asked := sent[*market.GetOffers](b.advertise(1, root, 2))
+	if len(asked) != 1 {
+		t.Fatalf("asks %d times", len(asked))
+	}
+	answer := &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true,
+		Offers: []market.OfferAt{{Offer: b.offer(k, 1, 1000)}, {Offer: b.offer(missing, 1, 1000), Addrs: []string{"/ip4/192.0.2.2"}}}}
+	b.receive(ref(2), answer)
+	wrong := *answer
+	wrong.Ref++
+	b.receive(ref(1), &wrong)
+	if len(b.Held()) != 1 {
+		t.Error("takes offers that it did not ask for")
+	}
+	b.receive(ref(1), answer)
+	h := b.Held()
+	if len(h) != 2 {
+		t.Fatalf("holds %d offers", len(h))
+	}
+	out := b.advance(0)
+	if asked := sent[*market.RefreshOffer](out); len(asked) != 1 || out.Sends[0].To.Peer != missing.Self() || len(out.Sends[0].To.Addrs) != 1 {
+		t.Errorf("asks %+v", out.Sends)
+	}
+}
+
+// A region is told of when its last offer has gone, and then forgotten.
+func TestEmptyPlace(t *testing.T) {
+	b := newBench(t, nil)
+	k := seller(1)
+	self := market.Ref{Peer: k.Self()}
+	b.receive(self, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: root.Child(k.Self()), Above: []market.Ref{ref(1)}})
+	b.advance(3 * time.Second)
+	b.receive(self, &market.RemoveOffer{Seq: 1, Region: root.Child(k.Self())})
+	ads := sent[*market.AdvertiseOffersNeighbor](b.advance(2 * time.Second))
+	if len(ads) == 0 || ads[len(ads)-1].Summary.Offers != 0 {
+		t.Errorf("tells %+v", ads)
+	}
+	if b.Deadline() != market.Never {
+		t.Errorf("waits for %v", b.Deadline()-b.now.Mono)
+	}
+}
+
+// An idle Tick costs no memory.
+func TestIdleTick(t *testing.T) {
+	b := newBench(t, nil)
+	for i := range byte(20) {
+		b.create(seller(i), 1, 1000)
+	}
+	var out market.Outbox
+	if n := testing.AllocsPerRun(100, func() { b.Step(b.now, market.Tick{}, &out); b.Deadline() }); n > 0 {
+		t.Errorf("an idle tick allocates %v times", n)
+	}
+}
+
+// view is a bench that trades in one region below the root, and its region.
+func view(t *testing.T) (*bench, market.Region) {
+	b := newBench(t, nil)
+	k := seller(1)
+	r := root.Child(k.Self())
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 1000), Region: r,
+		Replicas: []market.PeerID{ref(0).Peer}, Above: []market.Ref{ref(5)}})
+	return b, r
+}
+
+func question(r market.Region, cpu market.MilliCPU) *market.GetOffers {
+	return &market.GetOffers{Ref: 77, Region: r, Relay: true, Buy: true, Max: 5, Want: market.Want{Platform: linux, Need: market.Resources{CPU: cpu}}}
+}
+
+// Where nothing fits the view from above is fetched, once for all who wait,
+// and used while it is fresh.
+func TestView(t *testing.T) {
+	b, r := view(t)
+	if out := b.receive(ref(8), question(r, 1000)); len(sent[*market.Offers](out)) != 1 || len(out.Sends) != 1 {
+		t.Errorf("an offer that is here is answered with %+v", out.Sends)
+	}
+	pulls := sent[*market.GetOffers](b.receive(ref(8), question(r, 4000)))
+	if len(pulls) != 1 || pulls[0].Region != root || pulls[0].Max != 0 {
+		t.Fatalf("asks above %+v", pulls)
+	}
+	if out := b.receive(ref(9), question(r, 4000)); len(out.Sends) != 0 {
+		t.Errorf("a second one that waits causes %+v", out.Sends)
+	}
+	hint := market.Hint{Summary: advert(ref(6), shard(r.Shard^1), 3).Summary, Traders: []market.Ref{ref(6)}}
+	self := market.Hint{Summary: advert(ref(0), r, 3).Summary, Traders: []market.Ref{ref(0)}}
+	above := &market.Offers{Ref: pulls[0].Ref, Region: root, Trader: true, Hints: []market.Hint{self, hint}}
+	answers := sent[*market.Offers](b.receive(ref(5), above))
+	if len(answers) != 2 || len(answers[0].Hints) != 1 || answers[0].Hints[0].Summary.Region != hint.Summary.Region {
+		t.Fatalf("answers %+v", answers)
+	}
+	if out := b.receive(ref(8), question(r, 4000)); len(sent[*market.Offers](out)) != 1 {
+		t.Error("a fresh view is fetched again")
+	}
+	b.pass(time.Second)
+	if out := b.receive(ref(8), question(r, 4000)); len(sent[*market.GetOffers](out)) != 1 {
+		t.Error("an old view is used")
+	}
+}
+
+// A trader above that is dead or silent costs those who wait a moment only.
+func TestViewUnanswered(t *testing.T) {
+	b, r := view(t)
+	pulls := sent[*market.GetOffers](b.receive(ref(8), question(r, 4000)))
+	if out := b.step(market.Undelivered{To: ref(5).Peer, Msg: pulls[0]}); len(sent[*market.Offers](out)) != 1 {
+		t.Error("whoever waits for a dead peer is not answered")
+	}
+	b.pass(time.Second)
+	b.receive(ref(8), question(r, 4000))
+	if out := b.advance(2 * time.Second); len(sent[*market.Offers](out)) != 1 {
+		t.Error("whoever waits for a silent peer is not answered")
+	}
+}
+
+// Whoever trades in the parent as well has the view at hand.
+func TestOwnView(t *testing.T) {
+	b := newBench(t, nil)
+	k := seller(1)
+	r := root.Child(k.Self())
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 1000), Region: r, Above: []market.Ref{ref(0)}})
+	b.advertise(6, shard(r.Shard^1), 2000)
+	a := sent[*market.Offers](b.receive(ref(8), question(r, 4000)))
+	if len(a) != 1 || len(a[0].Hints) != 1 || a[0].Hints[0].Traders[0].Peer != ref(6).Peer {
+		t.Errorf("answers %+v", a)
+	}
+}
+
+// Of the last offers that fit each is promised to one buyer for a moment: to
+// another one they are not shown, to itself they are.
+func TestPromise(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 1000)
+	show := func(i int) *market.Offers { return sent[*market.Offers](b.receive(ref(i), question(root, 1000)))[0] }
+	if a := show(1); len(a.Offers) != 1 {
+		t.Fatalf("shows %d offers", len(a.Offers))
+	}
+	if a := show(2); len(a.Offers) != 0 || a.Tally.Fit != 0 || a.Tally.Misses[0].Kind != market.MissPromised {
+		t.Errorf("shows a promised offer: %+v", a.Tally)
+	}
+	if a := show(1); len(a.Offers) != 1 {
+		t.Error("does not show it to whom it was promised")
+	}
+	b.pass(time.Second)
+	if a := show(2); len(a.Offers) != 1 {
+		t.Error("keeps a promise for ever")
+	}
+}
+
+// What is free is told above soon, by the first replica; what is gone again by
+// then is not.
+func TestNews(t *testing.T) {
+	b, r := view(t)
+	b.advance(20 * time.Second) // the first words
+	k := seller(1)
+	self := market.Ref{Peer: k.Self()}
+	update := func(seq uint64, cpu market.MilliCPU) {
+		b.receive(self, &market.UpdateOffer{Offer: b.offer(k, seq, cpu), Region: r, Replicas: []market.PeerID{ref(0).Peer}})
+	}
+	update(2, 3000)
+	ads := sent[*market.AdvertiseOffersNeighbor](b.advance(time.Second))
+	if len(ads) != 1 || len(ads[0].Summary.Peaks) != 1 || ads[0].Summary.Peaks[0].Free.CPU != 3000 {
+		t.Fatalf("tells %+v", ads)
+	}
+	update(3, 4000)
+	update(4, 3000)
+	if ads := sent[*market.AdvertiseOffersNeighbor](b.advance(time.Second)); len(ads) != 0 {
+		t.Errorf("tells %+v", ads[0].Summary)
+	}
+}
+
+// The trader that few suppliers know is not believed about its region.
+func TestBelieved(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 500)
+	b.advertise(1, shard(3), 40)
+	b.pass(time.Second)
+	few := advert(ref(2), shard(3), 1)
+	few.Summary.Peaks = nil
+	b.receive(ref(2), few)
+	if hints := b.hints(); len(hints) != 1 || hints[0].Traders[0].Peer != ref(1).Peer {
+		t.Errorf("hints %+v", hints)
+	}
+}
