@@ -151,7 +151,7 @@ func newLog(c configuration.Log) *slog.Logger {
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if c.Format == configuration.FormatJSON {
-		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+		return slog.New(newCalm(slog.NewJSONHandler(os.Stderr, o)))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, o))
+	return slog.New(newCalm(slog.NewTextHandler(os.Stderr, o)))
 }
