@@ -126,11 +126,12 @@ func (h *Host) round() (next time.Duration, asked bool) {
 // question asks all judges at once. Who does not answer has no verdict.
 func (h *Host) question(judges []peer.ID, own []ma.Multiaddr) []verdict {
 	answers := make([]verdict, len(judges))
-	addrs := texts(own[:min(len(own), maxDialled)])
+	addrs := append(h.announced(), own...) // of a forwarded port only the operator knows the number
+	asked := texts(addrs[:min(len(addrs), maxDialled)])
 	var wg sync.WaitGroup
 	for i, p := range judges {
 		wg.Go(func() {
-			if v, err := h.askDialback(h.ctx, p, addrs); err == nil {
+			if v, err := h.askDialback(h.ctx, p, asked); err == nil {
 				answers[i] = v
 			} else {
 				h.log.Debug("no dialback", "peer", p, "error", err)
@@ -141,13 +142,13 @@ func (h *Host) question(judges []peer.ID, own []ma.Multiaddr) []verdict {
 	return answers
 }
 
-// listening returns the addresses where others might dial, relays left out.
+// listening returns the addresses on interfaces where others might dial.
 func (h *Host) listening() []ma.Multiaddr {
 	all, err := h.lib.Network().InterfaceListenAddresses()
 	if err != nil {
 		return nil
 	}
-	return h.cfg.advertised(all, h.site.list())
+	return h.horizon.advertised(all, h.site.list())
 }
 
 // judges chooses whom to ask: members that are connected directly, those

@@ -85,7 +85,7 @@ func (r *relays) serve(on bool) {
 				MaxReservationsPerIP: n, MaxReservationsPerASN: n, MaxCircuits: 2 * n, BufferSize: 16 << 10,
 			}),
 			relay.WithACL(membersOnly{r.h}),
-			relay.WithReservationAddressFilter(func(a ma.Multiaddr) bool { return r.h.cfg.permitted(a) }))
+			relay.WithReservationAddressFilter(r.h.horizon.permits))
 		if err != nil {
 			r.h.log.Warn("cannot relay", "error", err)
 			return
