@@ -27,7 +27,7 @@ import (
 func (m *membership) parts(records store.Store) (node.Config, error) {
 	cfg := m.cfg
 	kad := kademlia.DefaultConfig(m.network.ID())
-	kad.Client, kad.AddressFilter = cfg.Network.Client, m.host.Filter
+	kad.Client, kad.AddressFilter = m.client(), m.host.Filter
 	over, err := kademlia.New(m.host.LibP2P(), kad)
 	if err != nil {
 		return node.Config{}, err
@@ -39,7 +39,7 @@ func (m *membership) parts(records store.Store) (node.Config, error) {
 	c := node.Config{
 		Name: cfg.Node.Name, Profile: string(cfg.Node.Profile), Version: clientVersion(), Network: m.network, Peer: peer,
 		Store: records, Dir: m.dir, Transport: m.host, Overlay: over, Sale: sale(cfg), Buy: buy(cfg.Buy),
-		Trader: cfg.Network.Trader, Client: cfg.Network.Client, Open: cfg.Network.Open, Settings: m.mode.settings, Bootstrap: m.bootstrap,
+		Trader: cfg.Network.Trader, Client: m.client(), Open: cfg.Network.Open, Settings: m.mode.settings, Bootstrap: m.bootstrap,
 		Addresses: node.Addresses{API: cfg.API.Addresses, Engine: cfg.Engine.Host, Listen: m.listen}, Log: m.log,
 	}
 	if cfg.Offer.Enabled {
@@ -70,6 +70,13 @@ func newEngine(cfg configuration.Config, scope docker.Scope) (docker.Engine, err
 		return nil, fmt.Errorf("container engine at %s: %w", cfg.Engine.Host, err)
 	}
 	return e, nil
+}
+
+// client reports whether this node only asks the overlay. Whoever has founded
+// the network serves it whatever its profile: the first newcomer has nobody
+// else to join through.
+func (m *membership) client() bool {
+	return m.cfg.Network.Client && m.network.Genesis.Creator != market.NewKeyring(m.key).Self()
 }
 
 // sale is what the configuration offers of this machine.
