@@ -47,7 +47,7 @@ func (h *Host) onConfiguration(s network.Stream, from peer.ID) {
 	}
 	h.reply(s, status)
 	s.SetWriteDeadline(time.Now().Add(h.cfg.ReadTimeout))
-	s.Write(remote.AppendBlob(nil, data))
+	_, _ = s.Write(remote.AppendBlob(nil, data)) // who does not take it asks again
 }
 
 // newcomer is a peer at the place from which it asks, which is not always the

@@ -43,7 +43,8 @@ func (h *Host) Filter(addrs []ma.Multiaddr) []ma.Multiaddr {
 
 // SetAllowPublic opens this node to peers on public addresses, or closes it
 // to them, at once: dials, connections and the addresses that others are told
-// follow. It may be called at any time, and repeated.
+// follow, and the handler hears that reachability is unknown again. It may be
+// called at any time, and repeated.
 func (h *Host) SetAllowPublic(on bool) {
 	if h.horizon.public.Swap(on) == on {
 		return
@@ -53,7 +54,7 @@ func (h *Host) SetAllowPublic(on bool) {
 		h.closeBeyond()
 	}
 	h.refreshAddrs()
-	h.lookAgain()
+	h.forget("no member was asked since peers on public addresses became welcome, or unwelcome")
 }
 
 // closeBeyond ends the connections that would no longer be made.

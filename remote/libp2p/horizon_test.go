@@ -33,6 +33,7 @@ func TestOpenedWhileItRuns(t *testing.T) {
 		defer cancel()
 		return b.LibP2P().Connect(ctx, peer.AddrInfo{ID: a.LibP2P().ID(), Addrs: at})
 	}
+	remotetest.Eventually(t, "a closed node knows that nobody reaches it", func() bool { return a.Reach().Verdict == remote.Unreachable })
 	if addrs := a.Self().Addrs; len(addrs) != 0 {
 		t.Errorf("a closed node is told of at %v", addrs)
 	}
@@ -45,6 +46,9 @@ func TestOpenedWhileItRuns(t *testing.T) {
 
 	for range 2 { // opening twice is opening once
 		a.SetAllowPublic(true)
+	}
+	if v := a.Reach().Verdict; v == remote.Unreachable {
+		t.Errorf("what was said of a closed node is believed of the open one: %v", a.Reach())
 	}
 	addrs := a.Self().Addrs
 	if len(addrs) == 0 {

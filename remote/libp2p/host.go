@@ -131,10 +131,9 @@ func (h *Host) options() ([]libp2p.Option, error) {
 		libp2p.ResourceManager(resources),
 		libp2p.BandwidthReporter(h.bandwidth),
 		libp2p.AddrsFactory(h.addrs),
-		libp2p.DialRanker(rankDials),
 		libp2p.EnableHolePunching(),
 		libp2p.DisableMetrics(),
-		libp2p.SwarmOpts(swarm.WithDialTimeoutLocal(localDialTimeout)),
+		libp2p.SwarmOpts(swarm.WithDialRanker(rankDials), swarm.WithDialTimeoutLocal(localDialTimeout)),
 	}
 	if h.cfg.PSK != nil {
 		opts = append(opts, libp2p.PrivateNetwork(h.cfg.psk()))
@@ -200,7 +199,7 @@ func (h *Host) bind() error {
 // probe binds an address for an instant. libp2p listens with SO_REUSEPORT: it
 // would share a TCP port with another node of the same user without a word.
 func probe(a ma.Multiaddr) error {
-	if network, _, err := manet.DialArgs(a); err != nil || network[:3] != "tcp" {
+	if !isTCP(a) {
 		return nil
 	}
 	l, err := manet.Listen(a)
@@ -208,6 +207,11 @@ func probe(a ma.Multiaddr) error {
 		return err
 	}
 	return l.Close()
+}
+
+func isTCP(a ma.Multiaddr) bool {
+	_, err := a.ValueForProtocol(ma.P_TCP)
+	return err == nil
 }
 
 func explainBind(a ma.Multiaddr, err error) error {

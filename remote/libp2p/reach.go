@@ -103,7 +103,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (h *Host) round() (next time.Duration, asked bool) {
 	own := h.listening()
 	if len(own) == 0 {
-		h.decide(remote.Reach{Verdict: remote.Unreachable, Reason: "this node does not listen"}, nil)
+		h.decide(remote.Reach{Verdict: remote.Unreachable, Reason: h.whyDeaf()}, nil)
 		return askAgain, false
 	}
 	judges := h.judges()
@@ -121,6 +121,23 @@ func (h *Host) round() (next time.Duration, asked bool) {
 		next = askAgainNone
 	}
 	return next, len(judges) > 0
+}
+
+// whyDeaf explains that there is no address to tell others.
+func (h *Host) whyDeaf() string {
+	if len(h.lib.Network().ListenAddresses()) == 0 {
+		return "this node does not listen"
+	}
+	return "this node listens on public addresses only, and deals with peers on private ones only: open it with a token (caravela token create)"
+}
+
+// forget makes the verdict unknown again: it was about other addresses.
+func (h *Host) forget(reason string) {
+	if _, _, err := h.serving(); err != nil || h.cfg.AssumeReachable {
+		return
+	}
+	h.decide(remote.Reach{Reason: reason}, nil)
+	h.lookAgain()
 }
 
 // question asks all judges at once. Who does not answer has no verdict.

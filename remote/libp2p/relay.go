@@ -285,7 +285,9 @@ func (r *relays) close() {
 func (h *Host) refreshAddrs() {
 	addrs := h.relays.addrs()
 	h.via.Store(&addrs)
-	h.relays.emit.Emit(event.EvtAutoRelayAddrsUpdated{RelayAddrs: addrs})
+	if err := h.relays.emit.Emit(event.EvtAutoRelayAddrsUpdated{RelayAddrs: addrs}); err != nil && h.ctx.Err() == nil {
+		h.log.Warn("new addresses not announced", "error", err)
+	}
 }
 
 // startRelays prepares relaying; nothing happens before Serve.
