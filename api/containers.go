@@ -27,6 +27,10 @@ type Container struct {
 	NodeName string `json:"node_name"`
 	Owner    string `json:"owner"` // buyer
 	ContainerLife
+	// UnreachableSince is when the supplier of a container that should run was
+	// last heard of, if it does not answer now: the state may be another one.
+	UnreachableSince time.Time `json:"unreachable_since,omitzero"`
+
 	Resources  Resources `json:"resources"`
 	CreatedAt  time.Time `json:"created_at"`
 	StartedAt  time.Time `json:"started_at,omitzero"`

@@ -23,8 +23,8 @@ const maxSocketPath = 107
 
 // Listen opens a listener for Serve at unix:///path or tcp://host:port.
 //
-// A Unix socket gets mode 0660 and, where that group exists and we may give
-// it, the group. A socket that a dead node left is replaced; one that a live
+// A Unix socket gets the group and mode 0660 where that group exists and we may
+// give it, else mode 0600: our own primary group may be everybody's. A socket that a dead node left is replaced; one that a live
 // node serves is ErrInUse. Closing the listener removes it.
 func Listen(address, group string) (net.Listener, error) {
 	network, target, err := splitAddress(address)
@@ -84,8 +84,11 @@ func bindUnix(dir, path, group string) (net.Listener, error) {
 		return nil, fmt.Errorf("listen for the api: %w", err)
 	}
 	l.SetUnlinkOnClose(false)
-	giveTo(hidden, group)
-	if err = os.Chmod(hidden, 0o660); err == nil { //nolint:gosec // the group may use the node
+	mode := os.FileMode(0o600)
+	if giveTo(hidden, group) {
+		mode = 0o660
+	}
+	if err = os.Chmod(hidden, mode); err == nil {
 		err = os.Rename(hidden, path)
 	}
 	if err != nil {
@@ -138,19 +141,18 @@ func inUse(path string) error {
 	return fmt.Errorf("%w: another node serves unix://%s; choose another with --api, or stop that node", ErrInUse, path)
 }
 
-// giveTo hands a file to a group, if that is possible: where it is not, only
-// our own user gets in, which is safe.
-func giveTo(path, group string) {
+// giveTo hands a file to a group and reports whether that was possible: where
+// it was not, only our own user gets in, which is safe.
+func giveTo(path, group string) bool {
 	if group == "" {
-		return
+		return false
 	}
 	g, err := user.LookupGroup(group)
 	if err != nil {
-		return
+		return false
 	}
-	if gid, err := strconv.Atoi(g.Gid); err == nil {
-		_ = os.Chown(path, -1, gid)
-	}
+	gid, err := strconv.Atoi(g.Gid)
+	return err == nil && os.Chown(path, -1, gid) == nil
 }
 
 // unixListener removes its socket when it is closed. The lock's file stays: to

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +25,7 @@ func TestSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o660 {
+	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	if _, err := api.Listen("unix://"+path, ""); !errors.Is(err, api.ErrInUse) {
@@ -172,5 +174,22 @@ func TestToken(t *testing.T) {
 	}
 	if _, err := api.LoadToken(filepath.Join(path, "below a file")); err == nil {
 		t.Error("no error below a file")
+	}
+}
+
+// TestSocketOfAGroup: whose members may use the node, when it was named.
+func TestSocketOfAGroup(t *testing.T) {
+	g, err := user.LookupGroupId(strconv.Itoa(os.Getgid()))
+	if err != nil {
+		return // a group without a name cannot be given
+	}
+	path := filepath.Join(t.TempDir(), "api.sock")
+	l, err := api.Listen("unix://"+path, g.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 }

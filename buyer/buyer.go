@@ -11,6 +11,7 @@ import (
 // Waiting times and bounds that are nobody else's concern.
 const (
 	answerTimeout = 1500 * time.Millisecond // for a trader's answer before another one is asked
+	lateAnswer    = 6 * time.Second         // for any answer, where a region's traders are all late
 	secondAnswer  = 60 * time.Millisecond   // for the other trader, once one had something
 	startTimeout  = time.Hour               // for the first running status after a grant; pulls are slow
 	roundPause    = 400 * time.Millisecond  // before searching again after refusals

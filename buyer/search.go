@@ -9,16 +9,17 @@ import (
 
 // inquiry is one region that is being searched.
 type inquiry struct {
-	region  market.Region
-	led     bool         // a trader pointed here
-	traders []market.Ref // that it named
-	asks    []ask
-	looking uint64 // Ref of a lookup for the region's traders
-	looked  bool   // the overlay was asked before: not once more
-	waiting bool   // nobody has been asked yet: the first regions may do
-	settled bool
-	tally   market.Tally // the fullest answer
-	dueAt   time.Duration
+	region   market.Region
+	led      bool         // a trader pointed here
+	traders  []market.Ref // that it named
+	asks     []ask
+	looking  uint64 // Ref of a lookup for the region's traders
+	looked   bool   // the overlay was asked before: not once more
+	waiting  bool   // nobody has been asked yet: the first regions may do
+	answered bool   // by a trader of the region
+	settled  bool
+	tally    market.Tally // the fullest answer
+	dueAt    time.Duration
 }
 
 // ask is one question to one trader.
@@ -27,6 +28,7 @@ type ask struct {
 	peer   market.PeerID
 	at     time.Duration
 	closed bool // answered, or given up
+	late   bool // given up only because it took long: an answer still counts
 }
 
 // search starts a round in a region whose traders are known, best the one of
@@ -112,12 +114,25 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 	}
 	switch {
 	case open > 0 || q.looking != 0:
-	case q.looked || r.asked >= r.mostAsks():
-		q.settled = true
-	default:
+	case !q.looked && r.asked < r.mostAsks():
 		q.looking, q.looked = b.ref(), true
 		out.Lookups = append(out.Lookups, market.Lookup{Ref: q.looking, Key: q.region.Key(b.network), N: b.params.Replicas})
+	case !q.led && now.Mono < q.patience(): // a busy machine's silence does not mean that there is nothing
+		q.dueAt = q.patience()
+	default:
+		q.settled = true
 	}
+}
+
+// patience is until when a late answer is waited for where no other came; 0
+// where one did, or none can come any more.
+func (q *inquiry) patience() (until time.Duration) {
+	for _, a := range q.asks {
+		if a.late && !q.answered {
+			until = max(until, a.at+lateAnswer)
+		}
+	}
+	return until
 }
 
 // mostAsks bounds the questions of one search. One that is there to see the
@@ -160,7 +175,7 @@ func (b *Buyer) onOffers(now market.Time, from market.Ref, m *market.Offers, out
 	if a == nil {
 		return
 	}
-	a.closed = true
+	a.closed, a.late = true, false
 	q := &r.inquiries[i]
 	if m.Region != q.region {
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "answer about another region")
@@ -239,7 +254,7 @@ func (b *Buyer) onUnanswered(now market.Time, peer market.PeerID, ref uint64, ou
 	if a == nil {
 		return
 	}
-	a.closed = true
+	a.closed, a.late = true, false
 	b.distrust(r.inquiries[i].region, peer)
 	b.askMore(now, r, i, out)
 	b.settle(now, r, out)
@@ -263,7 +278,7 @@ func (b *Buyer) tickSearch(now market.Time, r *request, out *market.Outbox) {
 		late := false
 		for j := range q.asks {
 			if a := &q.asks[j]; !a.closed && now.Mono >= a.at+answerTimeout {
-				a.closed, late = true, true
+				a.closed, a.late, late = true, true, true
 				b.distrust(q.region, a.peer)
 			}
 		}
@@ -315,13 +330,13 @@ func (b *Buyer) settle(now market.Time, r *request, out *market.Outbox) {
 	b.choose(now, r, out)
 }
 
-// asked finds the open question that an answer belongs to.
+// asked finds the question that an answer belongs to, open or late.
 func (b *Buyer) asked(ref uint64, peer market.PeerID) (*request, int, *ask) {
 	for i := range b.requests {
 		r := &b.requests[i]
 		for j := range r.inquiries {
 			for k := range r.inquiries[j].asks {
-				if a := &r.inquiries[j].asks[k]; a.ref == ref && a.peer == peer && !a.closed {
+				if a := &r.inquiries[j].asks[k]; a.ref == ref && a.peer == peer && (!a.closed || a.late) {
 					return r, j, a
 				}
 			}

@@ -95,6 +95,31 @@ func TestAllTradersGone(t *testing.T) {
 	}
 }
 
+// Traders that take long are asked no more, but where nobody else knows
+// anything their answers still count: a busy machine is no empty market.
+func TestLateAnswer(t *testing.T) {
+	b := newBench(t)
+	asked := b.search(dry, ref(1))
+	out := b.advance(2 * time.Second)
+	if len(out.Lookups) != 1 {
+		t.Fatalf("%d lookups for other traders", len(out.Lookups))
+	}
+	if out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(1)}}); len(out.Outcomes) != 0 {
+		t.Fatalf("gives up before an answer: %+v", out.Outcomes)
+	}
+	out = b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Offers: []market.OfferAt{b.offer(1, 2000)}})
+	if s := told(out, market.Searched); len(s) != 1 || len(s[0].Offers) != 1 {
+		t.Errorf("tells %+v", out.Outcomes)
+	}
+
+	b.search(dry, ref(1)) // and one that never comes is not waited for without end
+	out = b.advance(2 * time.Second)
+	b.step(market.Found{Ref: out.Lookups[0].Ref})
+	if out = b.advance(10 * time.Second); len(told(out, market.Done)) != 1 || b.Deadline() != market.Never {
+		t.Errorf("tells %+v, and wakes at %v", out.Outcomes, b.Deadline())
+	}
+}
+
 // One good answer is enough, after a moment for the other trader.
 func TestSecondAnswerIsNotAwaitedForLong(t *testing.T) {
 	b := newBench(t)

@@ -33,7 +33,7 @@ type Node struct {
 type Network struct {
 	Listen   []netip.AddrPort // TCP and UDP (QUIC) each; default 0.0.0.0:7401 and [::]:7401
 	Open     bool             // deal with peers on public addresses without a token; default false
-	Announce []string         // further addresses at which the node is reachable, ip:port or multiaddr; default none
+	Announce []string         // further addresses at which the node is reachable, such as a router's that forwards the port: ip:port (TCP and QUIC) or multiaddr; at most 8; default none
 	Trader   bool             // hold other peers' offers where reachable; default true, lowpower false
 	Client   bool             // use the DHT without serving it; default false, lowpower true
 }
@@ -81,7 +81,7 @@ type Engine struct {
 type Limits struct {
 	ConnectionsLow  int // idle connections are closed down to this number; default 96, home 32, lowpower 8
 	ConnectionsHigh int // closing begins here; default 192, home 64, lowpower 24
-	PeerRate        int // messages a second from one peer; default 50
+	PeerRate        int // messages and streams a second from one peer, twice as many at once; default 2000, home 1000, lowpower 50
 	Launches        int // containers being started at once; default 4, lowpower 1
 }
 

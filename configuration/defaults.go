@@ -100,7 +100,7 @@ func (p Place) Defaults(profile Profile) Config {
 		},
 		Buy:     Buy{Lease: Day, Renew: RenewAuto, Strategy: Spread},
 		Engine:  Engine{Host: "unix:///var/run/docker.sock", PidsLimit: 512, LogMaxSize: 10 * market.MiB, LogMaxFiles: 3},
-		Limits:  Limits{ConnectionsLow: 96, ConnectionsHigh: 192, PeerRate: 50, Launches: 4},
+		Limits:  Limits{ConnectionsLow: 96, ConnectionsHigh: 192, PeerRate: 2000, Launches: 4},
 		Log:     Log{Level: LevelInfo, Format: FormatText},
 		Metrics: Metrics{Enabled: true},
 	}
@@ -113,11 +113,11 @@ func (c *Config) apply(profile Profile) {
 	switch profile {
 	case Home:
 		c.Offer.Share = 50
-		c.Limits.ConnectionsLow, c.Limits.ConnectionsHigh = 32, 64
+		c.Limits.ConnectionsLow, c.Limits.ConnectionsHigh, c.Limits.PeerRate = 32, 64, 1000
 	case LowPower:
 		c.Offer.Share = 25
 		c.Network.Trader, c.Network.Client = false, true
-		c.Limits = Limits{ConnectionsLow: 8, ConnectionsHigh: 24, PeerRate: 20, Launches: 1}
+		c.Limits = Limits{ConnectionsLow: 8, ConnectionsHigh: 24, PeerRate: 50, Launches: 1}
 	}
 }
 

@@ -1,6 +1,7 @@
 package configuration
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -101,11 +102,7 @@ func (l *loader) early(key string) string {
 }
 
 func (l *loader) locate() {
-	explicit := l.src.File
-	if explicit == "" {
-		explicit = l.env["CARAVELA_CONFIG"]
-	}
-	if explicit != "" {
+	if explicit := l.explicit(); explicit != "" {
 		l.out.Path = explicit
 		return
 	}
@@ -123,10 +120,27 @@ func (l *loader) locate() {
 	}
 }
 
+// explicit is the file that the user named.
+func (l *loader) explicit() string { return cmp.Or(l.src.File, l.env["CARAVELA_CONFIG"]) }
+
+// reason is an error without the path that it is about.
+func reason(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
 func (l *loader) readFile() {
 	text, err := readText(l.out.Path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && l.src.File == "" && l.env["CARAVELA_CONFIG"] == "":
+	case errors.Is(err, fs.ErrNotExist) && l.explicit() == "":
+		return
+	case err != nil && l.explicit() == "":
+		dir := filepath.Dir(l.out.Path)
+		l.found = append(l.found, &Problem{Text: fmt.Sprintf("look into the data directory %s: %v", dir, reason(err)),
+			Remedy: "give a directory of your own with --data-dir, or run as the user whose it is (sudo)"})
 		return
 	case err != nil:
 		l.found = append(l.found, &Problem{Text: fmt.Sprintf("read the configuration: %v", err), Remedy: "name a file that you can read, or leave --config out"})

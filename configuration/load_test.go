@@ -237,3 +237,15 @@ func TestQuantities(t *testing.T) {
 		t.Errorf("%v %v", a, err)
 	}
 }
+
+// A data directory that is none, or another user's, is named as such.
+func TestForeignDataDir(t *testing.T) {
+	file := write(t, "")
+	_, err := Load(Sources{Place: ana(), Flags: map[string]string{"node.data-dir": file}})
+	if err == nil || !strings.Contains(err.Error(), "data directory "+file+": not a directory; give a directory of your own") {
+		t.Error(err)
+	}
+	if _, err = Load(Sources{Place: Place{Hostname: "vm"}}); err == nil || !strings.Contains(err.Error(), "HOME") {
+		t.Error(err)
+	}
+}

@@ -119,7 +119,7 @@ func otherSettings() []setting {
 			func(c *Config) *int { return &c.Limits.ConnectionsLow }, parseInt, strconv.Itoa),
 		scalar("limits.connections-high", "connections at which closing begins", number,
 			func(c *Config) *int { return &c.Limits.ConnectionsHigh }, parseInt, strconv.Itoa),
-		scalar("limits.peer-rate", "messages a second from one peer", number,
+		scalar("limits.peer-rate", "messages and streams a second from one peer", number,
 			func(c *Config) *int { return &c.Limits.PeerRate }, parseInt, strconv.Itoa),
 		scalar("limits.launches", "containers being started at once", number,
 			func(c *Config) *int { return &c.Limits.Launches }, parseInt, strconv.Itoa),

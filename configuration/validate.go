@@ -36,7 +36,7 @@ func (c *Config) Validate() error {
 type checker func(ok bool, key, remedy, format string, a ...any)
 
 func (c *Config) validateNode(check checker) {
-	check(filepath.IsAbs(c.Node.DataDir), "node.data-dir", "give a path that begins with /", "%q is not an absolute path", c.Node.DataDir)
+	check(filepath.IsAbs(c.Node.DataDir), "node.data-dir", "give a path that begins with /, such as by --data-dir; the default needs HOME", "%q is not an absolute path", c.Node.DataDir)
 	check(market.ValidName(c.Node.Name), "node.name", "use letters, digits, '_', '.', '-', 63 at most", "%q is not a name", c.Node.Name)
 	_, err := oneOf(Server, Home, LowPower)(string(c.Node.Profile))
 	check(err == nil, "node.profile", "", "%v", err)

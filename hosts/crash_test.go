@@ -34,18 +34,22 @@ func TestSupplierDiesInTheMiddleOfALaunch(t *testing.T) {
 func (m *market) diesDuringLaunch(victim, buyer, seller *Node) {
 	for _, moment := range moments {
 		moment *= time.Millisecond
-		m.launchAndKill(victim, buyer, moment)
-		m.restart(victim)
+		m.killDuringLaunch(victim, buyer, moment)
+		began := time.Now()
 		m.eventually(fmt.Sprintf("buyer and supplier agree after a death at %s", moment), func() error {
 			return m.agree(buyer, seller)
 		})
+		m.Logf("death at %s: agreed %s after the restart", moment, time.Since(began).Round(time.Millisecond))
 		m.removeAll(buyer)
 		m.eventually("the engine is empty", func() error { return seller.Host.engineIsEmpty(m.ctx) })
 		m.offered(buyer, 1)
 	}
 }
 
-func (m *market) launchAndKill(victim, buyer *Node, moment time.Duration) {
+// killDuringLaunch kills the victim at the moment and starts it again. The
+// command may come through or not; it ends only after the restart, since a
+// launch waits for its supplier.
+func (m *market) killDuringLaunch(victim, buyer *Node, moment time.Duration) {
 	m.Helper()
 	ctx, cancel := context.WithTimeout(m.ctx, settle)
 	defer cancel()
@@ -53,7 +57,8 @@ func (m *market) launchAndKill(victim, buyer *Node, moment time.Duration) {
 	m.check(run.Start())
 	<-time.After(moment)
 	victim.Kill()
-	_ = run.Wait() // it may have come through or not
+	m.restart(victim)
+	_ = run.Wait()
 }
 
 // agree says whether both sides have the same containers, and all of them run.

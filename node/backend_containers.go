@@ -15,7 +15,7 @@ import (
 )
 
 // Containers implements api.Backend.
-func (n *Node) Containers(_ context.Context, o api.ListOptions) ([]api.Container, error) {
+func (n *Node) Containers(ctx context.Context, o api.ListOptions) ([]api.Container, error) {
 	out := []api.Container{}
 	add := func(c api.Container) {
 		if matches(o.Filters, c) {
@@ -25,10 +25,14 @@ func (n *Node) Containers(_ context.Context, o api.ListOptions) ([]api.Container
 	if o.Role != api.RoleSold {
 		list := slices.DeleteFunc(n.board.allBought(), unborn)
 		names := displayNames(list)
+		list = slices.DeleteFunc(list, func(b *market.Bought) bool { return !running(b) && (!o.All || dismissed(b)) })
+		silent := n.silent(ctx, list)
 		for _, b := range list {
-			if o.All && !dismissed(b) || running(b) {
-				add(n.boughtContainer(b, names[b.Lease.Unit()]))
+			c := n.boughtContainer(b, names[b.Lease.Unit()])
+			if running(b) {
+				c.UnreachableSince = silent[b.Supplier.Peer]
 			}
+			add(c)
 		}
 		return out, nil
 	}
@@ -150,6 +154,7 @@ func (n *Node) Container(ctx context.Context, ref api.ContainerRef) (api.Contain
 	unit := b.Lease.Unit()
 	past, leases := n.board.past(unit)
 	d := api.ContainerDetail{Container: n.boughtContainer(b, n.displayName(unit)), Spec: api.SpecOf(*b.Spec), History: []api.ContainerLife{}}
+	d.UnreachableSince = n.silent(ctx, []*market.Bought{b})[b.Supplier.Peer]
 	for _, s := range past {
 		d.History = append(d.History, api.LifeOf(s, true))
 	}

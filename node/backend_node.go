@@ -253,17 +253,21 @@ func (n *Node) CreateToken(_ context.Context, req api.TokenRequest) (api.NewToke
 	case req.ExpiresInMS < 0 || req.MaxUses < 0:
 		return api.NewToken{}, api.Errorf(api.CodeInvalid, "expiry and number of uses cannot be negative")
 	}
+	if err := n.openToPublic(); err != nil {
+		return api.NewToken{}, err
+	}
 	now := time.Now().UTC().Truncate(time.Second)
 	var expires time.Time
 	if req.ExpiresInMS > 0 {
 		expires = now.Add(time.Duration(min(req.ExpiresInMS, (100*365*24*time.Hour).Milliseconds())) * time.Millisecond)
 	}
+	// The node is open by now: its public addresses are in the token.
 	t := invite.NewToken(n.cfg.Network.ID(), n.ref(), n.cfg.Network.PSK, expires)
 	kept := identity.Token{ID: t.ID, Name: req.Name, Hash: t.Hash(), Created: now, Expires: expires, MaxUses: req.MaxUses}
 	if err := n.tokens.add(kept); err != nil {
 		return api.NewToken{}, api.Errorf(api.CodeConflict, "%v", err)
 	}
-	return api.NewToken{Token: tokenOf(kept), Text: t.String()}, n.openToPublic()
+	return api.NewToken{Token: tokenOf(kept), Text: t.String()}, nil
 }
 
 func (n *Node) openToPublic() error {
@@ -277,11 +281,15 @@ func (n *Node) openToPublic() error {
 	if err := n.cfg.Dir.SaveNetwork(&next); err != nil {
 		return fmt.Errorf("open the node to public addresses: %w", err)
 	}
+	n.opened = true
+	if n.cfg.Open {
+		return nil
+	}
 	o, can := n.cfg.Transport.(opener)
 	if can {
 		o.SetAllowPublic(true)
 	}
-	n.opened = true
+	n.crew.run(n.supply) // the offer tells the new addresses
 	n.log.Info("the node now deals with peers on public addresses: a token was created", "at_once", can)
 	n.happened(api.Event{Type: "node", Action: "opened", Detail: "a token was created: peers on public addresses are welcome"})
 	return nil
@@ -290,7 +298,7 @@ func (n *Node) openToPublic() error {
 func (n *Node) isOpen() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.opened
+	return n.opened || n.cfg.Open
 }
 
 // RemoveToken implements api.Backend.

@@ -34,6 +34,7 @@ type Config struct {
 	Buy       Buy
 	Trader    bool // hold others' offers while this node can be reached
 	Client    bool // never serve the overlay
+	Open      bool // made --open: the transport deals with peers on public addresses, and they need no token
 	Settings  Settings
 	Bootstrap []overlay.Peer // members to join through; nil = the first member, or those known from before
 	Addresses Addresses

@@ -81,7 +81,7 @@ func (n *Node) checkEngine(ctx context.Context) api.Check {
 	switch {
 	case err != nil:
 		return api.Check{Name: name, State: api.CheckFail, Detail: n.cfg.Addresses.Engine, Cause: plain(err),
-			Remedy: "start it (systemctl start docker), or name another with engine.host; or sell nothing: --no-offer"}
+			Remedy: "start it (systemctl start docker) or see that this user may use it; or name another with engine.host; or sell nothing: --no-offer"}
 	case len(info.Problems) > 0:
 		return api.Check{Name: name, State: api.CheckFail, Detail: "version " + info.Version, Cause: joined(info.Problems),
 			Remedy: "what each problem says; until then nothing is sold"}

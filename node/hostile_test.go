@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"testing"
+	"time"
 
 	"caravela/api"
 	"caravela/market"
@@ -53,4 +54,39 @@ func TestUnreadInput(t *testing.T) {
 		}
 	}
 	w.Until("the streams' goroutines to end", func() bool { return runtime.NumGoroutine() < before+streams/2 })
+}
+
+// TestSilentSupplier: a container whose supplier is gone is not told to run as
+// if that were known.
+func TestSilentSupplier(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *nodetest.World) {
+		hosts := w.Start("cedar", "birch")
+		buyer, seller := hosts[0], hosts[1]
+		w.Until("two offers", func() bool { return offers(t, buyer) == 2 })
+		req := nodetest.Request("sleep", "1h")
+		req.Policy.Node = "birch"
+		ref := buyer.MustRun(req)
+		unreachable := func() time.Time {
+			list, err := buyer.Containers(t.Context(), api.ListOptions{})
+			if err != nil || len(list) != 1 || list[0].State != "running" {
+				t.Fatalf("%+v, %v", list, err)
+			}
+			d, err := buyer.Container(t.Context(), ref)
+			if err != nil || d.UnreachableSince.IsZero() != list[0].UnreachableSince.IsZero() {
+				t.Errorf("inspect %v, ps %v: %v", d.UnreachableSince, list[0].UnreachableSince, err)
+			}
+			return list[0].UnreachableSince
+		}
+		if at := unreachable(); !at.IsZero() {
+			t.Errorf("unreachable since %v while it runs", at)
+		}
+		gone := time.Now()
+		seller.Kill()
+		w.Until("the silence to be seen", func() bool { return !unreachable().IsZero() })
+		if at := unreachable(); at.Sub(gone).Abs() > time.Minute {
+			t.Errorf("unreachable since %v, gone at %v", at, gone)
+		}
+		seller.Start()
+		w.Until("its return to be seen", func() bool { return unreachable().IsZero() })
+	})
 }

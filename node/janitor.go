@@ -18,8 +18,8 @@ func (n *Node) janitor(ctx context.Context) {
 		return
 	}
 	orphans := map[market.LeaseID]time.Time{} // first seen
-	for pause(ctx, janitorEvery) {
-		n.sweep(ctx, orphans, time.Now())
+	for ok := true; ok; ok = pause(ctx, janitorEvery) {
+		n.sweep(ctx, orphans, time.Now()) // also has the engine mend its networks
 	}
 }
 

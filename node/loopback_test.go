@@ -44,9 +44,6 @@ func (loopback) Connect(t *testing.T, h *nodetest.Host, n market.NetworkID) (rem
 // TestOverLibP2P is the life of a container over real hosts: bought, watched,
 // kept over kill -9 of either side, and removed.
 func TestOverLibP2P(t *testing.T) {
-	if testing.Short() {
-		t.Skip("real hosts")
-	}
 	w := nodetest.NewOver(t, loopback{})
 	defer w.Close()
 	hosts := w.Start("cedar", "birch")

@@ -22,7 +22,7 @@ func TestConfigurationIsGivenToNewcomers(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *nodetest.World) {
 		hosts := w.Start("first", "second")
 		w.Until("they know each other", func() bool { return len(hosts[0].Neighbours()) == 1 })
-		b, err := hosts[0].Configuration(t.Context(), hosts[1].ID, "")
+		b, err := hosts[0].Configuration(t.Context(), remote.Newcomer{ID: hosts[1].ID}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,9 +57,13 @@ func TestTokens(t *testing.T) {
 		}
 		try := func(proof, want string) {
 			t.Helper()
-			if _, err := h.Configuration(ctx, h.ID, proof); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			if _, err := h.Configuration(ctx, remote.Newcomer{ID: h.ID, Afar: true}, proof); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 				t.Errorf("%v, want %q", err, want)
 			}
+		}
+		try("", "ask its owner for a token")
+		if _, err := h.Configuration(ctx, remote.Newcomer{ID: h.ID}, ""); err != nil {
+			t.Errorf("a neighbour without a token: %v", err)
 		}
 		try(proof(short.Text), "")
 		try(proof(once.Text), "")

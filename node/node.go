@@ -53,7 +53,7 @@ type Node struct {
 	state  api.NodeState
 	engine engineView
 	paused string // why nothing is sold, by the user's wish; "" = it is
-	opened bool   // deals with peers on public addresses
+	opened bool   // by a token: deals with peers on public addresses
 }
 
 var (

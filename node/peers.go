@@ -127,6 +127,7 @@ func (n *Node) Observe(e remote.Event) {
 		n.happened(api.Event{Type: "peer", Action: "connected", Node: e.Peer.ID.String()})
 		n.fx.lookups.do(func(ctx context.Context) { n.askAbout(ctx, e.Peer) })
 	case remote.Disconnected:
+		n.seen.note(e.Peer.ID, func(*acquaintance) {}) // it was there until now
 		n.happened(api.Event{Type: "peer", Action: "disconnected", Node: e.Peer.ID.String()})
 		n.crew.run(func(ctx context.Context) { n.post(ctx, market.Gone{Peer: e.Peer.ID}) })
 	case remote.ReachChanged:

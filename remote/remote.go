@@ -108,11 +108,17 @@ type Handler interface {
 
 	// Configuration returns what a newcomer with this token may know, or an
 	// error whose text the newcomer's user will read.
-	Configuration(ctx context.Context, from market.PeerID, token string) ([]byte, error)
+	Configuration(ctx context.Context, from Newcomer, token string) ([]byte, error)
 
 	// Observe hears of members that come and go, and of this node's own
 	// reachability, in order. It must return at once.
 	Observe(e Event)
+}
+
+// Newcomer is who asks for the configuration.
+type Newcomer struct {
+	ID   market.PeerID // proven
+	Afar bool          // asks from a public address or through a relay: it may be anywhere
 }
 
 // Header opens a stream.

@@ -45,7 +45,7 @@ func ParseTarget(s string) (Target, error) {
 }
 
 func badTarget(s string) error {
-	return fmt.Errorf("%w: %.64q: want an IP address, IP:port, or a multiaddress such as /ip4/192.0.2.1/tcp/%d/p2p/12D3KooW...",
+	return fmt.Errorf("%w: %.64q: want an IP address, IP:port, or a multiaddress such as /ip4/192.0.2.1/tcp/%d/p2p/PEER",
 		ErrTarget, s, DefaultPort)
 }
 

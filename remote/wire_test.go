@@ -118,7 +118,7 @@ func TestFrameBounds(t *testing.T) {
 	}
 	for n := range whole {
 		_, err := remote.ReadFrame(bytes.NewReader(whole[:n]), nil)
-		if n == 0 && err != io.EOF || n > 0 && !errors.Is(err, remote.ErrFrame) {
+		if n == 0 && !errors.Is(err, io.EOF) || n > 0 && !errors.Is(err, remote.ErrFrame) {
 			t.Errorf("cut to %d bytes: %v", n, err)
 		}
 	}

@@ -8,20 +8,16 @@ import (
 )
 
 // plan lets what is new be told above soon. The first replica is quick, the
-// others make sure. The larger a region the longer news must last to be told:
-// what is taken at once need not be known far away.
+// others make sure.
 func (t *Trader) plan(now market.Time, p *place) {
 	if !p.dirty || p.region.Depth == 0 || len(p.above) == 0 {
 		return
 	}
-	delay, pause := newsDelay, newsPause
-	for range p.summary.Deeper {
-		delay, pause = delay*deeperDelay, pause*deeperPause
-	}
+	pause := newsPause
 	if t.rank(p) > 0 {
 		pause = secondPause
 	}
-	p.newsAt = min(p.newsAt, max(now.Mono+delay, p.saidAt+pause))
+	p.newsAt = min(p.newsAt, max(now.Mono+newsDelay, p.saidAt+pause))
 }
 
 // rank is this peer's place among the replicas.

@@ -30,9 +30,6 @@ const (
 	newsDelay   = 50 * time.Millisecond   // what is gone again by then is no news
 	newsPause   = 200 * time.Millisecond  // between two advertisements of news
 	secondPause = 20 * time.Second        // the same, for replicas that are not the first
-	deeperDelay = 2                       // factor of newsDelay for each level below a region
-	deeperPause = 5                       // factor of newsPause
-	deeperFresh = 2                       // factor of freshView
 	freshView   = 500 * time.Millisecond  // age of the view from above at which it is fetched again
 	pullTimeout = 1200 * time.Millisecond // for the view from above
 	maxWaiting  = 64                      // searches that wait for one view

@@ -36,11 +36,7 @@ func (t *Trader) pull(now market.Time, p *place, out *market.Outbox) bool {
 
 // stale reports whether the view from above is too old to be used.
 func (p *place) stale(now market.Time) bool {
-	fresh := freshView
-	for range p.summary.Deeper {
-		fresh *= deeperFresh
-	}
-	return p.region.Depth > 0 && (p.viewAt == 0 || now.Mono-p.viewAt > fresh)
+	return p.region.Depth > 0 && (p.viewAt == 0 || now.Mono-p.viewAt > freshView)
 }
 
 // onView takes the view from above, and answers those who waited for it.

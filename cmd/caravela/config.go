@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"caravela/api"
 	"caravela/configuration"
 )
 
@@ -17,7 +20,7 @@ type setting struct {
 }
 
 func newConfig(a *app) *cobra.Command {
-	return group("config", "Read and change the configuration of this user's node",
+	return group("config", "Read and change the configuration of this user's node, or of the one that -H names",
 		"  caravela config check\n  caravela config set offer.memory 8g\n  caravela config get offer.memory",
 		newConfigGet(a), newConfigSet(a), newConfigCheck(a))
 }
@@ -26,24 +29,12 @@ func newConfigGet(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:               "get [KEY...]",
 		Short:             "Print settings in force; of all keys, where none is named",
-		Example:           "  caravela config get offer.cpus\n  caravela config get -o wide",
+		Example:           "  caravela config get offer.cpus\n  caravela config get -o wide\n  caravela -H tcp://192.0.2.7:7480 config get",
 		ValidArgsFunction: completeKeys,
-		RunE: func(_ *cobra.Command, args []string) error {
-			cfg, err := a.load(nil)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			list, err := a.readSettings(cmd, args)
 			if err != nil {
-				return advise(err, "caravela config check")
-			}
-			keys := args
-			if len(keys) == 0 {
-				keys = configuration.Keys()
-			}
-			list := []setting{}
-			for _, key := range keys {
-				value, err := cfg.Get(key)
-				if err != nil {
-					return err
-				}
-				list = append(list, setting{key, value, string(cfg.Origins[key])})
+				return err
 			}
 			if len(args) == 1 && !a.machine() && a.flags.output == "" {
 				_, err := fmt.Fprintln(a.out, list[0].Value)
@@ -66,23 +57,22 @@ func newConfigSet(a *app) *cobra.Command {
 		Long: `Changes one setting in the configuration file, which is made if need be; the
 comments in it stay. Items of a list are separated by commas. A value that would
 make the configuration invalid is refused. A node that runs reads it at its
-next start.`,
-		Example:           "  caravela config set offer.cpus 2\n  caravela config set node.labels region=eu,disk=ssd",
+next start.
+
+With -H or CARAVELA_HOST the node there changes its own file; without, this
+user's file is changed, whether the node runs or not.`,
+		Example:           "  caravela config set offer.cpus 2\n  caravela config set node.labels region=eu,disk=ssd\n  caravela -H unix:///tmp/n1/api.sock config set offer.cpus 2",
 		Args:              needs(2, 2, "a key and a value"),
 		ValidArgsFunction: completeKeys,
-		RunE: func(_ *cobra.Command, args []string) error {
-			cfg, err := a.load(nil)
-			if cfg.Path == "" {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			where, elsewhere, err := a.settingsOf()
+			switch {
+			case err != nil:
 				return err
+			case elsewhere:
+				return a.setThere(cmd, where, args[0], args[1])
 			}
-			if err := configuration.Set(cfg.Path, args[0], args[1], configuration.Here()); err != nil {
-				return advise(err, "caravela config check")
-			}
-			a.sayf("%s: %s = %s (acts when the node starts again)", cfg.Path, args[0], args[1])
-			if cfg.Origins[args[0]] == configuration.FromEnv {
-				a.sayf("note: the environment sets %s too, and is stronger than the file", args[0])
-			}
-			return nil
+			return a.setHere(args[0], args[1])
 		},
 	}
 }
@@ -99,6 +89,12 @@ exit code is 1.`,
 		Args:              needs(0, 0, "no arguments"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
+			if where, elsewhere, err := a.settingsOf(); err != nil {
+				return err
+			} else if elsewhere {
+				return advise(fmt.Errorf("config check reads this machine's files, not those of the node at %s", where),
+					"caravela -H %s config get; or name a file: caravela --config FILE config check", where)
+			}
 			cfg, err := a.load(nil)
 			for _, w := range cfg.Warnings {
 				a.sayf("warning: %s", w)
@@ -118,6 +114,105 @@ exit code is 1.`,
 			return err
 		},
 	}
+}
+
+// settingsOf says whose settings are meant: those of the node at the address
+// that -H or $CARAVELA_HOST names, else those in this user's own file.
+func (a *app) settingsOf() (where string, elsewhere bool, err error) {
+	switch {
+	case a.flags.host != "" && a.flags.config != "":
+		return "", false, advise(errors.New("--config names a file here, and -H a node that has its own"), "leave one of them out")
+	case a.flags.config != "" || a.flags.host == "" && a.getenv("CARAVELA_HOST") == "":
+		return "", false, nil
+	}
+	where, err = a.address()
+	return where, true, err
+}
+
+// readSettings returns the settings of these keys, or all.
+func (a *app) readSettings(cmd *cobra.Command, keys []string) ([]setting, error) {
+	_, elsewhere, err := a.settingsOf()
+	switch {
+	case err != nil:
+		return nil, err
+	case elsewhere:
+		return a.readThere(cmd, keys)
+	}
+	cfg, err := a.load(nil)
+	if err != nil {
+		return nil, advise(err, "caravela config check")
+	}
+	if len(keys) == 0 {
+		keys = configuration.Keys()
+	}
+	list := []setting{}
+	for _, key := range keys {
+		value, err := cfg.Get(key)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, setting{key, value, string(cfg.Origins[key])})
+	}
+	return list, nil
+}
+
+func (a *app) readThere(cmd *cobra.Command, keys []string) ([]setting, error) {
+	list := []setting{}
+	add := func(s api.Setting) { list = append(list, setting{s.Key, s.Value, s.Origin}) }
+	err := a.ask(cmd, quick, func(ctx context.Context, node api.Backend) error {
+		if len(keys) == 0 {
+			all, err := node.Settings(ctx)
+			for _, s := range all {
+				add(s)
+			}
+			return err
+		}
+		for _, key := range keys {
+			s, err := node.Setting(ctx, key)
+			if err != nil {
+				return err
+			}
+			add(s)
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (a *app) setHere(key, value string) error {
+	cfg, err := a.load(nil)
+	if cfg.Path == "" {
+		return err
+	}
+	if err := configuration.Set(cfg.Path, key, value, configuration.Here()); err != nil {
+		return advise(err, "caravela config check")
+	}
+	a.sayf("%s: %s = %s (acts when the node starts again)", cfg.Path, key, value)
+	if cfg.Origins[key] == configuration.FromEnv {
+		a.sayf("note: the environment sets %s too, and is stronger than the file", key)
+	}
+	return nil
+}
+
+func (a *app) setThere(cmd *cobra.Command, where, key, value string) error {
+	return a.ask(cmd, quick, func(ctx context.Context, node api.Backend) error {
+		s, err := node.SetSetting(ctx, key, value)
+		if err != nil {
+			return err
+		}
+		a.sayf("%s: %s = %s in that node's file (acts when it starts again)", where, key, value)
+		if s.Origin == "env" || s.Origin == "flag" {
+			a.sayf("note: that node's %s is stronger than its file: %s stays %s", strongerWord(s.Origin), key, s.Value)
+		}
+		return nil
+	})
+}
+
+func strongerWord(origin string) string {
+	if origin == "env" {
+		return "environment"
+	}
+	return "command line"
 }
 
 func completeKeys(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -65,7 +65,7 @@ func (m *membership) create() error {
 		g.Name = "caravela"
 	}
 	_, _ = rand.Read(g.Nonce[:]) // never fails
-	n := &identity.Network{SignedNetwork: ring.Found(g, market.DefaultParams), Open: m.cfg.Network.Open}
+	n := &identity.Network{SignedNetwork: ring.Found(g, market.DefaultParams)}
 	if m.mode.private {
 		n.PSK = make([]byte, 32)
 		_, _ = rand.Read(n.PSK) // never fails
@@ -81,7 +81,7 @@ func (m *membership) settle(n *identity.Network) (err error) {
 	}
 	m.network = n
 	if err := m.dir.SaveNetwork(n); err != nil {
-		m.host.Close()
+		shut(m.host)
 		return err
 	}
 	return nil
@@ -93,18 +93,17 @@ func (m *membership) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	open := m.cfg.Network.Open || token.ID != ""
-	if m.host, err = m.newHost(token.PSK, open); err != nil {
+	if m.host, err = m.newHost(token.PSK, token.ID != ""); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	got, conf, err := m.fetch(ctx, target, token)
 	if err == nil {
-		err = m.believe(got, conf, token, open)
+		err = m.believe(got, conf, token)
 	}
 	if err != nil {
-		m.host.Close()
+		shut(m.host)
 	}
 	if token.ID == "" && errors.Is(err, remote.ErrUnreachable) {
 		err = advise(err, "look at that machine's `caravela status`; a private network is joined with a token: caravela token create")
@@ -112,12 +111,12 @@ func (m *membership) join(ctx context.Context) error {
 	return err
 }
 
-func (m *membership) believe(got remote.Configuration, conf *invite.Configuration, token invite.Token, open bool) error {
+func (m *membership) believe(got remote.Configuration, conf *invite.Configuration, token invite.Token) error {
 	if token.ID == "" && !got.Pinned {
 		m.log.Info("joining on trust: nothing but the address says that this is the right network; a token would prove it",
 			"network", conf.Network.ID().Short(), "by", got.From.ID.Short())
 	}
-	m.network = &identity.Network{SignedNetwork: conf.Network, PSK: token.PSK, Open: open}
+	m.network = &identity.Network{SignedNetwork: conf.Network, PSK: token.PSK, Open: token.ID != ""}
 	m.bootstrap = append(m.bootstrap, overlay.Peer(got.From))
 	for _, p := range conf.Peers {
 		if p.Peer != got.From.ID && p.Peer != m.host.Self().ID {
@@ -171,19 +170,19 @@ func (m *membership) fetch(ctx context.Context, target string, t invite.Token) (
 // `join` the target must not be another one, as far as it answers.
 func (m *membership) resume(ctx context.Context, known *identity.Network) (err error) {
 	m.network = known
-	open := known.Open || m.cfg.Network.Open
-	if m.host, err = m.newHost(known.PSK, open); err != nil {
+	opens := m.mode.kind == startJoin && invite.IsToken(m.mode.target) && !known.Open
+	known.Open = known.Open || opens
+	if m.host, err = m.newHost(known.PSK, known.Open); err != nil {
 		return err
 	}
 	if m.mode.kind == startJoin {
 		err = m.checkTarget(ctx)
 	}
-	if err == nil && open != known.Open {
-		known.Open = open
+	if err == nil && opens {
 		err = m.dir.SaveNetwork(known)
 	}
 	if err != nil {
-		m.host.Close()
+		shut(m.host)
 	}
 	return err
 }

@@ -27,7 +27,7 @@ import (
 func (m *membership) parts(records store.Store) (node.Config, error) {
 	cfg := m.cfg
 	kad := kademlia.DefaultConfig(m.network.ID())
-	kad.Client, kad.AddressFilter = cfg.Network.Client, m.host.Filter
+	kad.Client, kad.AddressFilter = m.client(), m.host.Filter
 	over, err := kademlia.New(m.host.LibP2P(), kad)
 	if err != nil {
 		return node.Config{}, err
@@ -39,7 +39,7 @@ func (m *membership) parts(records store.Store) (node.Config, error) {
 	c := node.Config{
 		Name: cfg.Node.Name, Profile: string(cfg.Node.Profile), Version: clientVersion(), Network: m.network, Peer: peer,
 		Store: records, Dir: m.dir, Transport: m.host, Overlay: over, Sale: sale(cfg), Buy: buy(cfg.Buy),
-		Trader: cfg.Network.Trader, Client: cfg.Network.Client, Settings: m.mode.settings, Bootstrap: m.bootstrap,
+		Trader: cfg.Network.Trader, Client: m.client(), Open: cfg.Network.Open, Settings: m.mode.settings, Bootstrap: m.bootstrap,
 		Addresses: node.Addresses{API: cfg.API.Addresses, Engine: cfg.Engine.Host, Listen: m.listen}, Log: m.log,
 	}
 	if cfg.Offer.Enabled {
@@ -72,6 +72,13 @@ func newEngine(cfg configuration.Config, scope docker.Scope) (docker.Engine, err
 	return e, nil
 }
 
+// client reports whether this node only asks the overlay. Whoever has founded
+// the network serves it whatever its profile: the first newcomer has nobody
+// else to join through.
+func (m *membership) client() bool {
+	return m.cfg.Network.Client && m.network.Genesis.Creator != market.NewKeyring(m.key).Self()
+}
+
 // sale is what the configuration offers of this machine.
 func sale(cfg configuration.Config) node.Sale {
 	o := cfg.Offer
@@ -98,7 +105,8 @@ func buy(b configuration.Buy) node.Buy {
 	return out
 }
 
-// newHost makes the libp2p host and binds its addresses.
+// newHost makes the libp2p host and binds its addresses; open is what a token
+// has made it, whatever the settings say.
 func (m *membership) newHost(psk []byte, open bool) (*libp2p.Host, error) {
 	key, err := crypto.UnmarshalEd25519PrivateKey(m.key)
 	if err != nil {
@@ -109,9 +117,8 @@ func (m *membership) newHost(psk []byte, open bool) (*libp2p.Host, error) {
 	c.Profile = map[configuration.Profile]libp2p.Profile{
 		configuration.Server: libp2p.Server, configuration.Home: libp2p.Home, configuration.LowPower: libp2p.LowPower,
 	}[m.cfg.Node.Profile]
-	if len(m.cfg.Network.Announce) > 0 {
-		m.log.Warn("network.announce is not used by this version", "addresses", m.cfg.Network.Announce)
-	}
+	c.Announce = announceAddrs(m.cfg.Network.Announce, psk != nil)
+	c.ConnectionsLow, c.ConnectionsHigh, c.PeerRate = m.cfg.Limits.ConnectionsLow, m.cfg.Limits.ConnectionsHigh, m.cfg.Limits.PeerRate
 	m.listen = listenAddrs(m.cfg.Network.Listen, psk != nil)
 	c.Listen = m.listen
 	return libp2p.New(c)
@@ -134,12 +141,26 @@ func listenAddrs(addrs []netip.AddrPort, tcpOnly bool) []string {
 	return out
 }
 
+// announceAddrs turns IP:port into multiaddrs, TCP and QUIC each, and leaves
+// multiaddrs as they are.
+func announceAddrs(addrs []string, tcpOnly bool) (out []string) {
+	for _, s := range addrs {
+		a, err := netip.ParseAddrPort(s)
+		if err != nil {
+			out = append(out, s)
+			continue
+		}
+		out = append(out, listenAddrs([]netip.AddrPort{a}, tcpOnly)...)
+	}
+	return out
+}
+
 func haveIPv6() bool {
-	l, err := net.Listen("tcp6", "[::1]:0")
+	c, err := net.ListenUDP("udp6", &net.UDPAddr{IP: net.IPv6loopback})
 	if err != nil {
 		return false
 	}
-	l.Close()
+	_ = c.Close()
 	return true
 }
 

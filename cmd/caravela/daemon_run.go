@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -32,7 +33,7 @@ func runDaemon(ctx context.Context, cfg configuration.Config, mode startMode) er
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
+	defer shut(dir)
 	key, err := dir.Key()
 	if err != nil {
 		return err
@@ -46,18 +47,18 @@ func runDaemon(ctx context.Context, cfg configuration.Config, mode startMode) er
 	if err := m.enter(ctx); err != nil {
 		return err
 	}
-	defer m.host.Close()
+	defer shut(m.host)
 	records, err := store.Open(dir.LeaseFile(m.network.ID()))
 	if err != nil {
 		return err
 	}
-	defer records.Close()
+	defer shut(records)
 	parts, err := m.parts(records)
 	if err != nil {
 		return err
 	}
 	if parts.Engine != nil {
-		defer parts.Engine.Close()
+		defer shut(parts.Engine)
 	}
 	n, err := node.New(ctx, parts)
 	if err != nil {
@@ -140,9 +141,13 @@ func listenAPI(c configuration.API) ([]net.Listener, error) {
 
 func closeAll(listeners []net.Listener) {
 	for _, l := range listeners {
-		l.Close()
+		shut(l)
 	}
 }
+
+// shut closes what has nothing to say at its end: what had to last is on disk
+// by then.
+func shut(c io.Closer) { _ = c.Close() }
 
 func newLog(c configuration.Log) *slog.Logger {
 	var level slog.Level
@@ -151,7 +156,7 @@ func newLog(c configuration.Log) *slog.Logger {
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if c.Format == configuration.FormatJSON {
-		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+		return slog.New(newCalm(slog.NewJSONHandler(os.Stderr, o)))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, o))
+	return slog.New(newCalm(slog.NewTextHandler(os.Stderr, o)))
 }

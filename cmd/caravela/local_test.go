@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 func TestConfigCommands(t *testing.T) {
 	c := newCLI(t, nil)
+	c.address = "" // this user's own files
 	if out := c.ok("config", "get", "buy.lease"); out != "1d\n" {
 		t.Errorf("%q", out)
 	}
@@ -42,6 +44,46 @@ func TestConfigCommands(t *testing.T) {
 	}
 	if r := c.run("config", "check"); r.code != 1 || !strings.Contains(r.err, path+":1: ofer: unknown key; did you mean [offer]?") {
 		t.Errorf("%+v", r)
+	}
+}
+
+// With -H, or in an environment that names a node, that node's settings are
+// read and changed, never this user's file.
+func TestConfigOfAnotherNode(t *testing.T) {
+	for _, byFlag := range []bool{true, false} {
+		there := apitest.NewFake()
+		c := newCLI(t, there)
+		if !byFlag {
+			t.Setenv("CARAVELA_HOST", c.address)
+			c.address = ""
+		}
+		if r := c.run("config", "set", "offer.cpus", "3"); r.code != 0 || !strings.Contains(r.err, "that node's file") {
+			t.Errorf("%+v", r)
+		}
+		if out := c.ok("config", "get", "offer.cpus"); out != "3\n" {
+			t.Errorf("%q", out)
+		}
+		if out := c.ok("config", "get"); !strings.Contains(out, "offer.cpus") {
+			t.Errorf("%q", out)
+		}
+		if s, err := there.Setting(t.Context(), "offer.cpus"); err != nil || s.Value != "3" {
+			t.Errorf("the node has %+v, %v", s, err)
+		}
+		if _, err := os.Stat(os.Getenv("CARAVELA_DATA_DIR") + "/caravela.toml"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a file was written here: %v", err)
+		}
+		if r := c.run("config", "set", "offer.nope", "3"); r.code != 1 || !strings.Contains(r.err, "offer.nope") {
+			t.Errorf("%+v", r)
+		}
+		if r := c.run("config", "check"); r.code != 1 || !strings.Contains(r.err, "config get") {
+			t.Errorf("%+v", r)
+		}
+		if !byFlag {
+			continue // --config is stronger than the environment
+		}
+		if r := c.run("--config", t.TempDir()+"/x.toml", "config", "set", "offer.cpus", "3"); r.code != 1 || !strings.Contains(r.err, "leave one of them out") {
+			t.Errorf("%+v", r)
+		}
 	}
 }
 

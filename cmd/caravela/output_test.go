@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -124,5 +125,15 @@ func TestHostileTexts(t *testing.T) {
 	}
 	if strings.ContainsAny(buf.String(), "\x1b\a\u009b\u202e") || !strings.Contains(buf.String(), "it says ?]0;owned") {
 		t.Errorf("%q", buf.String())
+	}
+}
+
+func TestStateOfAnUnreachableContainer(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	a := &app{now: func() time.Time { return now }}
+	c := api.Container{ContainerLife: api.ContainerLife{State: "running", Reason: "none"}, NodeName: "cedar",
+		StartedAt: now.Add(-time.Hour), UnreachableSince: now.Add(-40 * time.Second)}
+	if got, want := a.stateText(c), "running? (cedar unreachable 40s)"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -84,6 +84,9 @@ func (a *app) stateText(c api.Container) string {
 	if c.FinishedAt.After(c.StartedAt) {
 		since = c.FinishedAt
 	}
+	if !c.UnreachableSince.IsZero() {
+		return fmt.Sprintf("%s? (%s unreachable %s)", text, nodeLabel(c.NodeName, c.Node), brief(a.now().Sub(c.UnreachableSince)))
+	}
 	if !since.IsZero() {
 		text += " " + brief(a.now().Sub(since))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -144,7 +145,7 @@ func (a *app) start(cmd *cobra.Command, s *startFlags, mode startMode) error {
 	if s.detach {
 		return a.startDetached(cmd.Context(), cfg)
 	}
-	mode.settings = settingsFile{a.sources(set)}
+	mode.settings = settingsFile{a.sources(lasting(set))}
 	pipe, err := readyPipe(a.getenv)
 	if err != nil {
 		return err
@@ -176,18 +177,25 @@ func stopped(ctx context.Context, err error) error {
 // `caravela serve` runs the same node after a reboot. The file's place is the
 // data directory's, and is not repeated in it.
 func (a *app) keepSettings(cfg configuration.Effective, set map[string]string) {
-	keep := map[string]string{}
-	for key, value := range set {
-		if key != "node.data-dir" && key != "log.level" {
-			keep[key] = value
-		}
-	}
+	keep := maps.Clone(set)
+	maps.DeleteFunc(keep, func(key, _ string) bool { return ofOneRun(key) })
 	if len(keep) == 0 {
 		return
 	}
 	if err := configuration.SetAll(cfg.Path, keep, configuration.Here()); err != nil {
 		a.sayf("warning: the settings given as flags are not kept: %v", err)
 	}
+}
+
+// ofOneRun reports whether a flag's setting ends with the run that it is given to.
+func ofOneRun(key string) bool { return key == "node.data-dir" || key == "log.level" }
+
+// lasting are the flags that stay above the node's file: keepSettings writes
+// the others into it, where they may be changed.
+func lasting(set map[string]string) map[string]string {
+	out := maps.Clone(set)
+	maps.DeleteFunc(out, func(key, _ string) bool { return !ofOneRun(key) })
+	return out
 }
 
 // welcome tells the user what runs, and what to type next.

@@ -162,6 +162,20 @@ func testStreams(t *testing.T, rig Rig) {
 			t.Errorf("exit %+v, output %q", x, out.String())
 		}
 	})
+	t.Run("attach ends with a unit that is about to end", func(t *testing.T) {
+		b := newBench(t, rig)
+		for range 8 { // some come too early, some too late
+			u := b.unit("exit", "7")
+			b.launch(u)
+			err := b.Attach(b.ctx, u.Lease, docker.AttachOptions{Logs: true}, docker.Stdio{}, nil)
+			if err != nil && !errors.Is(err, docker.ErrNotRunning) {
+				t.Fatal(err)
+			}
+			if x := b.wait(u.Lease); x.Code != 7 {
+				t.Fatalf("exit: %+v", x)
+			}
+		}
+	})
 	t.Run("attach needs a running unit", func(t *testing.T) {
 		b := newBench(t, rig)
 		u := b.unit("print", "x")

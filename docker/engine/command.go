@@ -29,14 +29,17 @@ func (e *Engine) checkCommand(ctx context.Context, u *docker.Unit, img *image.In
 		switch {
 		case cerrdefs.IsNotFound(err):
 			continue
-		case err != nil:
-			return nil // then the start tells
-		case stat.Mode&fs.ModeSymlink != 0 || !stat.Mode.IsDir() && stat.Mode&0o111 != 0:
-			return nil
+		case err == nil && !executable(stat.Mode):
+			return fmt.Errorf("start container: %w: %s is not executable", docker.ErrStartFailed, file)
 		}
-		return fmt.Errorf("start container: %w: %s is not executable", docker.ErrStartFailed, file)
+		return nil // where the look failed the start tells
 	}
 	return fmt.Errorf("start container: %w: the image has no executable %q", docker.ErrStartFailed, word)
+}
+
+// executable believes of symbolic links that they lead to something.
+func executable(mode fs.FileMode) bool {
+	return mode&fs.ModeSymlink != 0 || !mode.IsDir() && mode&0o111 != 0
 }
 
 // checkWorkDir refuses a start in /proc. Runtimes have leaked descriptors of

@@ -139,13 +139,14 @@ func moment(s string) time.Time {
 }
 
 // List returns all units of the scope. The node calls it when it starts and
-// from time to time, so it is also where fallen walls are raised again.
+// from time to time, so it is also where fallen walls are raised again, and
+// where what a crash left is removed.
 func (e *Engine) List(ctx context.Context) ([]docker.Container, error) {
 	all, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Filters: e.filter()})
 	if err != nil {
 		return nil, explain("list containers", err, nil)
 	}
-	e.mend(ctx, len(all))
+	e.mend(ctx, all)
 	var out []docker.Container
 	for i := range all {
 		raw, err := e.api.ContainerInspect(ctx, all[i].ID)

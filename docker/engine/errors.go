@@ -49,8 +49,10 @@ func explain(attempt string, err, other error) error {
 		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: %w", attempt, err)
+	case strings.Contains(err.Error(), "permission denied while trying to connect"):
+		return fmt.Errorf("%s: %w: this user may not open its socket; run the node as root, or as a member of the group docker", attempt, docker.ErrEngineDown)
 	case isDown(err):
-		return fmt.Errorf("%s: %w: %v; start it, such as by systemctl start docker", attempt, docker.ErrEngineDown, err)
+		return fmt.Errorf("%s: %w: %w; start it, such as by systemctl start docker", attempt, docker.ErrEngineDown, err)
 	}
 	return fmt.Errorf("%s: %w: %s", attempt, kindOf(err, other), scrub(err.Error()))
 }

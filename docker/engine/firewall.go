@@ -31,6 +31,7 @@ type firewall struct {
 	rules  string    // as last raised
 	at     time.Time // when
 	failed error     // of the last attempt
+	gone   bool      // since nothing of ours stands
 }
 
 // trusted is how long rules are believed to stand once raised: somebody may
@@ -68,12 +69,12 @@ func (w *firewall) check(ctx context.Context, daemon string) error {
 	return w.failed
 }
 
-// fresh reports whether the walls were raised so lately that they are
-// believed to stand.
+// fresh reports whether the walls are known to be down, or were raised so
+// lately that they are believed to stand.
 func (w *firewall) fresh() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.failed == nil && w.rules != "" && time.Since(w.at) < trusted
+	return w.gone || w.failed == nil && w.rules != "" && time.Since(w.at) < trusted
 }
 
 // raise makes the chains hold exactly what the bridges need. The bridges must
@@ -90,7 +91,7 @@ func (w *firewall) raise(ctx context.Context, bridges []string, dns []netip.Addr
 		return nil
 	}
 	w.failed = w.build(ctx, bridges, rules)
-	w.rules, w.at = rules, time.Now()
+	w.rules, w.at, w.gone = rules, time.Now(), false
 	return w.failed
 }
 
@@ -164,10 +165,15 @@ func (w *firewall) script(bridges []string, dns []netip.Addr, lan []netip.Prefix
 func (w *firewall) drop(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.gone {
+		return nil
+	}
 	w.rules, w.failed = "", nil
 	for i, chain := range []string{w.forward, w.input} {
-		if _, err := iptables(ctx, "-n", "-L", chain); err != nil {
-			continue // no such chain, or no right to make one
+		if _, err := iptables(ctx, "-n", "-L", chain); mayStand(err) {
+			return fmt.Errorf("look for the tenants' walls: %w", err)
+		} else if err != nil {
+			continue
 		}
 		jump := append([]string{"-D"}, w.jumps()[i]...)
 		for err := error(nil); err == nil; {
@@ -179,7 +185,17 @@ func (w *firewall) drop(ctx context.Context) error {
 			}
 		}
 	}
+	w.gone = true
 	return nil
+}
+
+// mayStand reports whether a chain that could not be listed may be there
+// nevertheless, because others held the lock (exit code 4) or ctx has ended.
+// Who has no right to iptables, or has none, has made no chain.
+func mayStand(err error) bool {
+	var exit *exec.ExitError
+	locked := errors.As(err, &exit) && exit.ExitCode() == 4 && !strings.Contains(err.Error(), "ermission denied")
+	return locked || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func iptables(ctx context.Context, args ...string) (string, error) {

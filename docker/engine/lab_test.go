@@ -436,14 +436,18 @@ func (l *lab) rig() dockertest.Rig {
 		Remote: registryAddr + "/toolbox", Absent: registryAddr + "/nothing", Broken: "127.0.0.1:1/x",
 		HoldPort:  holdPort,
 		StallPull: stallPull,
-		Vanish: func(t *testing.T, _ docker.Engine, lease market.LeaseID) {
-			if err := l.api.ContainerRemove(t.Context(), l.containerOf(t, lease).ID, container.RemoveOptions{Force: true}); err != nil {
-				t.Fatal(err)
-			}
-		},
-		FillDisk: l.fillDisk,
-		CutAt:    l.cutWhen,
-		Freeze:   l.freeze,
+		Vanish:    func(t *testing.T, _ docker.Engine, lease market.LeaseID) { l.vanish(t, lease) },
+		FillDisk:  l.fillDisk,
+		CutAt:     l.cutWhen,
+		Freeze:    l.freeze,
+	}
+}
+
+// vanish removes a unit's container behind the engine's back.
+func (l *lab) vanish(t *testing.T, lease market.LeaseID) {
+	t.Helper()
+	if err := l.api.ContainerRemove(t.Context(), l.containerOf(t, lease).ID, container.RemoveOptions{Force: true}); err != nil {
+		t.Fatal(err)
 	}
 }
 

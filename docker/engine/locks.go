@@ -31,6 +31,20 @@ func (l *locks) alone(ctx context.Context, name string) (release func(), err err
 	return l.acquire(ctx, name, everyone)
 }
 
+// tryAlone is alone for those who had rather not wait; ok says whether name
+// is held.
+func (l *locks) tryAlone(name string) (release func(), ok bool) {
+	k := l.use(name)
+	if !k.sem.TryAcquire(everyone) {
+		l.leave(name, k)
+		return nil, false
+	}
+	return func() {
+		k.sem.Release(everyone)
+		l.leave(name, k)
+	}, true
+}
+
 func (l *locks) acquire(ctx context.Context, name string, weight int64) (func(), error) {
 	k := l.use(name)
 	if err := k.sem.Acquire(ctx, weight); err != nil {

@@ -22,8 +22,10 @@ func sameNamespace(ctx context.Context, daemon string) error {
 		return fmt.Errorf("ask who listens on %s: %w", u.Path, err)
 	}
 	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // it handed the socket on and ended; Launch looks at the bridge itself
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		// It handed the socket on and ended, or has powers that the node, under
+		// the systemd unit, has not. Launch looks for the bridge itself.
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("look at the engine's network namespace: %w", err)

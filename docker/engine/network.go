@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -26,10 +27,7 @@ func (e *Engine) makeNetwork(ctx context.Context, owner market.PeerID) error {
 	if err := e.ensureBridge(ctx, owner); err != nil {
 		return err
 	}
-	if e.cfg.AllowLAN {
-		return nil
-	}
-	return e.raiseWalls(ctx)
+	return e.settleWalls(ctx)
 }
 
 func (e *Engine) ensureBridge(ctx context.Context, owner market.PeerID) error {
@@ -57,11 +55,16 @@ func (e *Engine) ensureBridge(ctx context.Context, owner market.PeerID) error {
 	return err
 }
 
-// raiseWalls keeps all tenants in.
-func (e *Engine) raiseWalls(ctx context.Context) error {
+// settleWalls keeps all tenants in, and leaves nothing where there are none:
+// the last one may have gone while the caller waited. The caller holds the
+// lock of the networks.
+func (e *Engine) settleWalls(ctx context.Context) error {
 	nets, err := e.api.NetworkList(ctx, network.ListOptions{Filters: e.filter()})
 	if err != nil {
 		return explain("list the tenants' networks", err, nil)
+	}
+	if len(nets) == 0 || e.cfg.AllowLAN {
+		return e.wall.drop(ctx)
 	}
 	var bridges []string
 	for _, n := range nets {
@@ -70,18 +73,42 @@ func (e *Engine) raiseWalls(ctx context.Context) error {
 	return e.wall.raise(ctx, bridges, e.cfg.DNS)
 }
 
-// mend raises the walls again if there are units and nobody has lately. That
-// it could not is told by Info.
-func (e *Engine) mend(ctx context.Context, units int) {
-	if e.cfg.AllowLAN || units == 0 || e.wall.fresh() {
+// mend makes networks and walls what the units need, unless that was done
+// lately: it raises walls that fell, and removes what a crash in the middle of
+// a removal has left. That it could not is told by Info.
+func (e *Engine) mend(ctx context.Context, units []container.Summary) {
+	if e.wall.fresh() {
 		return
+	}
+	for _, owner := range e.deserted(ctx, units) {
+		release, ok := e.locks.tryAlone(owner.String())
+		if !ok {
+			continue // a launch of its is under way
+		}
+		_ = e.dropNetworks(ctx, owner)
+		release()
 	}
 	release, err := e.locks.alone(ctx, "network")
 	if err != nil {
 		return // ctx has ended
 	}
 	defer release()
-	_ = e.raiseWalls(ctx)
+	_ = e.settleWalls(ctx)
+}
+
+// deserted are the tenants that have a network and no unit.
+func (e *Engine) deserted(ctx context.Context, units []container.Summary) (out []market.PeerID) {
+	nets, err := e.api.NetworkList(ctx, network.ListOptions{Filters: e.filter()})
+	if err != nil {
+		return nil
+	}
+	for _, n := range nets {
+		owner, err := market.ParsePeerID(n.Labels[labelOwner])
+		if err == nil && !slices.ContainsFunc(units, func(c container.Summary) bool { return c.Labels[labelOwner] == n.Labels[labelOwner] }) {
+			out = append(out, owner)
+		}
+	}
+	return out
 }
 
 // dropNetworks removes the tenant's network if no unit needs it, and the
@@ -96,14 +123,7 @@ func (e *Engine) dropNetworks(ctx context.Context, owner market.PeerID) error {
 	if err := e.dropNetwork(ctx, owner); err != nil {
 		return err
 	}
-	left, err := e.api.NetworkList(ctx, network.ListOptions{Filters: e.filter()})
-	if err != nil {
-		return explain("list the tenants' networks", err, nil)
-	}
-	if len(left) > 0 || e.cfg.AllowLAN {
-		return nil
-	}
-	return e.wall.drop(ctx)
+	return e.settleWalls(ctx)
 }
 
 func (e *Engine) dropNetwork(ctx context.Context, owner market.PeerID) error {

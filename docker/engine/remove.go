@@ -39,6 +39,10 @@ func (e *Engine) discard(ctx context.Context, lease market.LeaseID, owner market
 	if err := e.removeContainer(ctx, lease, drop); err != nil {
 		return err
 	}
+	// From here on the removal goes to its end: networks and walls are nobody's
+	// when the container is gone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cleanup)
+	defer cancel()
 	owners := []market.PeerID{owner}
 	if owner.IsZero() {
 		if owners, err = e.owners(ctx, lease); err != nil {

@@ -100,7 +100,7 @@ func (e *Engine) Exec(ctx context.Context, lease market.LeaseID, o docker.ExecOp
 	if o.TTY && o.Size != (docker.Size{}) {
 		size(o.Size)
 	}
-	if err := join(ctx, conn, o.TTY, o.Stdin, s, resize, size); err != nil {
+	if err := join(ctx, conn, conn.Reader, o.TTY, o.Stdin, s, resize, size); err != nil {
 		return 0, explain("exec", err, docker.ErrEngineFailed)
 	}
 	return e.execCode(ctx, created.ID)
@@ -143,7 +143,11 @@ func (e *Engine) Attach(ctx context.Context, lease market.LeaseID, o docker.Atta
 		return explain("attach", err, unitMissing(err))
 	}
 	size := func(sz docker.Size) { _ = e.Resize(ctx, lease, sz) }
-	err = join(ctx, conn, raw.Config.Tty, o.Stdin && raw.Config.OpenStdin, s, resize, size)
+	out := &patient{conn: conn.Conn, from: conn.Reader, over: func() bool {
+		_, c, err := e.lookup(ctx, lease)
+		return err != nil || !c.State.Live() && c.State != market.Starting
+	}}
+	err = join(ctx, conn, out, raw.Config.Tty, o.Stdin && raw.Config.OpenStdin, s, resize, size)
 	return explain("attach", err, docker.ErrEngineFailed)
 }
 
@@ -160,12 +164,12 @@ func resizeOptions(s docker.Size) container.ResizeOptions {
 	return container.ResizeOptions{Height: uint(s.Rows), Width: uint(s.Cols)}
 }
 
-// join copies between the caller's streams and a process' until its output
-// ends or ctx does. Input that ends first is passed on as such.
+// join copies between the caller's streams and a process', whose output is
+// read from out, until that ends or ctx does. Input that ends first is passed on as such.
 //
 // The goroutine that reads s.In may outlive the call, blocked in a read of
 // the caller's; it ends with the first byte or the end of that stream.
-func join(ctx context.Context, conn types.HijackedResponse, tty, stdin bool, s docker.Stdio, resize <-chan docker.Size, size func(docker.Size)) error {
+func join(ctx context.Context, conn types.HijackedResponse, out io.Reader, tty, stdin bool, s docker.Stdio, resize <-chan docker.Size, size func(docker.Size)) error {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, conn.Close) // unblocks both copies
 	defer stop()
@@ -190,6 +194,6 @@ func join(ctx context.Context, conn types.HijackedResponse, tty, stdin bool, s d
 			}
 		}
 	}()
-	err := copyOutput(conn.Reader, tty, s)
+	err := copyOutput(out, tty, s)
 	return errors.Join(ctx.Err(), err)
 }

@@ -30,6 +30,7 @@ func TestExplain(t *testing.T) {
 		{errors.New("Bind for 0.0.0.0:80 failed: port is already allocated"), docker.ErrPortTaken},
 		{fmt.Errorf("read: %w", io.ErrUnexpectedEOF), docker.ErrEngineDown},
 		{fmt.Errorf("x: %w", context.Canceled), context.Canceled},
+		{errors.New("permission denied while trying to connect to the Docker daemon socket"), docker.ErrEngineDown},
 		{errors.New("something else"), docker.ErrStartFailed},
 	} {
 		got := explain("try", c.err, docker.ErrStartFailed)

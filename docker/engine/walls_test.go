@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 
 	"caravela/docker"
@@ -101,6 +102,19 @@ func (s *supplier) reaches(c docker.Container, addr string) bool {
 	s.t.Helper()
 	_, code := s.exec(c, "dial", addr)
 	return code == 0
+}
+
+// networks are those of the scope.
+func (s *supplier) networks() (ids []string) {
+	nets, err := theLab.api.NetworkList(s.ctx, network.ListOptions{Filters: filters.NewArgs(
+		filters.Arg("label", "caravela.supplier="+market.PeerID{s.name}.String()))})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, n := range nets {
+		ids = append(ids, n.ID)
+	}
+	return ids
 }
 
 // address is a unit's in its tenant's network.
@@ -213,6 +227,68 @@ func TestWallsAreRaisedAgain(t *testing.T) {
 	}
 	if a.reaches(c, lanHost) {
 		t.Error("a node's restart did not raise the walls")
+	}
+}
+
+// TestLeftoversOfACrash dies at every step of a removal, and after the one of
+// a tenant's network by somebody else: the node's next life cleans up.
+func TestLeftoversOfACrash(t *testing.T) {
+	for what, die := range map[string]func(a *supplier, c docker.Container){
+		"after the container": func(a *supplier, c docker.Container) {
+			theLab.vanish(t, c.Lease)
+		},
+		"after the network": func(a *supplier, c docker.Container) {
+			theLab.vanish(t, c.Lease)
+			for _, n := range a.networks() {
+				if err := theLab.api.NetworkRemove(a.ctx, n); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+	} {
+		a := newSupplier(t, 1, nil)
+		die(a, a.run(1, nil, "sleep"))
+		again := newSupplier(t, 1, nil)
+		if units, err := again.List(again.ctx); err != nil || len(units) != 0 {
+			t.Errorf("%s: %d units, %v", what, len(units), err)
+		}
+		nothingIsLeft(t)
+		again.run(1, nil, "sleep") // what was removed is made again
+	}
+}
+
+// TestWallsFallWithTheLastUnit removes units while the engine is looked at, as
+// the janitor does: whoever is last leaves nothing.
+func TestWallsFallWithTheLastUnit(t *testing.T) {
+	a := newSupplier(t, 1, nil)
+	for tenant := range byte(3) {
+		c := a.run(tenant+1, nil, "sleep")
+		again := newSupplier(t, 1, nil) // has not looked lately
+		var looks sync.WaitGroup
+		for range 4 {
+			looks.Go(func() {
+				if _, err := again.List(again.ctx); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		if err := again.Remove(again.ctx, c.Lease, true); err != nil {
+			t.Fatal(err)
+		}
+		looks.Wait()
+		nothingIsLeft(t)
+	}
+}
+
+// TestAllowedLater lets tenants reach the LAN after a life in which they could not.
+func TestAllowedLater(t *testing.T) {
+	c := newSupplier(t, 1, nil).run(1, nil, "sleep")
+	a := newSupplier(t, 1, func(c *docker.Config) { c.AllowLAN = true })
+	if _, err := a.List(a.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if !a.reaches(c, lanHost) {
+		t.Error("walls of an earlier life stand")
 	}
 }
 

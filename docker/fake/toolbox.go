@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ func Toolbox(ctx context.Context, p *Process) int {
 	if len(p.Args) == 0 {
 		p.Args = []string{"sleep"}
 	}
-	verb, args := p.Args[0], append(p.Args[1:len(p.Args):len(p.Args)], "", "")
+	verb, args := p.Args[0], slices.Concat(p.Args[1:], []string{"", ""})
 	switch verb {
 	case "exit":
 		n, _ := strconv.Atoi(args[0])

@@ -19,7 +19,7 @@ const (
 type Network struct {
 	*market.SignedNetwork
 	PSK  []byte // 32 bytes of a private network; nil = none
-	Open bool   // deals with peers on public addresses
+	Open bool   // deals with peers on public addresses, for a token was given out or joined with
 }
 
 type networkJSON struct {

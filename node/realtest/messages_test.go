@@ -27,6 +27,10 @@ func TestEveryMessageIsSent(t *testing.T) {
 	seller.Start()
 	b := buyer(w, "buyer")
 	w.Until("five offers", func() bool { return len(search(t, b)) == 5 })
+	w.Until("three traders of the seller's offer", func() bool {
+		s, err := seller.Status(t.Context())
+		return err == nil && s.Offer != nil && len(s.Offer.Holders) == 3
+	})
 
 	newcomer := newHost(t, keyOf("newcomer"), remote.MarketCodec())
 	defer newcomer.Close()
@@ -42,11 +46,11 @@ func TestEveryMessageIsSent(t *testing.T) {
 	if err := b.Remove(t.Context(), ref, api.RemoveOptions{}); err != nil {
 		t.Errorf("rm: %v", err)
 	}
-	said.await(w, "RefreshOffer", "RefreshAck", "AdvertiseOffersNeighbor")
+	said.await(w, "ObtainConfiguration", "CreateOffer", "UpdateOffer", "RefreshOffer", "GetOffers(relay)", // the seed's,
+		"AdvertiseOffersNeighbor", "LaunchContainer", "StopContainer", // but for one
+		"OfferAck", "RefreshAck", "Offers", "Grant", "StatusUpdate", "StatusAck", "StopAck")
 	seller.Stop()
-	said.await(w, "ObtainConfiguration", "CreateOffer", "UpdateOffer", "RefreshOffer", "RemoveOffer", "GetOffers(relay)",
-		"AdvertiseOffersNeighbor", "LaunchContainer", "StopContainer", // the seed's
-		"OfferAck", "RefreshAck", "Offers", "Grant", "StatusUpdate", "StatusAck", "StopAck", "Goodbye")
+	said.await(w, "RemoveOffer", "Goodbye")
 }
 
 // nameOf is a message's type.

@@ -73,7 +73,7 @@ func (p *puppet) Receive(_ context.Context, from remote.Peer, m remote.Message) 
 
 func (p *puppet) Accept(context.Context, market.PeerID, remote.Header, *remote.Stream) {}
 
-func (p *puppet) Configuration(context.Context, market.PeerID, string) ([]byte, error) {
+func (p *puppet) Configuration(context.Context, remote.Newcomer, string) ([]byte, error) {
 	return nil, remote.ErrRefused
 }
 

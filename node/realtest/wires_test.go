@@ -103,7 +103,7 @@ func (l listener) Receive(ctx context.Context, from remote.Peer, m remote.Messag
 	return l.Handler.Receive(ctx, from, m)
 }
 
-func (l listener) Configuration(ctx context.Context, from market.PeerID, proof string) ([]byte, error) {
+func (l listener) Configuration(ctx context.Context, from remote.Newcomer, proof string) ([]byte, error) {
 	if l.wires.given != nil {
 		l.wires.given(l.self)
 	}

@@ -1,6 +1,7 @@
 package kademlia_test
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"testing"
@@ -84,7 +85,7 @@ func (w *world) Kill(i int) {
 	}
 	w.dead[i] = true
 	w.hosts[i].Close()
-	w.nodes[i].Leave(nil)
+	_ = w.nodes[i].Leave(context.Background())
 }
 
 func (w *world) end() {

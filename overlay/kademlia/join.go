@@ -39,8 +39,9 @@ func (o *Overlay) Join(ctx context.Context, peers []overlay.Peer) error {
 	o.started = true
 	o.mu.Unlock()
 	// One lookup around ourselves makes us known to those who matter and
-	// fills the nearest buckets; the others follow in the background.
-	o.search(ctx, d, string(o.host.ID()), 1)
+	// fills the nearest buckets; the others follow in the background. One that
+	// fails is made up for by the first refresh.
+	_, _ = o.search(ctx, d, string(o.host.ID()), 1)
 	d.RefreshRoutingTable()
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	dht "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	ma "github.com/multiformats/go-multiaddr"
 
@@ -201,11 +200,6 @@ func (o *Overlay) info(p overlay.Peer) peer.AddrInfo {
 		ai.Addrs = o.cfg.AddressFilter(ai.Addrs)
 	}
 	return ai
-}
-
-// remember puts addresses into the book for as long as a lookup may need them.
-func (o *Overlay) remember(ai peer.AddrInfo) {
-	o.host.Peerstore().AddAddrs(ai.ID, ai.Addrs, peerstore.TempAddrTTL)
 }
 
 // Leave ends the membership.

@@ -25,7 +25,7 @@ type quietHandler struct{}
 func (quietHandler) Receive(context.Context, remote.Peer, remote.Message) error { return nil }
 func (quietHandler) Accept(context.Context, market.PeerID, remote.Header, *remote.Stream) {
 }
-func (quietHandler) Configuration(context.Context, market.PeerID, string) ([]byte, error) {
+func (quietHandler) Configuration(context.Context, remote.Newcomer, string) ([]byte, error) {
 	return nil, remote.ErrRefused
 }
 func (quietHandler) Observe(remote.Event) {}

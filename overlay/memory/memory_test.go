@@ -1,6 +1,7 @@
 package memory_test
 
 import (
+	"context"
 	"testing"
 
 	"caravela/market"
@@ -23,7 +24,7 @@ func (w *world) Add(*testing.T) (overlay.Overlay, overlay.Peer) {
 
 func (w *world) Settle(*testing.T) {}
 
-func (w *world) Kill(i int) { w.nodes[i].Leave(nil) }
+func (w *world) Kill(i int) { _ = w.nodes[i].Leave(context.Background()) }
 
 func TestOverlay(t *testing.T) {
 	overlaytest.Run(t, func(t *testing.T, body func(*testing.T, overlaytest.World)) { body(t, &world{}) })

@@ -74,6 +74,11 @@ func isDNS(a ma.Multiaddr) bool {
 	return false
 }
 
+func peerIn(a ma.Multiaddr) bool {
+	_, err := a.ValueForProtocol(ma.P_P2P)
+	return err == nil
+}
+
 func isQUIC(a ma.Multiaddr) bool {
 	_, err := a.ValueForProtocol(ma.P_QUIC_V1)
 	return err == nil
@@ -84,26 +89,16 @@ func isCircuit(a ma.Multiaddr) bool {
 	return err == nil
 }
 
-// permitted reports whether this node deals with peers at a at all.
-func (c *Config) permitted(a ma.Multiaddr) bool {
-	return c.AllowPublic || classOf(a) < classPublic
-}
-
-// Filter keeps the addresses that this node may dial, for address books.
-func (h *Host) Filter(addrs []ma.Multiaddr) []ma.Multiaddr {
-	return slices.DeleteFunc(slices.Clone(addrs), func(a ma.Multiaddr) bool { return !h.cfg.permitted(a) })
-}
-
 // advertised chooses, of all addresses that libp2p thinks this host has, those
 // that others are told: of the private ones those in site, for a router's
 // address that some peer observed leads nowhere, and those of the bridges
 // that container engines make lead somewhere else on every machine. Loopback
 // does, too: it is told only if there is nothing better, which is the case of
 // a market on one machine.
-func (c *Config) advertised(addrs []ma.Multiaddr, site []netip.Addr) []ma.Multiaddr {
+func (z *horizon) advertised(addrs []ma.Multiaddr, site []netip.Addr) []ma.Multiaddr {
 	var tiers [3][]ma.Multiaddr
 	for _, a := range addrs {
-		if !c.permitted(a) || isCircuit(a) {
+		if !z.permits(a) || isCircuit(a) {
 			continue
 		}
 		ip, _ := ipOf(a)
@@ -211,7 +206,7 @@ func (h *Host) parse(id peer.ID, addrs []string) (out []ma.Multiaddr) {
 			continue
 		}
 		a, last := peer.SplitAddr(a)
-		if a == nil || last != "" && last != id || !h.cfg.permitted(a) {
+		if a == nil || last != "" && last != id || !h.horizon.permits(a) {
 			continue
 		}
 		out = append(out, a)

@@ -19,12 +19,8 @@ import (
 // choice; change may alter its configuration.
 func newHost(t *testing.T, change func(*libp2p.Config)) *libp2p.Host {
 	t.Helper()
-	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
 	cfg := libp2p.DefaultConfig()
-	cfg.PrivateKey, cfg.Codec = key, remotetest.Codec()
+	cfg.PrivateKey, cfg.Codec = newKey(t), remotetest.Codec()
 	cfg.Listen = libp2p.ListenOn("/ip4/127.0.0.1", 0, false)
 	cfg.Log = slog.New(slog.DiscardHandler)
 	cfg.StrangerGrace = 2 * time.Second
@@ -37,6 +33,15 @@ func newHost(t *testing.T, change func(*libp2p.Config)) *libp2p.Host {
 	}
 	t.Cleanup(func() { h.Close() })
 	return h
+}
+
+func newKey(t *testing.T) crypto.PrivKey {
+	t.Helper()
+	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 func starter(change func(*libp2p.Config)) remotetest.Start {

@@ -36,9 +36,18 @@ type Config struct {
 	Listen []string
 
 	PSK         []byte  // 32 bytes of a private network; then TCP only. nil = none
-	AllowPublic bool    // deal with peers on public addresses, too
+	AllowPublic bool    // deal with peers on public addresses, too; see Host.SetAllowPublic
 	Profile     Profile // scales limits
 	Version     string  // of caravela, for other nodes' eyes
+
+	// Announce holds further multiaddresses at which others reach this node,
+	// such as those of a router that forwards a port; without peer ID. Public
+	// ones are told to others while peers on public addresses are welcome.
+	Announce []string
+
+	ConnectionsLow  int // connections that stay when there are too many; 0 = the profile's
+	ConnectionsHigh int // connections that are too many; 0 = the profile's
+	PeerRate        int // messages and streams a second from one peer, twice as many at once; 0 = the profile's
 
 	// Deny refuses a peer on sight; nil denies nobody. Called concurrently.
 	Deny func(market.PeerID) bool
@@ -61,6 +70,8 @@ type Config struct {
 	Options []libp2p.Option
 	// NoResourceManager turns libp2p's limits off, for tests in virtual time.
 	NoResourceManager bool
+
+	judge func(ma.Multiaddr) class // for tests, which have no public addresses; nil = classOf
 }
 
 // DefaultConfig returns what a node at home uses. PrivateKey is still to be
@@ -95,9 +106,43 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("libp2p: timeout %v; start from DefaultConfig", d)
 		}
 	}
+	if l := c.limits(); c.ConnectionsLow < 0 || l.high <= l.low {
+		return fmt.Errorf("libp2p: closing begins at %d connections and ends at %d; want more than that", l.high, l.low)
+	}
+	if c.PeerRate < 0 {
+		return fmt.Errorf("libp2p: %d messages a second", c.PeerRate)
+	}
+	if _, err := c.announce(); err != nil {
+		return err
+	}
 	_, err := c.listen()
 	return err
 }
+
+// announce returns the operator's own addresses.
+func (c *Config) announce() (addrs []ma.Multiaddr, err error) {
+	for _, s := range c.Announce {
+		a, err := ma.NewMultiaddr(s)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("announced address %q: %w", s, err)
+		case len(a) < 2 || classOf(a) == classNone:
+			return nil, fmt.Errorf("announced address %s: it names no IP address or host, or no port", s)
+		case isCircuit(a) || peerIn(a):
+			return nil, fmt.Errorf("announced address %s: leave out what begins with /p2p", s)
+		case c.PSK != nil && isQUIC(a):
+			return nil, fmt.Errorf("announced address %s: a private network uses TCP only; leave this address out", s)
+		}
+		addrs = append(addrs, a)
+	}
+	if len(addrs) > maxAnnounced {
+		return nil, fmt.Errorf("%d announced addresses; at most %d", len(addrs), maxAnnounced)
+	}
+	return addrs, nil
+}
+
+// maxAnnounced leaves room for what the host finds out by itself.
+const maxAnnounced = 8
 
 // listen returns the addresses to bind, without those that the PSK excludes
 // from the defaults.

@@ -35,7 +35,7 @@ func (h *Host) onConfiguration(s network.Stream, from peer.ID) {
 	}
 	ctx, cancel := context.WithTimeout(h.ctx, h.cfg.HandlerTimeout)
 	defer cancel()
-	data, err := handler.Configuration(ctx, h.known(from).ID, string(token))
+	data, err := handler.Configuration(ctx, h.newcomer(from, s.Conn()), string(token))
 	if err == nil && len(data) > remote.MaxConfiguration {
 		err = fmt.Errorf("%w: configuration of %d bytes", remote.ErrTooLarge, len(data))
 	}
@@ -47,7 +47,14 @@ func (h *Host) onConfiguration(s network.Stream, from peer.ID) {
 	}
 	h.reply(s, status)
 	s.SetWriteDeadline(time.Now().Add(h.cfg.ReadTimeout))
-	s.Write(remote.AppendBlob(nil, data))
+	_, _ = s.Write(remote.AppendBlob(nil, data)) // who does not take it asks again
+}
+
+// newcomer is a peer at the place from which it asks, which is not always the
+// one that it says it has.
+func (h *Host) newcomer(p peer.ID, c network.Conn) remote.Newcomer {
+	id, _ := FromPeerID(p) // the gate lets nobody else in
+	return remote.Newcomer{ID: id, Afar: h.horizon.outside(c.RemoteMultiaddr())}
 }
 
 // FetchConfiguration asks the node at target for its network's configuration.

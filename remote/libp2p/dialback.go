@@ -72,7 +72,7 @@ func (h *Host) onDialback(s network.Stream, from peer.ID) {
 	}
 	h.reply(s, remote.StatusTaken)
 	s.SetWriteDeadline(time.Now().Add(h.cfg.ReadTimeout))
-	s.Write(remote.AppendBlob(nil, answer))
+	_, _ = s.Write(remote.AppendBlob(nil, answer)) // who does not take it asks another
 }
 
 func (h *Host) dialBack(c network.Conn, q question) (verdict, error) {

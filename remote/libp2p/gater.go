@@ -13,8 +13,9 @@ import (
 // gate decides with whom there are connections at all. It is libp2p's
 // connection gater.
 type gate struct {
-	cfg   *Config
-	stats *counters
+	cfg     *Config
+	horizon *horizon
+	stats   *counters
 
 	mu    sync.Mutex
 	until map[peer.ID]time.Time // penalised peers; bounded by maxPenalties
@@ -22,8 +23,8 @@ type gate struct {
 
 const maxPenalties = 4096
 
-func newGate(cfg *Config, stats *counters) *gate {
-	return &gate{cfg: cfg, stats: stats, until: make(map[peer.ID]time.Time)}
+func newGate(cfg *Config, z *horizon, stats *counters) *gate {
+	return &gate{cfg: cfg, horizon: z, stats: stats, until: make(map[peer.ID]time.Time)}
 }
 
 // penalise refuses a peer for a while.
@@ -69,10 +70,10 @@ func (g *gate) count(ok bool) bool {
 
 func (g *gate) InterceptPeerDial(p peer.ID) bool { return g.count(g.welcome(p)) }
 
-func (g *gate) InterceptAddrDial(_ peer.ID, a ma.Multiaddr) bool { return g.cfg.permitted(a) }
+func (g *gate) InterceptAddrDial(_ peer.ID, a ma.Multiaddr) bool { return g.horizon.permits(a) }
 
 func (g *gate) InterceptAccept(c network.ConnMultiaddrs) bool {
-	return g.count(g.cfg.permitted(c.RemoteMultiaddr()))
+	return g.count(g.horizon.permits(c.RemoteMultiaddr()))
 }
 
 func (g *gate) InterceptSecured(_ network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {

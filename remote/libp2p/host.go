@@ -1,6 +1,7 @@
 package libp2p
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type Host struct {
 	log       *slog.Logger
 	lib       host.Host
 	self      market.PeerID
+	horizon   *horizon
+	extra     []ma.Multiaddr // addresses that the operator announces
 	gate      *gate
 	stats     *counters
 	bandwidth *metrics.BandwidthCounter
@@ -66,8 +69,9 @@ func New(cfg Config) (*Host, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	h := &Host{cfg: cfg, limits: cfg.Profile.limits(), log: cfg.Log, stats: &counters{}, bandwidth: metrics.NewBandwidthCounter()}
-	h.gate = newGate(&h.cfg, h.stats)
+	h := &Host{cfg: cfg, limits: cfg.limits(), log: cfg.Log, stats: &counters{}, bandwidth: metrics.NewBandwidthCounter()}
+	h.horizon = newHorizon(&h.cfg)
+	h.gate = newGate(&h.cfg, h.horizon, h.stats)
 	h.admit = newAdmission(h.limits)
 	h.members = newMembers()
 	h.reach.poke = make(chan struct{}, 1)
@@ -81,6 +85,10 @@ func New(cfg Config) (*Host, error) {
 }
 
 func (h *Host) start() error {
+	var err error
+	if h.extra, err = h.cfg.announce(); err != nil {
+		return err
+	}
 	opts, err := h.options()
 	if err != nil {
 		return err
@@ -123,10 +131,9 @@ func (h *Host) options() ([]libp2p.Option, error) {
 		libp2p.ResourceManager(resources),
 		libp2p.BandwidthReporter(h.bandwidth),
 		libp2p.AddrsFactory(h.addrs),
-		libp2p.DialRanker(rankDials),
 		libp2p.EnableHolePunching(),
 		libp2p.DisableMetrics(),
-		libp2p.SwarmOpts(swarm.WithDialTimeoutLocal(localDialTimeout)),
+		libp2p.SwarmOpts(swarm.WithDialRanker(rankDials), swarm.WithDialTimeoutLocal(localDialTimeout)),
 	}
 	if h.cfg.PSK != nil {
 		opts = append(opts, libp2p.PrivateNetwork(h.cfg.psk()))
@@ -144,17 +151,19 @@ const localDialTimeout = 3 * time.Second
 // dead peers as quickly as Send does.
 func (h *Host) LibP2P() host.Host { return quickHost{h.lib, h} }
 
-// Self returns this node and the addresses that others should dial: direct
-// ones first, then those through relays.
+// Self returns this node and the addresses that others should dial: those
+// that its operator announces first, at last those through relays.
 func (h *Host) Self() remote.Peer {
-	addrs := h.lib.Addrs()
-	slices.SortStableFunc(addrs, func(a, b ma.Multiaddr) int { return rank(isCircuit(a)) - rank(isCircuit(b)) })
+	addrs, announced := h.lib.Addrs(), h.announced()
+	slices.SortStableFunc(addrs, func(a, b ma.Multiaddr) int {
+		return cmp.Or(rank(!ma.Contains(announced, a))-rank(!ma.Contains(announced, b)), rank(isCircuit(a))-rank(isCircuit(b)))
+	})
 	return remote.Peer{ID: h.self, Addrs: texts(addrs[:min(len(addrs), maxAddrs)])}
 }
 
 // addrs is libp2p's AddrsFactory.
 func (h *Host) addrs(all []ma.Multiaddr) []ma.Multiaddr {
-	out := h.cfg.advertised(all, h.site.list())
+	out := append(h.announced(), h.horizon.advertised(all, h.site.list())...)
 	h.reach.mu.Lock()
 	out = append(out, h.reach.mapped...)
 	h.reach.mu.Unlock()
@@ -163,6 +172,10 @@ func (h *Host) addrs(all []ma.Multiaddr) []ma.Multiaddr {
 	}
 	return out
 }
+
+// announced are the operator's own addresses, as far as peers there are dealt
+// with.
+func (h *Host) announced() []ma.Multiaddr { return h.Filter(h.extra) }
 
 // bind listens on each address on its own, since libp2p is content when any
 // one of them binds.
@@ -186,7 +199,7 @@ func (h *Host) bind() error {
 // probe binds an address for an instant. libp2p listens with SO_REUSEPORT: it
 // would share a TCP port with another node of the same user without a word.
 func probe(a ma.Multiaddr) error {
-	if network, _, err := manet.DialArgs(a); err != nil || network[:3] != "tcp" {
+	if !isTCP(a) {
 		return nil
 	}
 	l, err := manet.Listen(a)
@@ -194,6 +207,11 @@ func probe(a ma.Multiaddr) error {
 		return err
 	}
 	return l.Close()
+}
+
+func isTCP(a ma.Multiaddr) bool {
+	_, err := a.ValueForProtocol(ma.P_TCP)
+	return err == nil
 }
 
 func explainBind(a ma.Multiaddr, err error) error {

@@ -34,6 +34,21 @@ func (p Profile) limits() limits {
 	}
 }
 
+// limits are those of the profile, but for what the configuration says itself.
+func (c *Config) limits() limits {
+	l := c.Profile.limits()
+	if c.ConnectionsLow != 0 {
+		l.low = c.ConnectionsLow
+	}
+	if c.ConnectionsHigh != 0 {
+		l.high = c.ConnectionsHigh
+	}
+	if c.PeerRate != 0 {
+		l.rate, l.burst = rate.Limit(c.PeerRate), 2*c.PeerRate
+	}
+	return l
+}
+
 // resources builds libp2p's resource manager. Three of its defaults are made
 // for the open internet and hurt a market whose nodes often share one
 // address, such as a laboratory behind NAT or containers on one machine: 8

@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"golang.org/x/time/rate"
 )
 
 // Sixty nodes behind one address must be able to connect at once, which
@@ -48,6 +49,25 @@ func TestLimitsHold(t *testing.T) {
 	}
 }
 
+// The profile only gives what the configuration leaves open.
+func TestLimitsOfTheConfiguration(t *testing.T) {
+	for _, c := range []struct {
+		cfg       Config
+		low, high int
+		rate      rate.Limit
+		burst     int
+	}{
+		{Config{Profile: LowPower}, 12, 24, 50, 100},
+		{Config{Profile: LowPower, PeerRate: 7}, 12, 24, 7, 14},
+		{Config{Profile: Server, ConnectionsLow: 4, ConnectionsHigh: 6}, 4, 6, 2000, 4000},
+	} {
+		l := c.cfg.limits()
+		if l.low != c.low || l.high != c.high || l.rate != c.rate || l.burst != c.burst {
+			t.Errorf("%+v", l)
+		}
+	}
+}
+
 func TestAddressClasses(t *testing.T) {
 	for s, want := range map[string]class{
 		"/ip4/127.0.0.1/tcp/1":        classLoopback,
@@ -77,10 +97,10 @@ func TestAdvertisedAddresses(t *testing.T) {
 		return out
 	}
 	site := []netip.Addr{netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("127.0.0.1")}
-	private, open := &Config{}, &Config{AllowPublic: true}
+	private, open := newHorizon(&Config{}), newHorizon(&Config{AllowPublic: true})
 	all := list("/ip4/127.0.0.1/tcp/1", "/ip4/172.17.0.1/tcp/1", "/ip4/10.0.0.2/tcp/1", "/ip4/192.168.9.9/tcp/1", "/ip4/8.8.8.8/tcp/1", "/ip6/fe80::1/tcp/1")
 	for _, c := range []struct {
-		cfg      *Config
+		z        *horizon
 		in, want []ma.Multiaddr
 	}{
 		{private, all, list("/ip4/10.0.0.2/tcp/1")},
@@ -89,7 +109,7 @@ func TestAdvertisedAddresses(t *testing.T) {
 		{private, all[1:2], all[1:2]},
 		{private, nil, nil},
 	} {
-		if got := c.cfg.advertised(c.in, site); !slices.Equal(texts(got), texts(c.want)) {
+		if got := c.z.advertised(c.in, site); !slices.Equal(texts(got), texts(c.want)) {
 			t.Errorf("%v: got %v; want %v", texts(c.in), texts(got), texts(c.want))
 		}
 	}
@@ -108,7 +128,7 @@ func TestAccountsAreBounded(t *testing.T) {
 	if n := len(a.accounts); n > maxAccounts {
 		t.Errorf("%d accounts", n)
 	}
-	g := newGate(&Config{PenaltyTime: time.Minute}, &counters{})
+	g := newGate(&Config{PenaltyTime: time.Minute}, newHorizon(&Config{}), &counters{})
 	for i := range 3 * maxPenalties {
 		g.penalise(peer.ID(fmt.Sprint(i)), now)
 	}

@@ -146,7 +146,7 @@ func (h *Host) measure(p peer.ID) {
 	if err != nil || h.cfg.NoResourceManager {
 		return
 	}
-	h.work.Go(func() { h.Ping(h.ctx, remote.Peer{ID: id}) })
+	h.work.Go(func() { _, _ = h.Ping(h.ctx, remote.Peer{ID: id}) })
 }
 
 // straighten tries to get rid of the detour: a member that is connected
@@ -182,7 +182,14 @@ func (h *Host) dismiss(p peer.ID) {
 	}
 	h.stats.foreign.Add(1)
 	h.log.Debug("disconnecting a peer of another network", "peer", p)
-	h.lib.Network().ClosePeer(p)
+	h.hangUp(p)
+}
+
+// hangUp closes what connects us with a peer.
+func (h *Host) hangUp(p peer.ID) {
+	if err := h.lib.Network().ClosePeer(p); err != nil {
+		h.log.Debug("connection not closed in good order", "peer", p, "error", err)
+	}
 }
 
 // known returns what is known of a peer's addresses.

@@ -103,7 +103,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (h *Host) round() (next time.Duration, asked bool) {
 	own := h.listening()
 	if len(own) == 0 {
-		h.decide(remote.Reach{Verdict: remote.Unreachable, Reason: "this node does not listen"}, nil)
+		h.decide(remote.Reach{Verdict: remote.Unreachable, Reason: h.whyDeaf()}, nil)
 		return askAgain, false
 	}
 	judges := h.judges()
@@ -123,14 +123,32 @@ func (h *Host) round() (next time.Duration, asked bool) {
 	return next, len(judges) > 0
 }
 
+// whyDeaf explains that there is no address to tell others.
+func (h *Host) whyDeaf() string {
+	if len(h.lib.Network().ListenAddresses()) == 0 {
+		return "this node does not listen"
+	}
+	return "this node listens on public addresses only, and deals with peers on private ones only: open it with a token (caravela token create)"
+}
+
+// forget makes the verdict unknown again: it was about other addresses.
+func (h *Host) forget(reason string) {
+	if _, _, err := h.serving(); err != nil || h.cfg.AssumeReachable {
+		return
+	}
+	h.decide(remote.Reach{Reason: reason}, nil)
+	h.lookAgain()
+}
+
 // question asks all judges at once. Who does not answer has no verdict.
 func (h *Host) question(judges []peer.ID, own []ma.Multiaddr) []verdict {
 	answers := make([]verdict, len(judges))
-	addrs := texts(own[:min(len(own), maxDialled)])
+	addrs := append(h.announced(), own...) // of a forwarded port only the operator knows the number
+	asked := texts(addrs[:min(len(addrs), maxDialled)])
 	var wg sync.WaitGroup
 	for i, p := range judges {
 		wg.Go(func() {
-			if v, err := h.askDialback(h.ctx, p, addrs); err == nil {
+			if v, err := h.askDialback(h.ctx, p, asked); err == nil {
 				answers[i] = v
 			} else {
 				h.log.Debug("no dialback", "peer", p, "error", err)
@@ -141,13 +159,13 @@ func (h *Host) question(judges []peer.ID, own []ma.Multiaddr) []verdict {
 	return answers
 }
 
-// listening returns the addresses where others might dial, relays left out.
+// listening returns the addresses on interfaces where others might dial.
 func (h *Host) listening() []ma.Multiaddr {
 	all, err := h.lib.Network().InterfaceListenAddresses()
 	if err != nil {
 		return nil
 	}
-	return h.cfg.advertised(all, h.site.list())
+	return h.horizon.advertised(all, h.site.list())
 }
 
 // judges chooses whom to ask: members that are connected directly, those

@@ -60,7 +60,7 @@ func (h *Host) localPorts(p peer.ID) (ports []string) {
 	}
 	hosts, knock := make(map[string]bool), make(map[string]bool)
 	for _, a := range h.lib.Peerstore().Addrs(p) {
-		if !h.cfg.permitted(a) {
+		if !h.horizon.permits(a) {
 			continue
 		}
 		ip, ok := ipOf(a)

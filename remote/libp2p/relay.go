@@ -85,7 +85,7 @@ func (r *relays) serve(on bool) {
 				MaxReservationsPerIP: n, MaxReservationsPerASN: n, MaxCircuits: 2 * n, BufferSize: 16 << 10,
 			}),
 			relay.WithACL(membersOnly{r.h}),
-			relay.WithReservationAddressFilter(func(a ma.Multiaddr) bool { return r.h.cfg.permitted(a) }))
+			relay.WithReservationAddressFilter(r.h.horizon.permits))
 		if err != nil {
 			r.h.log.Warn("cannot relay", "error", err)
 			return
@@ -285,7 +285,9 @@ func (r *relays) close() {
 func (h *Host) refreshAddrs() {
 	addrs := h.relays.addrs()
 	h.via.Store(&addrs)
-	h.relays.emit.Emit(event.EvtAutoRelayAddrsUpdated{RelayAddrs: addrs})
+	if err := h.relays.emit.Emit(event.EvtAutoRelayAddrsUpdated{RelayAddrs: addrs}); err != nil && h.ctx.Err() == nil {
+		h.log.Warn("new addresses not announced", "error", err)
+	}
 }
 
 // startRelays prepares relaying; nothing happens before Serve.

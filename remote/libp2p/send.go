@@ -55,7 +55,7 @@ func (h *Host) suspect(to remote.Peer) {
 		ctx, cancel := context.WithTimeout(network.WithNoDial(h.ctx, "suspect"), localDialTimeout)
 		defer cancel()
 		if _, err := h.Ping(ctx, remote.Peer{ID: to.ID}); err != nil && h.ctx.Err() == nil {
-			h.Disconnect(to.ID)
+			h.hangUp(ToPeerID(to.ID))
 		}
 	})
 }

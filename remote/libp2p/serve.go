@@ -164,12 +164,12 @@ func (h *Host) penalise(p peer.ID) {
 	h.stats.penalties.Add(1)
 	h.log.Warn("peer sends malformed messages; refusing it for a while", "peer", p, "time", h.cfg.PenaltyTime)
 	h.gate.penalise(p, time.Now())
-	h.lib.Network().ClosePeer(p)
+	h.hangUp(p)
 }
 
 func (h *Host) reply(s network.Stream, status remote.Status) {
 	s.SetWriteDeadline(time.Now().Add(h.cfg.ReadTimeout))
-	s.Write([]byte{byte(status)})
+	_, _ = s.Write([]byte{byte(status)}) // a sender that is gone needs no answer
 }
 
 func (h *Host) onStream(s network.Stream, from peer.ID) {

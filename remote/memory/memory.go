@@ -222,7 +222,7 @@ func (t *Transport) FetchConfiguration(ctx context.Context, target, token string
 	if err != nil {
 		return remote.Configuration{}, fmt.Errorf("join %s: %w: %w", target, remote.ErrUnreachable, err)
 	}
-	data, err := h.Configuration(ctx, t.id, token)
+	data, err := h.Configuration(ctx, remote.Newcomer{ID: t.id}, token)
 	if err != nil {
 		return remote.Configuration{}, fmt.Errorf("ask %s for its configuration: %w: %w", target, remote.StatusOf(err).Err(), err)
 	}

@@ -101,7 +101,7 @@ func Codec() remote.Codec {
 type Handler struct {
 	OnReceive       func(ctx context.Context, from remote.Peer, text string) error
 	OnAccept        func(ctx context.Context, from market.PeerID, h remote.Header, s *remote.Stream)
-	OnConfiguration func(from market.PeerID, token string) ([]byte, error)
+	OnConfiguration func(from remote.Newcomer, token string) ([]byte, error)
 
 	mu     sync.Mutex
 	heard  []string
@@ -127,7 +127,7 @@ func (h *Handler) Accept(ctx context.Context, from market.PeerID, head remote.He
 }
 
 // Configuration answers a newcomer.
-func (h *Handler) Configuration(_ context.Context, from market.PeerID, token string) ([]byte, error) {
+func (h *Handler) Configuration(_ context.Context, from remote.Newcomer, token string) ([]byte, error) {
 	if h.OnConfiguration != nil {
 		return h.OnConfiguration(from, token)
 	}

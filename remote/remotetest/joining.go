@@ -11,9 +11,9 @@ import (
 )
 
 func testConfiguration(t *testing.T, w *world, target Target) {
-	var asked market.PeerID
+	var asked remote.Newcomer
 	want := bytes.Repeat([]byte("c"), remote.MaxConfiguration)
-	h := &Handler{OnConfiguration: func(from market.PeerID, token string) ([]byte, error) {
+	h := &Handler{OnConfiguration: func(from remote.Newcomer, token string) ([]byte, error) {
 		if asked = from; token != "secret" {
 			return nil, errors.New("no")
 		}
@@ -25,8 +25,8 @@ func testConfiguration(t *testing.T, w *world, target Target) {
 	if !bytes.Equal(c.Data, want) || c.From.ID != ts[0].Self().ID || len(c.From.Addrs) == 0 || c.Pinned {
 		t.Errorf("%d bytes from %v, pinned %v", len(c.Data), c.From, c.Pinned)
 	}
-	if asked != ts[1].Self().ID {
-		t.Errorf("asked by %v", asked)
+	if want := (remote.Newcomer{ID: ts[1].Self().ID}); asked != want {
+		t.Errorf("asked by %+v", asked)
 	}
 	pinned := target(ts[0])
 	if pinned[0] != '/' {
@@ -43,7 +43,7 @@ func testConfiguration(t *testing.T, w *world, target Target) {
 }
 
 func testConfigurationRefused(t *testing.T, w *world, target Target) {
-	h := &Handler{OnConfiguration: func(market.PeerID, string) ([]byte, error) {
+	h := &Handler{OnConfiguration: func(remote.Newcomer, string) ([]byte, error) {
 		return nil, errors.New("the token has expired")
 	}}
 	ts := w.nodes(t, h, nil)

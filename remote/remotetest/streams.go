@@ -35,7 +35,7 @@ func testHalfClose(t *testing.T, w *world) {
 		var in bytes.Buffer
 		for {
 			f, err := s.Read()
-			if err == io.EOF { // the client is done; we go on
+			if errors.Is(err, io.EOF) { // the client is done; we go on
 				s.Writer(remote.Stderr).Write([]byte("end"))
 				s.Writer(remote.Stdout).Write(in.Bytes())
 				return
@@ -180,7 +180,7 @@ func testStreamCancel(t *testing.T, w *world) {
 	case <-within(t).Done():
 		t.Error("the handler was not told")
 	}
-	if _, err := s.Read(); err == nil || err == io.EOF {
+	if _, err := s.Read(); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("read after cancel: %v", err)
 	}
 }

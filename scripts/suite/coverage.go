@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -30,12 +31,11 @@ func cover(ctx context.Context, w *workshop, t *tally) error {
 	if out, err := w.output(ctx, "go", append(args, tests...)...); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
-	file, err := os.Open(profile)
+	text, err := os.ReadFile(profile)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	covered, err := readProfile(file)
+	covered, err := readProfile(bytes.NewReader(text))
 	if err != nil {
 		return fmt.Errorf("read coverage profile: %w", err)
 	}

@@ -27,6 +27,7 @@ func parts(fuzzTime time.Duration) []part {
 		{"unit", "go test ./...", unit},
 		{"cover", fmt.Sprintf("the core's own tests and scripts reach %d %% of its statements", minimumCoverage), cover},
 		{"race", "go test -race ./...", race},
+		{"real", "races, killed traders, crowds and floods on real nodes, as often as promised", realNodes},
 		{"fuzz", fmt.Sprintf("every fuzz target for %s", fuzzTime), fuzz(fuzzTime)},
 		{"docker", "the batteries against a real engine, started for each package", docker},
 		{"hosts", "a market on test hosts: network namespaces with an engine each, one behind NAT", hosts},
@@ -61,7 +62,7 @@ func format(ctx context.Context, w *workshop, t *tally) error {
 }
 
 func vet(ctx context.Context, w *workshop, t *tally) error {
-	for _, args := range [][]string{{"vet", "./..."}, {"vet", "-tags", "docker,hosts", "./..."}} {
+	for _, args := range [][]string{{"vet", "./..."}, {"vet", "-tags", "docker,hosts,real", "./..."}} {
 		if err := w.show(ctx, "go", args...); err != nil {
 			return err
 		}
@@ -99,6 +100,18 @@ func unit(ctx context.Context, w *workshop, t *tally) error {
 
 func race(ctx context.Context, w *workshop, t *tally) error {
 	return w.test(ctx, t, "-race", "-timeout", "15m", "./...")
+}
+
+func realNodes(ctx context.Context, w *workshop, t *tally) error {
+	packages, err := w.tagged(ctx, "real")
+	if err != nil {
+		return err
+	}
+	args := []string{"-tags", "real", "-p", "1", "-count", "1", "-timeout", "15m"}
+	if prefix := w.asRoot(""); prefix != "" { // one test mounts a small file system
+		args = append(args, "-exec", prefix)
+	}
+	return w.test(ctx, t, append(args, packages...)...)
 }
 
 func docker(ctx context.Context, w *workshop, t *tally) error {
