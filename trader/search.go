@@ -13,7 +13,7 @@ func (t *Trader) onGetOffers(now market.Time, from market.Ref, m *market.GetOffe
 	a := t.Answer(now, from.Peer, m)
 	p := t.place(m.Region)
 	if p != nil && m.Relay && len(a.Offers) == 0 && (m.Max == 0 || len(a.Hints) == 0) && t.pull(now, p, out) {
-		p.waiting = append(p.waiting, question{from, m})
+		p.waiting = append(p.waiting, question{from, m, a})
 		return
 	}
 	if p != nil && p.viewAt == now.Mono { // the trader above is this peer
@@ -33,7 +33,7 @@ func (t *Trader) Answer(now market.Time, from market.PeerID, m *market.GetOffers
 		return a
 	}
 	a.Trader, a.Tally.Regions = true, 1
-	if m.Max > 0 {
+	if m.Max > 0 && (m.Relay || !m.Buy || p.summary.MayFit(&m.Want)) { // who was led here does not ask why not
 		t.filter(now, from, m, a)
 	}
 	if len(a.Offers) == 0 || m.Max == market.MaxOffers {

@@ -6,10 +6,12 @@ import (
 	"caravela/market"
 )
 
-// question is a search that waits for the view from above.
+// question is a search that waits for the view from above, and its answer but
+// for that.
 type question struct {
-	from market.Ref
-	msg  *market.GetOffers
+	from   market.Ref
+	msg    *market.GetOffers
+	answer *market.Offers
 }
 
 // pull asks a trader above for its view unless it is fresh, and reports
@@ -65,7 +67,8 @@ func (t *Trader) look(now market.Time, p *place, m *market.Offers) {
 // release answers those who waited.
 func (t *Trader) release(now market.Time, p *place, out *market.Outbox) {
 	for _, q := range p.waiting {
-		out.Send(q.from, t.Answer(now, q.from.Peer, q.msg))
+		q.answer.Hints = t.hints(now, p, q.msg)
+		out.Send(q.from, q.answer)
 	}
 	p.waiting, p.pulling = nil, 0
 }
