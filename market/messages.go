@@ -74,12 +74,13 @@ type RemoveOffer struct {
 }
 
 // GetOffers searches a trader's offers; a supplier that gets it answers with
-// its own. With Relay the answer tells of neighbouring regions, too.
+// its own. Where nothing fits the answer tells of the regions below; with
+// Relay of those elsewhere, too.
 type GetOffers struct {
 	Ref    uint64 // returned in the answer
 	Region Region
 	Want   Want
-	Max    int // most offers in the answer
+	Max    int // most offers in the answer; 0 = hints only
 	Relay  bool
 	Buy    bool // the sender will lease at once: what few fit are promised to it for a moment
 }
