@@ -33,6 +33,7 @@ func TestOpenedWhileItRuns(t *testing.T) {
 		defer cancel()
 		return b.LibP2P().Connect(ctx, peer.AddrInfo{ID: a.LibP2P().ID(), Addrs: at})
 	}
+	libp2p.LookAgain(a)
 	remotetest.Eventually(t, "a closed node knows that nobody reaches it", func() bool { return a.Reach().Verdict == remote.Unreachable })
 	if addrs := a.Self().Addrs; len(addrs) != 0 {
 		t.Errorf("a closed node is told of at %v", addrs)
