@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -145,5 +146,21 @@ func TestPeerRate(t *testing.T) {
 	}
 	if busy == 0 {
 		t.Error("twenty messages in a row at a rate of one a second")
+	}
+}
+
+// An invitation names many addresses, most of which lead nowhere; the issuer
+// is asked once.
+func TestManyAddresses(t *testing.T) {
+	var asked atomic.Int32
+	node := victim(t, &remotetest.Handler{OnConfiguration: func(remote.Newcomer, string) ([]byte, error) {
+		asked.Add(1)
+		return []byte("here"), nil
+	}}, nil)
+	self := node.Self()
+	target := remote.Target{ID: self.ID, Known: true, Addrs: append([]string{"/ip4/127.0.0.1/tcp/9", "/ip4/127.0.0.1/udp/9/quic-v1"}, self.Addrs...)}
+	c, err := newHost(t, nil).FetchConfigurationFrom(t.Context(), target, "")
+	if err != nil || string(c.Data) != "here" || !c.Pinned || asked.Load() != 1 {
+		t.Errorf("%+v, %v; asked %d times", c, err, asked.Load())
 	}
 }
