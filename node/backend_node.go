@@ -271,19 +271,9 @@ func (n *Node) CreateToken(_ context.Context, req api.TokenRequest) (api.NewToke
 }
 
 func (n *Node) openToPublic() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.opened {
-		return nil
-	}
-	next := *n.cfg.Network
-	next.Open = true
-	if err := n.cfg.Dir.SaveNetwork(&next); err != nil {
-		return fmt.Errorf("open the node to public addresses: %w", err)
-	}
-	n.opened = true
-	if n.cfg.Open {
-		return nil
+	first, err := n.keepOpen()
+	if err != nil || !first || n.cfg.Open {
+		return err
 	}
 	o, can := n.cfg.Transport.(opener)
 	if can {
@@ -293,6 +283,23 @@ func (n *Node) openToPublic() error {
 	n.log.Info("the node now deals with peers on public addresses: a token was created", "at_once", can)
 	n.happened(api.Event{Type: "node", Action: "opened", Detail: "a token was created: peers on public addresses are welcome"})
 	return nil
+}
+
+// keepOpen makes the node an open one over restarts, and reports whether it
+// was none before.
+func (n *Node) keepOpen() (first bool, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.opened {
+		return false, nil
+	}
+	next := *n.cfg.Network
+	next.Open = true
+	if err := n.cfg.Dir.SaveNetwork(&next); err != nil {
+		return false, fmt.Errorf("open the node to public addresses: %w", err)
+	}
+	n.opened = true
+	return true, nil
 }
 
 func (n *Node) isOpen() bool {

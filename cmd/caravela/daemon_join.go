@@ -106,7 +106,7 @@ func (m *membership) join(ctx context.Context) error {
 		shut(m.host)
 	}
 	if token.ID == "" && errors.Is(err, remote.ErrUnreachable) {
-		err = advise(err, "look at that machine's `caravela status`; a private network is joined with a token: caravela token create")
+		err = advise(err, "look at that machine's `caravela status`; from another network, and into a private one, a token is needed: caravela token create")
 	}
 	return err
 }
@@ -144,26 +144,22 @@ func (m *membership) target() (string, invite.Token, error) {
 	return "", t, nil
 }
 
-// fetch asks one address after the other; without a token there is just one.
+// fetch asks what the user typed, or a token's issuer at all its addresses at
+// once: some may be of networks that this machine is not in.
 func (m *membership) fetch(ctx context.Context, target string, t invite.Token) (got remote.Configuration, conf *invite.Configuration, err error) {
-	targets, proof := []string{target}, ""
-	if t.ID != "" {
-		targets, proof = nil, t.Proof()
-		for _, a := range t.Issuer.Addrs {
-			targets = append(targets, a+"/p2p/"+t.Issuer.Peer.String())
+	if t.ID == "" {
+		got, err = m.host.FetchConfiguration(ctx, target, "")
+	} else {
+		issuer := remote.Target{Addrs: t.Issuer.Addrs, ID: t.Issuer.Peer, Known: true}
+		if got, err = m.host.FetchConfigurationFrom(ctx, issuer, t.Proof()); err != nil {
+			err = fmt.Errorf("join by the token: %w", err)
 		}
 	}
-	for _, a := range targets {
-		if got, err = m.host.FetchConfiguration(ctx, a, proof); err == nil {
-			conf, err = invite.Open(got.Data, t.Network)
-			return got, conf, err
-		}
-		m.log.Debug("not obtained from there", "target", a, "error", err)
-		if errors.Is(err, remote.ErrRefused) {
-			break
-		}
+	if err != nil {
+		return got, nil, err
 	}
-	return got, nil, err
+	conf, err = invite.Open(got.Data, t.Network)
+	return got, conf, err
 }
 
 // resume goes on in the network that the data directory belongs to. With

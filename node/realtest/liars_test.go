@@ -117,7 +117,7 @@ func TestTradersThatLie(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := nodetest.NewOver(t, &wires{})
+			w := nodetest.NewWith(t, &wires{}, brisk(2*time.Second))
 			defer w.Close()
 			cedar, birch, asks := w.Host("cedar"), w.Host("birch"), w.Host("buyer")
 			asks.Sells = false
@@ -139,6 +139,13 @@ func TestTradersThatLie(t *testing.T) {
 			asks.Start()
 			w.Until("two offers", func() bool { return len(search(t, asks)) == 2 })
 			await(w, p, "the puppet trades", func(m *market.CreateOffer) bool { return m.Offer.Supplier == birch.ID })
+			for _, h := range nearest(w, cedar, birch, asks)[:2] {
+				others := 2
+				if h.Sells {
+					others = 1
+				}
+				w.Until(h.Name+" trades", func() bool { return holds(t, h) == others })
+			}
 			for range 10 {
 				if n := len(search(t, asks)); n != 2 {
 					t.Errorf("%d offers", n)

@@ -19,13 +19,9 @@ func brisk(refresh time.Duration) func(market.NetworkID) market.Params {
 	}
 }
 
-// byDistance orders names of hosts: those first that trade in the root region.
-func byDistance(w *nodetest.World, n int) []*nodetest.Host {
+// nearest orders hosts: those first that trade in the root region.
+func nearest(w *nodetest.World, hosts ...*nodetest.Host) []*nodetest.Host {
 	key := market.RootRegion(market.Platform{OS: "linux", Arch: "amd64"}).Key(w.Network().ID())
-	var hosts []*nodetest.Host
-	for i := range n {
-		hosts = append(hosts, w.Host(fmt.Sprintf("node%d", i)))
-	}
 	slices.SortFunc(hosts, func(a, b *nodetest.Host) int {
 		if market.Nearer(a.ID, b.ID, key) {
 			return -1
@@ -42,7 +38,11 @@ func TestTradersAreKilledDuringSearches(t *testing.T) {
 	const refresh = 2 * time.Second
 	w := nodetest.NewWith(t, &wires{}, brisk(refresh))
 	defer w.Close()
-	hosts := byDistance(w, 11)
+	var hosts []*nodetest.Host
+	for i := range 11 {
+		hosts = append(hosts, w.Host(fmt.Sprintf("node%d", i)))
+	}
+	nearest(w, hosts...)
 	traders, spare, sellers, buyers := hosts[:3], hosts[3:6], hosts[6:9], hosts[9:]
 	for _, h := range slices.Concat(traders, spare, buyers) {
 		h.Sells = false

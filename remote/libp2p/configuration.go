@@ -59,22 +59,32 @@ func (h *Host) newcomer(p peer.ID, c network.Conn) remote.Newcomer {
 
 // FetchConfiguration asks the node at target for its network's configuration.
 func (h *Host) FetchConfiguration(ctx context.Context, target, token string) (remote.Configuration, error) {
-	if len(token) > remote.MaxToken {
-		return remote.Configuration{}, fmt.Errorf("%w: token of %d bytes", remote.ErrTooLarge, len(token))
-	}
 	t, err := remote.ParseTarget(target)
 	if err != nil {
 		return remote.Configuration{}, err
+	}
+	c, err := h.FetchConfigurationFrom(ctx, t, token)
+	if err != nil {
+		return c, fmt.Errorf("join %s: %w", target, err)
+	}
+	return c, nil
+}
+
+// FetchConfigurationFrom is FetchConfiguration of a target that may have many
+// addresses; they are dialled together, and the node is asked once.
+func (h *Host) FetchConfigurationFrom(ctx context.Context, t remote.Target, token string) (remote.Configuration, error) {
+	if len(token) > remote.MaxToken {
+		return remote.Configuration{}, fmt.Errorf("%w: token of %d bytes", remote.ErrTooLarge, len(token))
 	}
 	ctx, cancel := h.timed(ctx)
 	defer cancel()
 	p, err := h.meet(ctx, t)
 	if err != nil {
-		return remote.Configuration{}, fmt.Errorf("join %s: %w", target, err)
+		return remote.Configuration{}, err
 	}
 	data, err := h.ask(ctx, p, token)
 	if err != nil {
-		return remote.Configuration{}, fmt.Errorf("ask %s for its configuration: %w", target, err)
+		return remote.Configuration{}, fmt.Errorf("ask for the configuration: %w", err)
 	}
 	return remote.Configuration{Data: data, From: h.met(p), Pinned: t.Known}, nil
 }

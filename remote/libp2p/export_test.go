@@ -7,3 +7,6 @@ import ma "github.com/multiformats/go-multiaddr"
 func Far(c *Config) {
 	c.judge = func(ma.Multiaddr) class { return classPublic }
 }
+
+// LookAgain asks for a round of questions now.
+func LookAgain(h *Host) { h.lookAgain() }

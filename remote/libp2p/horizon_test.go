@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -33,6 +34,7 @@ func TestOpenedWhileItRuns(t *testing.T) {
 		defer cancel()
 		return b.LibP2P().Connect(ctx, peer.AddrInfo{ID: a.LibP2P().ID(), Addrs: at})
 	}
+	libp2p.LookAgain(a)
 	remotetest.Eventually(t, "a closed node knows that nobody reaches it", func() bool { return a.Reach().Verdict == remote.Unreachable })
 	if addrs := a.Self().Addrs; len(addrs) != 0 {
 		t.Errorf("a closed node is told of at %v", addrs)
@@ -144,5 +146,21 @@ func TestPeerRate(t *testing.T) {
 	}
 	if busy == 0 {
 		t.Error("twenty messages in a row at a rate of one a second")
+	}
+}
+
+// An invitation names many addresses, most of which lead nowhere; the issuer
+// is asked once.
+func TestManyAddresses(t *testing.T) {
+	var asked atomic.Int32
+	node := victim(t, &remotetest.Handler{OnConfiguration: func(remote.Newcomer, string) ([]byte, error) {
+		asked.Add(1)
+		return []byte("here"), nil
+	}}, nil)
+	self := node.Self()
+	target := remote.Target{ID: self.ID, Known: true, Addrs: append([]string{"/ip4/127.0.0.1/tcp/9", "/ip4/127.0.0.1/udp/9/quic-v1"}, self.Addrs...)}
+	c, err := newHost(t, nil).FetchConfigurationFrom(t.Context(), target, "")
+	if err != nil || string(c.Data) != "here" || !c.Pinned || asked.Load() != 1 {
+		t.Errorf("%+v, %v; asked %d times", c, err, asked.Load())
 	}
 }
