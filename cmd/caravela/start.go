@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -204,18 +207,33 @@ func (a *app) welcome(cfg configuration.Config, r readyNode) {
 		_ = a.line(r, nil) // a pipe that is gone does not stop the node
 		return
 	}
-	here := a.hostFlag(r)
+	here, join := a.hostFlag(r), r.Join
+	if !cfg.Network.Open {
+		join = slices.DeleteFunc(slices.Clone(join), publicText) // strangers there need a token
+	}
 	a.sayf("node %s is ready\n  id       %s\n  network  %s (%s)\n  api      %s", r.Name, r.ID, r.Network, shortID(r.NetworkID), strings.Join(r.API, ", "))
 	switch {
 	case r.Private:
 		a.sayf("next, for another machine (this network is private, so that an address alone does not do):\n  caravela %stoken create\n  caravela join TOKEN   # there", here)
+	case len(join) > 0:
+		a.sayf("next, on another machine:\n  caravela join %s", join[0])
 	case len(r.Join) > 0:
-		a.sayf("next, on another machine:\n  caravela join %s", r.Join[0])
+		a.sayf("next, for another machine (at a public address this node deals with holders of a token only):\n  caravela %stoken create\n  caravela join TOKEN   # there", here)
 	}
 	a.sayf("and here:\n  caravela %sstatus\n  caravela %srun IMAGE", here, here)
-	if !cfg.Network.Open && !r.Private {
+	if !cfg.Network.Open && !r.Private && len(join) > 0 {
 		a.sayf("machines outside of the local network need a token: caravela %stoken create", here)
 	}
+}
+
+// publicText reports whether what users type after `join` is a public address.
+func publicText(s string) bool {
+	if host, _, err := net.SplitHostPort(s); err == nil {
+		s = host
+	}
+	ip, err := netip.ParseAddr(s)
+	return err == nil && !ip.IsPrivate() && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() &&
+		!netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10).Contains(ip)
 }
 
 // hostFlag is what commands need to reach the node: nothing, for the one that

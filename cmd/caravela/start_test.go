@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +39,7 @@ func shortDaemon(_ context.Context, cfg configuration.Config, mode startMode) er
 		os.Exit(3)
 	}
 	fmt.Println("log line of", cfg.Node.Name)
-	mode.ready(readyNode{ID: "12D3KooWCedar", Name: cfg.Node.Name, Network: "home", NetworkID: "0011223344556677", Join: []string{"192.0.2.1"}, API: cfg.API.Addresses,
+	mode.ready(readyNode{ID: "12D3KooWCedar", Name: cfg.Node.Name, Network: "home", NetworkID: "0011223344556677", Join: []string{"192.0.2.1", "192.168.2.1"}, API: cfg.API.Addresses,
 		Private: mode.private})
 	return nil
 }
@@ -104,7 +105,7 @@ func TestFlagsAsTyped(t *testing.T) {
 	if r.code != 0 || (*got)[0].cfg.Node.DataDir != here+"/n1" || len((*got)[0].cfg.API.Addresses) != 2 {
 		t.Fatalf("%+v\n%+v", r, *got)
 	}
-	if strings.Contains(r.err, "caravela join 192.0.2.1") || !strings.Contains(r.err, "caravela join TOKEN") {
+	if strings.Contains(r.err, "caravela join 192") || !strings.Contains(r.err, "caravela join TOKEN") {
 		t.Errorf("a private network advises\n%s", r.err)
 	}
 	if r := c.run("create", "--set", "node.data-dir="); r.code != 1 {
@@ -118,9 +119,33 @@ func TestJoinTarget(t *testing.T) {
 	if r.code != 0 || (*got)[0].mode.target != "192.0.2.9" || (*got)[0].mode.kind != startJoin || (*got)[0].cfg.Offer.Enabled {
 		t.Errorf("%+v %+v", r, *got)
 	}
-	for _, want := range []string{"is ready", "caravela join 192.0.2.1", "run IMAGE", "token create"} {
+	for _, want := range []string{"is ready", "caravela join 192.168.2.1", "run IMAGE", "token create"} {
 		if !strings.Contains(r.err, want) {
 			t.Errorf("%q is not told in\n%s", want, r.err)
+		}
+	}
+}
+
+// The advice is one that works: at a public address a stranger needs a token.
+func TestAdviceForOtherMachines(t *testing.T) {
+	a := &app{getenv: func(string) string { return "" }, environ: func() []string { return nil }}
+	for _, c := range []struct {
+		join []string
+		open bool
+		want string
+	}{
+		{[]string{"192.0.2.1", "192.168.2.1:7402"}, false, "caravela join 192.168.2.1:7402"},
+		{[]string{"192.0.2.1", "192.168.2.1"}, true, "caravela join 192.0.2.1"},
+		{[]string{"192.0.2.1:7402", "2001:db8::1"}, false, "caravela join TOKEN"},
+		{[]string{"100.64.0.1"}, false, "caravela join 100.64.0.1"},
+	} {
+		var said lockedBuffer
+		a.out, a.err = io.Discard, &said
+		cfg := configuration.DefaultConfig()
+		cfg.Network.Open = c.open
+		a.welcome(cfg, readyNode{Join: c.join, NetworkID: "0011223344556677"})
+		if !strings.Contains(said.String(), c.want) {
+			t.Errorf("%v, open %v: %q is not told in\n%s", c.join, c.open, c.want, said.String())
 		}
 	}
 }
