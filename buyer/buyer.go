@@ -14,11 +14,13 @@ const (
 	lateAnswer    = 6 * time.Second         // for any answer, where a region's traders are all late
 	secondAnswer  = 60 * time.Millisecond   // for the other trader, once one had something
 	startTimeout  = time.Hour               // for the first running status after a grant; pulls are slow
-	roundPause    = 300 * time.Millisecond  // before searching again after refusals
+	roundPause    = 400 * time.Millisecond  // before searching again after refusals
 	waitPause     = 3 * time.Second         // between searches of a request that waits for an offer
-	maxRounds     = 4                       // searches of one request
-	maxAsks       = 24                      // traders asked in one search
-	askedAtOnce   = 2                       // traders asked about one region
+	maxRounds     = 3                       // searches of one request
+	maxAsks       = 8                       // traders asked in one search
+	wideAsks      = 64                      // the same, of a search that hints do not lead
+	maxInquiries  = 128                     // regions of one search
+	askedRoot     = 2                       // traders asked at once about a whole market
 	undoRetry     = 2 * time.Second         // first repetition of a cancellation; doubles up to undoMax
 	undoMax       = 5 * time.Minute         //
 	renewRetry    = time.Minute             //
@@ -29,8 +31,7 @@ const (
 	knownFor      = time.Hour               //
 	maxRequests   = 1024                    //
 	maxOrders     = 32                      // commands under way to one unit
-	abreast       = 4                       // regions asked at the same time
-	spare         = 3                       // offers beyond the replicas that make a search end early
+	abreast       = 5                       // regions asked at the same time
 	hintTraders   = 3                       // believed of one hint
 )
 

@@ -105,11 +105,13 @@ func (b *Buyer) ask(h *holding, r *request, out *market.Outbox) {
 // refusals, wait if the user wants that, or give up.
 func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 	pending := slices.ContainsFunc(r.slots, func(s slot) bool { return s.state == asking })
-	stale := slices.ContainsFunc(r.refusals, func(f refusal) bool { return roomless(f.reason) })
+	stale := slices.ContainsFunc(r.refusals, func(f refusal) bool { return roomless(f.reason) }) ||
+		slices.ContainsFunc(r.tally.Misses, func(m market.Miss) bool { return m.Kind == market.MissPromised }) ||
+		slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.region.Depth > 0 })
 	switch {
 	case pending: // its answer decides
 	case stale && r.rounds < maxRounds:
-		b.pause(now, r, now.Mono+b.rng.Jitter(2*roundPause*time.Duration(r.rounds)))
+		b.pause(now, r, now.Mono+roundPause+b.rng.Jitter(roundPause/4))
 	case now.Mono+waitPause < r.giveUpAt:
 		b.pause(now, r, now.Mono+b.rng.Jitter(2*waitPause))
 	default:

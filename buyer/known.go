@@ -11,11 +11,21 @@ import (
 type trader struct {
 	region market.Region
 	market.Ref
-	at  time.Duration // when it was learnt or last answered
-	bad bool          // did not answer
+	at   time.Duration // when it was learnt or last answered
+	bad  bool          // did not answer
+	home bool          // a region to start from
 }
 
-// Learn remembers traders of a region: those of the own offer, or of a hint.
+// Home remembers the traders of the own offer: whoever sells needs no lookup
+// to buy.
+func (b *Buyer) Home(now market.Time, r market.Region, refs []market.Ref) {
+	b.Learn(now, r, refs)
+	for i := range b.known {
+		b.known[i].home = b.known[i].region == r
+	}
+}
+
+// Learn remembers traders of a region.
 func (b *Buyer) Learn(now market.Time, r market.Region, refs []market.Ref) {
 	for _, ref := range refs {
 		b.learn(now, r, ref)
@@ -48,6 +58,22 @@ func (b *Buyer) unlearn(r market.Region, p market.PeerID) {
 	b.known = slices.DeleteFunc(b.known, func(k trader) bool { return k.region == r && k.Peer == p })
 }
 
+// start is the region where a search begins: the deepest one whose traders
+// are known, the latest learnt first.
+func (b *Buyer) start(now market.Time, p market.Platform) market.Region {
+	best, at := market.RootRegion(p), time.Duration(-1)
+	for i := range b.known {
+		k := &b.known[i]
+		if k.region.Platform != p || k.bad || now.Mono-k.at >= knownFor {
+			continue
+		}
+		if k.home && (k.region.Depth > best.Depth || k.region.Depth == best.Depth && k.at > at) {
+			best, at = k.region, k.at
+		}
+	}
+	return best
+}
+
 // traders lists who is known to trade in a region, in random order.
 func (b *Buyer) traders(now market.Time, r market.Region) []market.Ref {
 	var refs []market.Ref
@@ -56,11 +82,15 @@ func (b *Buyer) traders(now market.Time, r market.Region) []market.Ref {
 			refs = append(refs, k.Ref)
 		}
 	}
+	b.shuffle(refs)
+	return refs
+}
+
+func (b *Buyer) shuffle(refs []market.Ref) {
 	for i := len(refs) - 1; i > 0; i-- {
 		j := b.rng.IntN(i + 1)
 		refs[i], refs[j] = refs[j], refs[i]
 	}
-	return refs
 }
 
 // score is how badly a supplier has treated us; it halves every scoreHalf.

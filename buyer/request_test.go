@@ -228,7 +228,7 @@ func TestSearchAgain(t *testing.T) {
 		out = b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Offers: []market.OfferAt{b.offer(1, 1000)}, Trader: true})
 		rounds++
 	}
-	if rounds != 4 {
+	if rounds != 3 {
 		t.Errorf("%d rounds", rounds)
 	}
 }

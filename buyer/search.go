@@ -1,7 +1,6 @@
 package buyer
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -11,6 +10,8 @@ import (
 // inquiry is one region that is being searched.
 type inquiry struct {
 	region   market.Region
+	led      bool         // a trader pointed here
+	traders  []market.Ref // that it named
 	asks     []ask
 	looking  uint64 // Ref of a lookup for the region's traders
 	looked   bool   // the overlay was asked before: not once more
@@ -30,68 +31,76 @@ type ask struct {
 	late   bool // given up only because it took long: an answer still counts
 }
 
-// search starts a round: the root of the wanted platform first; answers tell
-// where to go from there.
+// search starts a round in a region whose traders are known, best the one of
+// the own offer; without any, at the platform's root. Answers tell where to go
+// from there.
 func (b *Buyer) search(now market.Time, r *request, out *market.Outbox) {
 	r.phase, r.rounds = searching, r.rounds+1
 	r.inquiries, r.offers, r.asked = nil, nil, 0
-	b.inquire(now, r, market.RootRegion(r.want.Platform), out)
+	r.inquiries = append(r.inquiries, inquiry{region: b.start(now, r.want.Platform), dueAt: market.Never, waiting: true})
 	b.settle(now, r, out)
 }
 
-func (b *Buyer) inquire(now market.Time, r *request, region market.Region, out *market.Outbox) {
-	for i := range r.inquiries {
-		if r.inquiries[i].region == region {
-			return
-		}
-	}
-	r.inquiries = append(r.inquiries, inquiry{region: region, dueAt: market.Never, waiting: true})
-	b.begin(now, r, out)
-}
-
-// begin asks in further regions, a few at a time, until there is enough.
+// begin asks in further regions, a few at a time, until there is enough: in
+// small regions first, of which the hints are fresh.
 func (b *Buyer) begin(now market.Time, r *request, out *market.Outbox) {
-	if r.enough() {
-		return
-	}
-	open := 0
-	for i := range r.inquiries {
-		switch q := &r.inquiries[i]; {
-		case q.settled:
-		case !q.waiting:
-			open++
-		case open < abreast:
-			q.waiting = false
-			b.askMore(now, r, i, out)
-			if !q.settled {
+	for !r.enough() {
+		open, next := 0, -1
+		for i := range r.inquiries {
+			switch q := &r.inquiries[i]; {
+			case q.settled:
+			case !q.waiting:
 				open++
+			case next < 0 || q.region.Depth > r.inquiries[next].region.Depth:
+				next = i
 			}
 		}
+		if next < 0 || open >= abreast {
+			return
+		}
+		r.inquiries[next].waiting = false
+		b.askMore(now, r, next, out)
 	}
 }
 
 // enough reports whether a search may leave regions out.
-func (r *request) enough() bool { return !r.req.DryRun && len(r.offers) >= r.req.Replicas+spare }
+func (r *request) enough() bool {
+	need := 0
+	for i := range r.slots {
+		if r.slots[i].state == empty {
+			need++
+		}
+	}
+	if r.req.Together {
+		need = 1
+	}
+	return !r.req.DryRun && len(r.offers) >= need
+}
 
-// askMore keeps two questions under way in a region; without known traders
-// the overlay is asked who they are.
+// askMore keeps a question under way in a region, or two where it is the whole
+// market; without known traders the overlay is asked who they are.
 func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) {
 	q := &r.inquiries[i]
 	if q.settled {
 		return
 	}
-	open := 0
+	open, atOnce, traders := 0, 1, q.traders
 	for _, a := range q.asks {
 		if !a.closed {
 			open++
 		}
 	}
-	traders := b.traders(now, q.region)
+	if !q.led {
+		traders = b.traders(now, q.region)
+		if q.region.Depth == 0 {
+			atOnce = askedRoot
+		}
+	}
 	if on := r.want.On; !on.IsZero() && len(r.inquiries) == 1 && len(q.asks) == 0 {
 		traders = []market.Ref{{Peer: on}} // who knows best; the traders, should it not answer
 	}
 	for _, t := range traders {
-		if open >= askedAtOnce || r.asked >= r.mostAsks() {
+		if open >= atOnce || r.asked >= r.mostAsks() {
 			break
 		}
 		if slices.ContainsFunc(q.asks, func(a ask) bool { return a.peer == t.Peer }) {
@@ -99,7 +108,7 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 		}
 		a := ask{ref: b.ref(), peer: t.Peer, at: now.Mono}
 		q.asks = append(q.asks, a)
-		out.Send(t, &market.GetOffers{Ref: a.ref, Region: q.region, Want: r.want, Max: b.most(r), Relay: true})
+		out.Send(t, &market.GetOffers{Ref: a.ref, Region: q.region, Want: r.want, Max: b.most(r), Relay: !q.led, Buy: !r.req.DryRun})
 		open++
 		r.asked++
 	}
@@ -108,7 +117,7 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 	case !q.looked && r.asked < r.mostAsks():
 		q.looking, q.looked = b.ref(), true
 		out.Lookups = append(out.Lookups, market.Lookup{Ref: q.looking, Key: q.region.Key(b.network), N: b.params.Replicas})
-	case now.Mono < q.patience(): // a busy machine's silence does not mean that there is nothing
+	case !q.led && now.Mono < q.patience(): // a busy machine's silence does not mean that there is nothing
 		q.dueAt = q.patience()
 	default:
 		q.settled = true
@@ -127,12 +136,12 @@ func (q *inquiry) patience() (until time.Duration) {
 }
 
 // mostAsks bounds the questions of one search. One that is there to see the
-// whole market may ask more.
+// whole market may ask more, and one for what summaries do not tell.
 func (r *request) mostAsks() int {
-	if r.req.DryRun {
-		return 4 * maxAsks
+	if r.req.DryRun || len(r.want.Constraints)+len(r.want.Ports) > 0 {
+		return wideAsks
 	}
-	return maxAsks
+	return min(wideAsks, maxAsks+r.req.Replicas-1)
 }
 
 func (b *Buyer) most(r *request) int {
@@ -175,10 +184,10 @@ func (b *Buyer) onOffers(now market.Time, from market.Ref, m *market.Offers, out
 		return
 	}
 	if m.Trader {
-		if from.Peer != r.want.On {
+		if from.Peer != r.want.On && !q.led {
 			b.learn(now, q.region, from)
 		}
-		if m.Tally.Offers >= q.tally.Offers {
+		if t := &q.tally; m.Tally.Offers > t.Offers || m.Tally.Offers == t.Offers && m.Tally.Fit >= t.Fit {
 			q.tally = m.Tally
 		}
 	} else {
@@ -189,9 +198,9 @@ func (b *Buyer) onOffers(now market.Time, from market.Ref, m *market.Offers, out
 		b.take(now, r, o)
 	}
 	if m.Trader {
-		b.follow(now, r, q.region, m.Hints, out)
+		b.follow(r, q.region, q.led, m.Hints)
 	}
-	q = &r.inquiries[i] // inquire may have moved it
+	q = &r.inquiries[i] // follow may have moved it
 	open := slices.ContainsFunc(q.asks, func(a ask) bool { return !a.closed })
 	switch {
 	case m.Trader && !open:
@@ -205,27 +214,18 @@ func (b *Buyer) onOffers(now market.Time, from market.Ref, m *market.Offers, out
 	b.settle(now, r, out)
 }
 
-// follow inquires in the regions below, those first where the best offers
-// must be: on the low rungs for binpack, on the high ones for spread.
-func (b *Buyer) follow(now market.Time, r *request, from market.Region, hints []market.Hint, out *market.Outbox) {
-	hints = slices.Clone(hints)
-	for i := len(hints) - 1; i > 0; i-- {
-		j := b.rng.IntN(i + 1)
-		hints[i], hints[j] = hints[j], hints[i]
-	}
-	slices.SortStableFunc(hints, func(x, y market.Hint) int {
-		if r.want.Strategy == market.Spread {
-			x, y = y, x
-		}
-		return cmp.Compare(x.Summary.Region.Rung, y.Summary.Region.Rung)
-	})
+// follow notes the regions that a trader pointed to: below its own, and
+// elsewhere if the search began there.
+func (b *Buyer) follow(r *request, from market.Region, led bool, hints []market.Hint) {
 	for _, h := range hints {
-		s := &h.Summary
-		if s.Region == from || s.Region.Parent() != from || int(s.Region.Rung) >= len(b.params.Rungs) || !s.MayFit(&r.want) {
+		region := h.Summary.Region
+		if len(r.inquiries) >= maxInquiries || region.Platform != from.Platform || led && !from.Above(region) || !h.Summary.MayFit(&r.want) ||
+			slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.region == region }) {
 			continue
 		}
-		b.Learn(now, s.Region, h.Traders[:min(len(h.Traders), hintTraders)])
-		b.inquire(now, r, s.Region, out)
+		traders := slices.Clone(h.Traders[:min(len(h.Traders), hintTraders)])
+		b.shuffle(traders)
+		r.inquiries = append(r.inquiries, inquiry{region: region, led: true, looked: true, traders: traders, dueAt: market.Never, waiting: true})
 	}
 }
 

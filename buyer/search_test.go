@@ -59,7 +59,7 @@ func TestNextTrader(t *testing.T) {
 			return b.receive(r, &market.Offers{Ref: m.Ref, Region: root})
 		},
 		"about another region": func(b *bench, r market.Ref, m *market.GetOffers) *market.Outbox {
-			return b.receive(r, &market.Offers{Ref: m.Ref, Region: market.Region{Platform: linux, Rung: 3}, Trader: true})
+			return b.receive(r, &market.Offers{Ref: m.Ref, Region: market.Region{Platform: linux, Depth: 1, Shard: 3}, Trader: true})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,45 +156,85 @@ func TestOffersAreChecked(t *testing.T) {
 	}
 }
 
-// Hints are followed, a few regions at a time, until there is enough.
+func hint(r market.Region, traders ...int) market.Hint {
+	h := market.Hint{Summary: market.Summary{Region: r, Offers: 5, Peaks: []market.Point{{Free: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Class: 4}}}}
+	for _, i := range traders {
+		h.Traders = append(h.Traders, ref(i))
+	}
+	return h
+}
+
+func shard(depth uint8, n uint32) market.Region {
+	return market.Region{Platform: linux, Depth: depth, Shard: n}
+}
+
+// Hints are followed, a few regions at a time, small ones first, until there
+// is enough; those that lead nowhere or up again are not.
 func TestHints(t *testing.T) {
 	b := newBench(t)
-	hint := func(r market.Region, i int) market.Hint {
-		return market.Hint{Summary: market.Summary{Region: r, Offers: 5, Max: market.Resources{CPU: 4000, Memory: 4 * market.GiB}},
-			Traders: []market.Ref{ref(i)}}
+	small := hint(shard(1, 2), 50)
+	small.Summary.Peaks[0].Free.CPU = 500
+	windows := hint(shard(1, 4), 51)
+	windows.Summary.Region.Platform.OS = "windows"
+	hints := []market.Hint{small, windows, hint(root, 52)}
+	for n := range uint32(7) {
+		hints = append(hints, hint(shard(1, 5+n), 105+int(n)))
 	}
-	rung := func(n int8) market.Region { return market.Region{Platform: linux, Rung: n} }
-	hints := []market.Hint{hint(rung(31), 50), hint(market.Region{Platform: linux, Rung: 2, Depth: 1}, 51), hint(root, 52)} // impossible ones
-	for n := int8(8); n >= 2; n-- {
-		hints = append(hints, hint(rung(n), 100+int(n)))
-	}
-	hints[len(hints)-1].Summary.Max.CPU = 500 // too small
+	hints = append(hints, hint(shard(2, 1), 99))
 	asked := b.search(nil, ref(1))
 	out := b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Hints: hints})
-	var regions []int8
-	for _, m := range sent[*market.GetOffers](out) {
-		regions = append(regions, m.Region.Rung)
-	}
-	if len(regions) != 4 || regions[0] != 3 || regions[3] != 6 {
-		t.Fatalf("asks in rungs %v, want the four lowest that may fit", regions)
-	}
 	m := sent[*market.GetOffers](out)
-	offers := []market.OfferAt{b.offer(1, 2000), b.offer(2, 2000), b.offer(3, 2000), b.offer(4, 2000)}
-	for i := range 3 {
-		if out = b.receive(ref(103+i), &market.Offers{Ref: m[i].Ref, Region: m[i].Region, Trader: true}); i == 0 && len(sent[*market.GetOffers](out)) != 1 {
-			t.Errorf("an empty region is followed by %d others", len(sent[*market.GetOffers](out)))
-		}
+	if len(m) != 5 || m[0].Region != shard(2, 1) || m[0].Relay || !m[0].Buy || m[1].Region.Depth != 1 {
+		t.Fatalf("asks %+v", m)
 	}
-	out = b.receive(ref(106), &market.Offers{Ref: m[3].Ref, Region: m[3].Region, Trader: true, Offers: offers})
-	out = b.advance(2 * time.Second)
-	if len(sent[*market.LaunchContainer](out)) != 1 {
+	from := out.Sends[1].To
+	out = b.receive(from, &market.Offers{Ref: m[1].Ref, Region: m[1].Region, Trader: true,
+		Hints: []market.Hint{hint(shard(1, 15), 60), hint(shard(2, m[1].Region.Shard<<4|3), 61)}})
+	next := sent[*market.GetOffers](out)
+	if len(next) != 1 || next[0].Region != shard(2, m[1].Region.Shard<<4|3) {
+		t.Fatalf("from a region below it goes on to %+v", next)
+	}
+	b.receive(ref(61), &market.Offers{Ref: next[0].Ref, Region: next[0].Region, Trader: true, Offers: []market.OfferAt{b.offer(1, 2000)}})
+	if out = b.advance(2 * time.Second); len(sent[*market.LaunchContainer](out)) != 1 {
 		t.Errorf("tells %+v", out.Outcomes)
 	}
-	b = newBench(t)
-	asked = b.search(func(w *market.Wanted) { w.Want.Strategy = market.Spread }, ref(1))
-	out = b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Hints: hints})
-	if m := sent[*market.GetOffers](out); len(m) != 4 || m[0].Region.Rung != 8 {
-		t.Errorf("spread asks in %+v", m)
+}
+
+// Where the first of a hint's traders does not answer the next is asked.
+func TestHintsTraders(t *testing.T) {
+	b := newBench(t)
+	asked := b.search(nil, ref(1))
+	out := b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Hints: []market.Hint{hint(shard(1, 1), 2, 3)}})
+	for range 2 {
+		m := sent[*market.GetOffers](out)
+		if len(m) != 1 {
+			t.Fatalf("asks %+v", m)
+		}
+		out = b.step(market.Undelivered{To: out.Sends[0].To.Peer, Msg: m[0]})
+	}
+	if len(out.Lookups) != 0 || len(told(out, market.Searched)) != 1 {
+		t.Errorf("emits %+v", out)
+	}
+}
+
+// A seller begins at the traders of its own offer. Where they say that there
+// is nothing, they are asked again a little later: their view may be old.
+func TestHome(t *testing.T) {
+	b := newBench(t)
+	home := shard(2, 7)
+	b.Home(b.now, home, []market.Ref{ref(1), ref(2)})
+	out := b.step(wanted(nil))
+	for round := range 3 {
+		m := sent[*market.GetOffers](out)
+		if len(m) != 1 || m[0].Region != home || !m[0].Relay {
+			t.Fatalf("round %d: asks %+v", round, m)
+		}
+		if out = b.receive(out.Sends[0].To, &market.Offers{Ref: m[0].Ref, Region: home, Trader: true}); round < 2 {
+			out = b.advance(time.Second)
+		}
+	}
+	if len(told(out, market.GaveUp)) != 1 {
+		t.Errorf("tells %+v", out.Outcomes)
 	}
 }
 
@@ -209,18 +249,16 @@ func TestAsksAreBounded(t *testing.T) {
 		queue = queue[1:]
 		total++
 		a := &market.Offers{Ref: m.Ref, Region: m.Region, Trader: true}
-		for n := range 32 {
-			r := market.Region{Platform: linux, Rung: int8(n)}
-			if m.Region.Rung >= 0 {
-				r = market.Region{Platform: linux, Rung: m.Region.Rung, Depth: m.Region.Depth + 1, Shard: m.Region.Shard*2 + uint32(n%2)}
-			}
-			a.Hints = append(a.Hints, market.Hint{Summary: market.Summary{Region: r, Offers: 1, Max: market.Resources{CPU: market.MaxCPU, Memory: market.MaxBytes}},
-				Traders: []market.Ref{ref(1)}})
+		for n := range uint32(32) {
+			r := shard(min(m.Region.Depth+1, market.MaxDepth), m.Region.Shard<<market.ShardBits|n)
+			h := hint(r, 1)
+			h.Summary.Peaks[0].Free = market.Resources{CPU: market.MaxCPU, Memory: market.MaxBytes}
+			a.Hints = append(a.Hints, h)
 		}
 		out := b.receive(ref(1), a)
 		queue = append(queue, sent[*market.GetOffers](out)...)
 	}
-	if total > 24 {
+	if total > 8 {
 		t.Errorf("%d questions", total)
 	}
 	b.advance(time.Minute)
@@ -235,7 +273,7 @@ func TestKnownTraders(t *testing.T) {
 	b.Learn(b.now, root, []market.Ref{ref(1)})
 	b.pass(time.Second)
 	for i := range 300 {
-		b.Learn(b.now, market.Region{Platform: linux, Rung: 3}, []market.Ref{{Peer: ref(i).Peer, Addrs: []string{"/ip4/192.0.2.7"}}})
+		b.Learn(b.now, market.Region{Platform: linux, Depth: 1, Shard: 3}, []market.Ref{{Peer: ref(i).Peer, Addrs: []string{"/ip4/192.0.2.7"}}})
 	}
 	if out := b.step(wanted(dry)); len(out.Lookups) != 1 {
 		t.Error("the oldest of too many traders is remembered")

@@ -64,7 +64,9 @@ func idleSupplier(t *testing.T, i int, params *market.Params) *discovery.Peer {
 	now.Mono = p.Deadline()
 	step(market.Tick{})
 	traders := []market.Ref{{Peer: market.PeerID{1}}, {Peer: market.PeerID{2}}, {Peer: market.PeerID{3}}}
-	step(market.Found{Ref: out.Lookups[0].Ref, Peers: traders})
+	for range 2 { // of which the first tells how small the market is
+		step(market.Found{Ref: out.Lookups[0].Ref, Peers: traders})
+	}
 	offer := p.OwnOffer()
 	for _, x := range traders {
 		step(market.Received{From: x, Msg: &market.OfferAck{Seq: offer.Offer.Seq, Region: offer.Region}})

@@ -98,11 +98,13 @@ func (p *Peer) onWanted(now market.Time, ev market.Wanted, out *market.Outbox) {
 		ev.Want.Platform = market.Platform{OS: "linux", Arch: "amd64"}
 	}
 	if offer, region, traders := p.supplier.Published(); offer != nil {
+		var refs []market.Ref
 		for _, t := range traders {
 			if t.Acked {
-				p.buyer.Learn(now, region, []market.Ref{t.Peer})
+				refs = append(refs, t.Peer)
 			}
 		}
+		p.buyer.Home(now, region, refs)
 	}
 	p.buyer.Step(now, ev, out)
 }
@@ -133,16 +135,15 @@ func (p *Peer) onReceived(now market.Time, ev market.Received, out *market.Outbo
 // onGetOffers answers as a trader. A question for one supplier's offer is
 // answered by that supplier itself, wherever its offer is kept.
 func (p *Peer) onGetOffers(now market.Time, from market.Ref, m *market.GetOffers, out *market.Outbox) {
-	a := p.trader.Answer(now, m)
-	if m.Want.On == p.self && len(a.Offers) == 0 {
-		if own, _, _ := p.supplier.Published(); own != nil {
-			stock, _ := p.supplier.Stock()
-			a.Trader = true
-			a.Tally = market.Tally{Regions: 1}
-			if a.Tally.Look(&m.Want, &own.Offer) {
-				a.Offers = append(a.Offers, market.OfferAt{Offer: own, Addrs: stock.Addrs})
-			}
-		}
+	own, _, _ := p.supplier.Published()
+	if m.Want.On != p.self || own == nil {
+		p.trader.Step(now, market.Received{From: from, Msg: m}, out)
+		return
+	}
+	stock, _ := p.supplier.Stock()
+	a := &market.Offers{Ref: m.Ref, Region: m.Region, Trader: true, Tally: market.Tally{Regions: 1}}
+	if a.Tally.Look(&m.Want, &own.Offer) {
+		a.Offers = append(a.Offers, market.OfferAt{Offer: own, Addrs: stock.Addrs})
 	}
 	out.Send(from, a)
 }

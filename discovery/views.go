@@ -39,3 +39,4 @@ func (p *Peer) OwnOffer() OwnOffer {
 
 // Free is what this peer could lease out now.
 func (p *Peer) Free() market.Resources { return p.supplier.Free() }
+

@@ -39,11 +39,11 @@ var messageTypes = [...]func() (Message, func(*dec)){
 	},
 	3: func() (Message, func(*dec)) {
 		m := &OfferAck{}
-		return m, func(d *dec) { decAck(d, &m.Seq, &m.Region, &m.Code) }
+		return m, func(d *dec) { decAck(d, &m.Seq, &m.Region, &m.Code, &m.Depth) }
 	},
 	4: func() (Message, func(*dec)) {
 		m := &RefreshOffer{}
-		return m, func(d *dec) { decAck(d, &m.Seq, &m.Region, &m.Code) }
+		return m, func(d *dec) { decAck(d, &m.Seq, &m.Region, &m.Code, &m.Depth) }
 	},
 	5: func() (Message, func(*dec)) {
 		m := &RefreshAck{}
@@ -60,7 +60,7 @@ var messageTypes = [...]func() (Message, func(*dec)){
 	},
 	6: func() (Message, func(*dec)) {
 		m := &RemoveOffer{}
-		return m, func(d *dec) { decAck(d, &m.Seq, &m.Region, nil) }
+		return m, func(d *dec) { decAck(d, &m.Seq, &m.Region, nil, nil) }
 	},
 	7: func() (Message, func(*dec)) {
 		m := &GetOffers{}
@@ -76,6 +76,8 @@ var messageTypes = [...]func() (Message, func(*dec)){
 				m.Max = int(d.upTo(MaxOffers))
 			case 5:
 				m.Relay = d.bool()
+			case 6:
+				m.Buy = d.bool()
 			}
 		}
 	},
@@ -221,10 +223,10 @@ func EncodeMessage(m Message) ([]byte, error) {
 		encIDs(&e, 4, m.Replicas)
 	case *OfferAck:
 		number = 3
-		encAck(&e, m.Seq, &m.Region, m.Code)
+		encAck(&e, m.Seq, &m.Region, m.Code, m.Depth)
 	case *RefreshOffer:
 		number = 4
-		encAck(&e, m.Seq, &m.Region, m.Code)
+		encAck(&e, m.Seq, &m.Region, m.Code, m.Depth)
 	case *RefreshAck:
 		number = 5
 		if m.Offer != nil {
@@ -234,7 +236,7 @@ func EncodeMessage(m Message) ([]byte, error) {
 		e.sub(3, func(n *enc) { encRegion(n, &m.Region) })
 	case *RemoveOffer:
 		number = 6
-		encAck(&e, m.Seq, &m.Region, 0)
+		encAck(&e, m.Seq, &m.Region, 0, 0)
 	case *GetOffers:
 		number = 7
 		e.uint(1, m.Ref)
@@ -242,6 +244,7 @@ func EncodeMessage(m Message) ([]byte, error) {
 		e.sub(3, func(n *enc) { encWant(n, &m.Want) })
 		e.uint(4, uint64(m.Max))
 		e.bool(5, m.Relay)
+		e.bool(6, m.Buy)
 	case *Offers:
 		number = 8
 		e.uint(1, m.Ref)
@@ -485,13 +488,14 @@ func decSignedStatus(d *dec) *SignedStatus {
 	return s
 }
 
-func encAck(e *enc, seq uint64, r *Region, c AckCode) {
+func encAck(e *enc, seq uint64, r *Region, c AckCode, depth uint8) {
 	e.uint(1, seq)
 	e.sub(2, func(n *enc) { encRegion(n, r) })
 	e.uint(3, uint64(c))
+	e.uint(4, uint64(depth))
 }
 
-func decAck(d *dec, seq *uint64, r *Region, c *AckCode) {
+func decAck(d *dec, seq *uint64, r *Region, c *AckCode, depth *uint8) {
 	switch {
 	case d.field == 1:
 		*seq = d.uint()
@@ -499,6 +503,8 @@ func decAck(d *dec, seq *uint64, r *Region, c *AckCode) {
 		d.sub(func(n *dec) { decRegion(n, r) })
 	case d.field == 3 && c != nil:
 		*c = d.ackCode()
+	case d.field == 4 && depth != nil:
+		*depth = uint8(d.upTo(MaxDepth))
 	}
 }
 
@@ -521,23 +527,17 @@ func encIDs(e *enc, field int, ids []PeerID) {
 
 func encRegion(e *enc, r *Region) {
 	e.sub(1, func(n *enc) { encPlatform(n, &r.Platform) })
-	e.uint(2, uint64(r.Rung+1))
-	e.uint(3, uint64(r.Depth))
-	e.uint(4, uint64(r.Shard))
+	e.uint(2, uint64(r.Depth))
+	e.uint(3, uint64(r.Shard))
 }
 
 func decRegion(d *dec, r *Region) {
-	if d.field == 1 {
-		r.Rung = -1
-	}
 	switch d.field {
 	case 1:
 		d.sub(func(n *dec) { decPlatform(n, &r.Platform) })
 	case 2:
-		r.Rung = int8(d.upTo(32)) - 1
-	case 3:
 		r.Depth = uint8(d.upTo(MaxDepth))
-	case 4:
+	case 3:
 		r.Shard = uint32(d.upTo(1<<32 - 1))
 	}
 }
@@ -545,8 +545,11 @@ func decRegion(d *dec, r *Region) {
 func encSummary(e *enc, s *Summary) {
 	e.sub(1, func(n *enc) { encRegion(n, &s.Region) })
 	e.uint(2, uint64(s.Offers))
-	e.sub(3, func(n *enc) { encResources(n, &s.Max) })
-	e.uint(4, uint64(s.Class))
+	e.uint(3, uint64(s.Deeper))
+	each(e, 4, s.Peaks, func(n *enc, p *Point) {
+		n.sub(1, func(n *enc) { encResources(n, &p.Free) })
+		n.uint(2, uint64(p.Class))
+	})
 }
 
 func decSummary(d *dec, s *Summary) {
@@ -556,9 +559,18 @@ func decSummary(d *dec, s *Summary) {
 	case 2:
 		s.Offers = uint32(d.upTo(1<<32 - 1))
 	case 3:
-		d.sub(func(n *dec) { decResources(n, &s.Max) })
+		s.Deeper = uint8(d.upTo(MaxDepth))
 	case 4:
-		s.Class = CPUClass(d.upTo(255))
+		add(d, &s.Peaks, MaxPeaks, decPoint)
+	}
+}
+
+func decPoint(d *dec, p *Point) {
+	switch d.field {
+	case 1:
+		d.sub(func(n *dec) { decResources(n, &p.Free) })
+	case 2:
+		p.Class = CPUClass(d.upTo(255))
 	}
 }
 

@@ -17,11 +17,12 @@
 // grows with every change, over restarts too; the newest wins everywhere.
 //
 // A region is a node of the tree under which offers are kept: a platform, then
-// a rung (a tier of free CPU and memory), then halves of the rung by a hash of
-// the supplier. Each region has a key in the overlay. The Params.Replicas
-// peers that are nearest to it are the region's traders; each is a replica of
-// the others. All offers of a platform stand at its root while they are few; a
-// region with Params.SplitAt offers is split: newcomers go to its children.
+// sixteenths of it, and of these again, by a hash of the supplier. Each region
+// has a key in the overlay. The Params.Replicas peers that are nearest to it
+// are the region's traders; each is a replica of the others. All offers of a
+// platform stand at its root while they are few; a region with Params.SplitAt
+// offers is split: newcomers go to its children. A summary tells what is free
+// in a region at best: the peaks, of which none serves more than another.
 //
 // A lease is one payload under two signatures, the buyer's and the supplier's;
 // its ID is the payload's SHA-256. A renewal is a new lease that names the one
@@ -49,11 +50,12 @@
 // is one update. It carries no Above, since the place is known. A trader that
 // has forgotten the offer takes it as a CreateOffer.
 //
-// OfferAck answers both, to the supplier only. AckStored: held, and Seq is the
-// number held. AckStale: Seq is newer than what was sent; a supplier that lost
-// its disk continues above it. AckSplit and AckMerge send the offer to the
-// region's child or parent, where the supplier moves at once, taking the old
-// traders' word as the new place's Above. AckFull and AckRefused make it look
+// OfferAck answers CreateOffer, to the supplier only; UpdateOffer it answers
+// when the offer was not taken, since that it arrived is answer enough.
+// AckStored: held, and Seq is the number held. AckStale: Seq is newer than what was sent; a supplier that lost
+// its disk continues above it. AckSplit and AckMerge send the offer down, to
+// the Depth where it belongs, or to the parent. The supplier moves on the word
+// of two traders; those of a parent become the new place's Above. AckFull and AckRefused make it look
 // for another trader. Without an answer the offer is sent again; after three
 // silences another trader is looked for.
 //
@@ -77,29 +79,34 @@
 // # Searching
 //
 // GetOffers asks a trader for offers of one region that fit a Want. A buyer
-// begins at the root of the platform, with two of the traders that it knows
-// (those of its own offer, of hints, of earlier answers) or, knowing none,
-// after one lookup. With Relay the answer tells of the regions below, too.
-// Another replica sends it to fetch offers that it has not, without Relay. A
-// peer that is wanted by name (Want.On) answers with its own offer, trader or
-// not.
+// begins at the traders of its own offer, who are its way into the market, or
+// at the root of the platform, after one lookup if need be. With Relay the
+// answer tells of regions elsewhere, too: where nothing fits, the trader first
+// fetches the view of the region above (GetOffers without a Max), unless it
+// has a fresh one, once for all who wait. With Buy the last offers that fit
+// are promised to the asker for a moment: others are told so in the tally.
+// Another replica sends it to fetch offers that it has not. A peer that is
+// wanted by name (Want.On) answers with its own offer, trader or not.
 //
 // Offers is the answer: the best offers by the want's strategy, equal ones in
 // random order; the Tally of those that were left out, which becomes the
-// user's "why not"; and Hints, summaries of children that may have what is
-// wanted, with their traders, so that a search needs no lookup to go on.
+// user's "why not"; and, where nothing fits, Hints: summaries of regions that
+// may have what is wanted, with their traders, so that a search needs no lookup
+// to go on. Whoever follows a hint is led downwards only.
 // Trader false means "I do not keep this region": the buyer asks another. The
 // buyer checks every offer itself, forgets all but the newest of a supplier,
 // and chooses at random among the nearly best, so that two buyers with the
 // same view do not run to the same supplier.
 //
-// AdvertiseOffersNeighbor tells what the sender holds of a region, about every
-// Params.Refresh and after large changes: to the traders of the parent region,
-// who make it a hint, and to the other replicas, who fetch what they lack. A
-// trader may speak of itself only; advice about third parties is noted and
-// dropped. For each child the three advertisers nearest to its key are
-// believed. A parent with room again says so in the same way, and its children
-// then send their suppliers back up (AckMerge).
+// AdvertiseOffersNeighbor tells what is free in a region at best: to the
+// traders of the parent region, who make it a hint, and to the other replicas,
+// who fetch what they lack; about every Params.Refresh and after large changes.
+// When a peak came or went the first replica tells those above at once, the
+// others in time. A trader may speak of itself only; advice about third parties
+// is noted and dropped. For each child the three advertisers nearest to its key
+// are believed, of these the newest that holds about as much as the others. A
+// parent with room again says so in the same way, and its children then send
+// their suppliers back up (AckMerge).
 //
 // # Leases
 //

@@ -155,11 +155,12 @@ func testRef(b byte) market.Ref {
 }
 
 func testRegion() market.Region {
-	return market.Region{Platform: market.Platform{OS: "linux", Arch: "amd64"}, Rung: 2, Depth: 3, Shard: 5}
+	return market.Region{Platform: market.Platform{OS: "linux", Arch: "amd64"}, Depth: 3, Shard: 5}
 }
 
 func testSummary() market.Summary {
-	return market.Summary{Region: testRegion(), Offers: 40, Max: testOffer().Free, Class: 3}
+	return market.Summary{Region: testRegion(), Offers: 40, Deeper: 1,
+		Peaks: []market.Point{{Free: testOffer().Free, Class: 3}, {Free: market.Resources{CPU: 250, Memory: market.GiB}, Class: 4}}}
 }
 
 func testWant() market.Want {
@@ -196,11 +197,11 @@ func everyMessage() []market.Message {
 	return []market.Message{
 		&market.CreateOffer{Offer: offer, At: testRef(1), Region: region, Replicas: []market.PeerID{filled(2), filled(3)}, Above: []market.Ref{testRef(4), testRef(5)}},
 		&market.UpdateOffer{Offer: offer, At: testRef(1), Region: root, Replicas: []market.PeerID{filled(2), filled(3)}},
-		&market.OfferAck{Seq: 7, Region: region, Code: market.AckMerge},
-		&market.RefreshOffer{Seq: 7, Region: region, Code: market.AckSplit},
+		&market.OfferAck{Seq: 7, Region: region, Code: market.AckMerge, Depth: 2},
+		&market.RefreshOffer{Seq: 7, Region: region, Code: market.AckSplit, Depth: 4},
 		&market.RefreshAck{Region: region, Offer: offer, At: testRef(1)},
 		&market.RemoveOffer{Seq: 7, Region: region},
-		&market.GetOffers{Ref: 9, Region: region, Want: testWant(), Max: 5, Relay: true},
+		&market.GetOffers{Ref: 9, Region: region, Want: testWant(), Max: 5, Relay: true, Buy: true},
 		&market.Offers{
 			Ref: 9, Region: region, Tally: testTally(), Trader: true,
 			Offers: []market.OfferAt{{Offer: offer, Addrs: testRef(1).Addrs}, {Offer: offer}},

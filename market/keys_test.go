@@ -18,10 +18,9 @@ type keyVector struct {
 
 // Nodes that disagree about keys or distances never find each other's offers.
 func TestGoldenKeys(t *testing.T) {
-	p := market.DefaultParams(filled(0xaa))
 	o := testOffer()
 	var got []keyVector
-	for _, r := range path(&p, &o, 4) {
+	for _, r := range path(&o, 4) {
 		key := r.Key(o.Network)
 		d := market.Distance(o.Supplier, key)
 		got = append(got, keyVector{o.Network.String(), r.String(), hex.EncodeToString(key[:]), o.Supplier.String(), hex.EncodeToString(d[:])})

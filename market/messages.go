@@ -17,7 +17,7 @@ type CreateOffer struct {
 	At       Ref // the supplier's addresses
 	Region   Region
 	Replicas []PeerID // all traders of this offer, as far as the sender knows
-	Above    []Ref    // traders of the parent region, where the sender came from
+	Above    []Ref    // traders of the parent region, if the sender came from there
 }
 
 // UpdateOffer replaces an offer that the receiver holds by a newer one.
@@ -28,11 +28,12 @@ type UpdateOffer struct {
 	Replicas []PeerID
 }
 
-// OfferAck answers CreateOffer and UpdateOffer.
+// OfferAck answers CreateOffer, and an UpdateOffer that was not taken.
 type OfferAck struct {
 	Seq    uint64 // of the offer that the trader now has, or refuses
 	Region Region
 	Code   AckCode
+	Depth  uint8 // with AckSplit: how deep to go
 }
 
 // AckCode is a trader's answer to an offer.
@@ -41,7 +42,7 @@ type AckCode uint8
 // The answers.
 const (
 	AckStored  AckCode = iota
-	AckSplit           // too many here: publish in the region's child
+	AckSplit           // too many here: publish in a region below
 	AckFull            // this peer holds as much as it can
 	AckRefused         // not a trader, wrong region, or not valid
 	AckStale           // a newer one is known
@@ -55,6 +56,7 @@ type RefreshOffer struct {
 	Seq    uint64
 	Region Region
 	Code   AckCode // AckStored, or AckSplit/AckMerge to send the supplier to another region
+	Depth  uint8   // with AckSplit: how deep to go
 }
 
 // RefreshAck answers RefreshOffer with the current offer; nil means that the
@@ -72,13 +74,15 @@ type RemoveOffer struct {
 }
 
 // GetOffers searches a trader's offers; a supplier that gets it answers with
-// its own. With Relay the answer tells of neighbouring regions, too.
+// its own. Where nothing fits the answer tells of the regions below; with
+// Relay of those elsewhere, too.
 type GetOffers struct {
 	Ref    uint64 // returned in the answer
 	Region Region
 	Want   Want
-	Max    int // most offers in the answer
+	Max    int // most offers in the answer; 0 = hints only
 	Relay  bool
+	Buy    bool // the sender will lease at once: what few fit are promised to it for a moment
 }
 
 // Offers answers GetOffers.

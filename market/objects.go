@@ -311,9 +311,8 @@ func encParams(e *enc, p *Params) {
 	e.millis(5, p.OfferTTL)
 	e.millis(6, p.Resettle)
 	e.uint(7, uint64(p.SplitAt))
-	each(e, 8, p.Rungs, func(n *enc, r *Rung) { n.uint(1, uint64(r.CPU)); n.uint(2, uint64(r.Memory)) })
-	e.millis(9, p.Term)
-	e.millis(10, p.Grant)
+	e.millis(8, p.Term)
+	e.millis(9, p.Grant)
 }
 
 func decParams(d *dec, p *Params) {
@@ -333,17 +332,8 @@ func decParams(d *dec, p *Params) {
 	case 7:
 		p.SplitAt = int(d.upTo(1 << 20))
 	case 8:
-		add(d, &p.Rungs, 32, func(n *dec, r *Rung) {
-			switch n.field {
-			case 1:
-				r.CPU = MilliCPU(n.upTo(uint64(MaxCPU)))
-			case 2:
-				r.Memory = Bytes(n.upTo(uint64(MaxBytes)))
-			}
-		})
-	case 9:
 		p.Term = d.millis()
-	case 10:
+	case 9:
 		p.Grant = d.millis()
 	}
 }

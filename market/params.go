@@ -25,30 +25,17 @@ type Params struct {
 	OfferTTL time.Duration // an offer lapses this long after its last signature
 	Resettle time.Duration // a supplier looks its traders up again this often
 	SplitAt  int           // offers in a region from which its traders send newcomers to the region's children
-	Rungs    []Rung        // tiers, ascending; the first is zero
 	Term     time.Duration // default length of a lease
 	Grant    time.Duration // how long a buyer waits for a grant
 }
 
-// Rung is one tier of free resources: an offer stands on the highest rung
-// that it fills in both.
-type Rung struct {
-	CPU    MilliCPU
-	Memory Bytes
-}
-
 // DefaultParams are what `caravela create` signs.
 func DefaultParams(n NetworkID) Params {
-	p := Params{
+	return Params{
 		Network: n, Version: 1, Replicas: 3,
 		Refresh: 5 * time.Minute, OfferTTL: 15 * time.Minute, Resettle: time.Hour,
-		SplitAt: 256, Term: 24 * time.Hour, Grant: 5 * time.Second,
-		Rungs: []Rung{{}},
+		SplitAt: 1536, Term: 24 * time.Hour, Grant: 5 * time.Second,
 	}
-	for c, m := MilliCPU(500), 256*MiB; c <= 64000; c, m = 2*c, 2*m {
-		p.Rungs = append(p.Rungs, Rung{c, m})
-	}
-	return p
 }
 
 // Validate refuses parameters under which no market works.
@@ -71,24 +58,8 @@ func (p *Params) Validate() error {
 		return bad("term", p.Term)
 	case p.Grant < 100*time.Millisecond || p.Grant > 10*time.Minute:
 		return bad("grant", p.Grant)
-	case len(p.Rungs) == 0 || len(p.Rungs) > 32 || p.Rungs[0] != Rung{}:
-		return bad("rungs", len(p.Rungs))
-	}
-	for i, r := range p.Rungs[1:] {
-		if r.CPU <= p.Rungs[i].CPU || r.Memory <= p.Rungs[i].Memory || r.CPU > MaxCPU || r.Memory > MaxBytes {
-			return bad("rungs", r)
-		}
 	}
 	return nil
-}
-
-// RungOf returns the highest rung that r fills.
-func (p *Params) RungOf(r Resources) int {
-	i := 0
-	for i+1 < len(p.Rungs) && r.CPU >= p.Rungs[i+1].CPU && r.Memory >= p.Rungs[i+1].Memory {
-		i++
-	}
-	return i
 }
 
 // SignedNetwork is a network's whole constitution, each part with its envelope.

@@ -1,6 +1,7 @@
 package market_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -18,10 +19,10 @@ func randomStock(r *rand.Rand) *market.Offer {
 }
 
 // path is the regions from the root down in which o may stand.
-func path(p *market.Params, o *market.Offer, depth int) []market.Region {
+func path(o *market.Offer, depth int) []market.Region {
 	list := []market.Region{market.RootRegion(o.Platform)}
 	for range depth {
-		list = append(list, list[len(list)-1].Child(p, o.Supplier, o.Free))
+		list = append(list, list[len(list)-1].Child(o.Supplier))
 	}
 	return list
 }
@@ -29,19 +30,24 @@ func path(p *market.Params, o *market.Offer, depth int) []market.Region {
 // Each child lies in its parent, contains the offer that chose it, and is
 // the only one at its depth that does.
 func TestRegionTree(t *testing.T) {
-	p := market.DefaultParams(filled(0xaa))
 	r := rand.New(rand.NewPCG(9, 10))
 	for range 300 {
 		o, other := randomStock(r), randomStock(r)
-		regions, others := path(&p, o, market.MaxDepth+1), path(&p, other, market.MaxDepth+1)
+		regions, others := path(o, market.MaxDepth), path(other, market.MaxDepth)
 		for i, region := range regions {
-			if !region.Valid() || !region.Contains(&p, o) {
+			if !region.Valid() || !region.Contains(o) {
 				t.Fatalf("%v does not hold the offer of %v by %s", region, o.Free, o.Supplier)
 			}
 			if i > 0 && region.Parent() != regions[i-1] {
 				t.Fatalf("the parent of %v is %v, want %v", region, region.Parent(), regions[i-1])
 			}
-			if region.Contains(&p, other) != (region == others[i]) {
+			if !regions[0].Above(region) || !region.Above(region) || region.Above(regions[0]) != (i == 0) {
+				t.Fatalf("%v does not lie below the root, or not only", region)
+			}
+			if region != regions[0].At(region.Depth, o.Supplier) {
+				t.Fatalf("%v is not the region of its depth", region)
+			}
+			if region.Contains(other) != (region == others[i]) {
 				t.Fatalf("%v and %v disagree about %v by %s", region, others[i], other.Free, other.Supplier)
 			}
 		}
@@ -49,9 +55,8 @@ func TestRegionTree(t *testing.T) {
 }
 
 func TestRegionEnds(t *testing.T) {
-	p := market.DefaultParams(filled(0xaa))
 	o := testOffer()
-	regions := path(&p, &o, market.MaxDepth+2)
+	regions := path(&o, market.MaxDepth+2)
 	if last := regions[len(regions)-1]; last != regions[len(regions)-2] || last.Depth != market.MaxDepth {
 		t.Errorf("below the deepest region lies %v", last)
 	}
@@ -59,7 +64,7 @@ func TestRegionEnds(t *testing.T) {
 		t.Errorf("above the root lies %v", root.Parent())
 	}
 	o.Platform.Arch = "arm64"
-	if regions[0].Contains(&p, &o) {
+	if regions[0].Contains(&o) {
 		t.Error("an offer of another platform is contained")
 	}
 }
@@ -67,9 +72,9 @@ func TestRegionEnds(t *testing.T) {
 func TestRegionNames(t *testing.T) {
 	linux := market.Platform{OS: "linux", Arch: "amd64"}
 	want := map[market.Region]string{
-		market.RootRegion(linux):                       "linux/amd64",
-		{Platform: linux, Rung: 3}:                     "linux/amd64 rung 3",
-		{Platform: linux, Rung: 3, Depth: 3, Shard: 5}: "linux/amd64 rung 3 shard 5/8",
+		market.RootRegion(linux):              "linux/amd64",
+		{Platform: linux, Depth: 1, Shard: 3}: "linux/amd64 shard 3/16",
+		{Platform: linux, Depth: 3, Shard: 5}: "linux/amd64 shard 5/4096",
 	}
 	keys := map[market.Key]bool{}
 	for region, s := range want {
@@ -81,20 +86,19 @@ func TestRegionNames(t *testing.T) {
 	if len(keys) != 2*len(want) {
 		t.Errorf("%d keys for %d regions of two networks", len(keys), len(want))
 	}
-	name := "caravela/" + market.NetworkID(filled(1)).String() + "/r/linux/amd64/3/3.5"
-	if testKeyed := (market.Region{Platform: linux, Rung: 3, Depth: 3, Shard: 5}); testKeyed.Key(filled(1)) != market.KeyOf(name) {
+	name := "caravela/" + market.NetworkID(filled(1)).String() + "/r/linux/amd64/3.5"
+	if testKeyed := (market.Region{Platform: linux, Depth: 3, Shard: 5}); testKeyed.Key(filled(1)) != market.KeyOf(name) {
 		t.Error("the key is not that of docs/protocol.md")
 	}
 }
 
 func TestRegionOrderIsTotal(t *testing.T) {
-	p := market.DefaultParams(filled(0xaa))
 	r := rand.New(rand.NewPCG(11, 12))
 	var list []market.Region
 	for range 20 {
 		o := randomStock(r)
 		o.Platform.Arch = []string{"amd64", "arm64"}[r.IntN(2)]
-		list = append(list, path(&p, o, 4)...)
+		list = append(list, path(o, 4)...)
 	}
 	slices.SortFunc(list, market.Region.Compare)
 	list = slices.Compact(list)
@@ -107,46 +111,20 @@ func TestRegionOrderIsTotal(t *testing.T) {
 	}
 }
 
-// A request is served by the offers on its own rung and above, save that the
-// rung is the highest that is filled in both, and so no offer on a lower rung
-// is better in both.
-func TestRungOf(t *testing.T) {
-	p := market.DefaultParams(filled(0xaa))
-	for i, rung := range p.Rungs {
-		exact := market.Resources{CPU: rung.CPU, Memory: rung.Memory}
-		if got := p.RungOf(exact); got != i {
-			t.Errorf("%v stands on rung %d, want %d", exact, got, i)
-		}
-		if i == 0 {
-			continue
-		}
-		for _, less := range []market.Resources{{CPU: rung.CPU - 1, Memory: rung.Memory}, {CPU: rung.CPU, Memory: rung.Memory - 1}} {
-			if got := p.RungOf(less); got != i-1 {
-				t.Errorf("%v stands on rung %d, want %d", less, got, i-1)
-			}
-		}
-	}
-}
-
 func TestParams(t *testing.T) {
 	good := market.DefaultParams(filled(0xaa))
 	if err := good.Validate(); err != nil {
 		t.Fatal(err)
 	}
 	for name, f := range map[string]func(*market.Params){
-		"version":      func(p *market.Params) { p.Version = 0 },
-		"replicas":     func(p *market.Params) { p.Replicas = 17 },
-		"refresh":      func(p *market.Params) { p.Refresh = time.Millisecond },
-		"offer_ttl":    func(p *market.Params) { p.OfferTTL = p.Refresh },
-		"resettle":     func(p *market.Params) { p.Resettle = time.Second },
-		"split_at":     func(p *market.Params) { p.SplitAt = 1 },
-		"term":         func(p *market.Params) { p.Term = 0 },
-		"grant":        func(p *market.Params) { p.Grant = time.Hour },
-		"no rungs":     func(p *market.Params) { p.Rungs = nil },
-		"no ground":    func(p *market.Params) { p.Rungs = p.Rungs[1:] },
-		"many rungs":   func(p *market.Params) { p.Rungs = make([]market.Rung, 33) },
-		"flat rungs":   func(p *market.Params) { p.Rungs = []market.Rung{{}, {CPU: 1}} },
-		"endless rung": func(p *market.Params) { p.Rungs = []market.Rung{{}, {CPU: market.MaxCPU + 1, Memory: 1}} },
+		"version":   func(p *market.Params) { p.Version = 0 },
+		"replicas":  func(p *market.Params) { p.Replicas = 17 },
+		"refresh":   func(p *market.Params) { p.Refresh = time.Millisecond },
+		"offer_ttl": func(p *market.Params) { p.OfferTTL = p.Refresh },
+		"resettle":  func(p *market.Params) { p.Resettle = time.Second },
+		"split_at":  func(p *market.Params) { p.SplitAt = 1 },
+		"term":      func(p *market.Params) { p.Term = 0 },
+		"grant":     func(p *market.Params) { p.Grant = time.Hour },
 	} {
 		p := market.DefaultParams(filled(0xaa))
 		f(&p)
@@ -156,15 +134,83 @@ func TestParams(t *testing.T) {
 	}
 }
 
+// A summary promises whatever one of its offers has, and never less than that.
 func TestSummaries(t *testing.T) {
-	w := market.Want{Need: market.Resources{CPU: 1000, Memory: market.GiB}, Class: 2}
-	s := market.Summary{Offers: 1, Max: market.Resources{CPU: 1000, Memory: market.MiB}, Class: 1}
-	if s.MayFit(&w) || (&market.Summary{Max: w.Need, Class: 2}).MayFit(&w) {
-		t.Error("what cannot fit is hinted at")
+	r := rand.New(rand.NewPCG(13, 14))
+	for range 200 {
+		s := market.Summary{Region: testRegion()}
+		var points []market.Point
+		for range 1 + r.IntN(200) {
+			p := market.Point{Class: market.CPUClass(r.IntN(4)), Free: market.Resources{
+				CPU: market.MilliCPU(r.IntN(64)) * 250, Memory: market.Bytes(r.IntN(64)) * 128 * market.MiB, Disk: market.Bytes(r.IntN(3)) * market.GiB}}
+			points = append(points, p)
+			s.Add(p)
+		}
+		if len(s.Peaks) > market.MaxPeaks {
+			t.Fatalf("%d peaks", len(s.Peaks))
+		}
+		all := market.Summary{}
+		all.Merge(&s)
+		for _, p := range points {
+			w := market.Want{Need: p.Free, Class: p.Class}
+			if !s.MayFit(&w) || !all.MayFit(&w) {
+				t.Fatalf("%v is not promised by %v", p, s.Peaks)
+			}
+		}
+		for i, p := range s.Peaks {
+			for j, q := range s.Peaks {
+				if i != j && p.Class >= q.Class && p.Free.Fits(q.Free) {
+					t.Fatalf("%v serves whatever %v serves", p, q)
+				}
+			}
+		}
 	}
-	s.Merge(market.Summary{Offers: 2, Max: market.Resources{CPU: 10, Memory: market.GiB, Disk: 5}, Class: 2})
-	want := market.Summary{Offers: 3, Max: market.Resources{CPU: 1000, Memory: market.GiB, Disk: 5}, Class: 2}
-	if s != want || !s.MayFit(&w) {
-		t.Errorf("%+v, want %+v", s, want)
+}
+
+func TestSummaryMisses(t *testing.T) {
+	o := testOffer()
+	s := market.Summary{Region: market.RootRegion(o.Platform).Child(o.Supplier)}
+	s.Add(market.Point{Free: market.Resources{CPU: 1000, Memory: market.MiB}, Class: 2})
+	s.Add(market.Point{Free: market.Resources{CPU: 10, Memory: market.GiB}, Class: 2})
+	both := market.Resources{CPU: 1000, Memory: market.GiB}
+	for name, w := range map[string]market.Want{
+		"parts of two offers": {Need: both},
+		"a higher class":      {Need: market.Resources{CPU: 10}, Class: 3},
+		"another's offer":     {Need: market.Resources{CPU: 10}, On: other(s.Region)},
+	} {
+		if s.MayFit(&w) {
+			t.Errorf("%s may fit", name)
+		}
+	}
+	if w := (market.Want{Need: market.Resources{CPU: 10, Memory: market.GiB}, Class: 1, On: o.Supplier}); !s.MayFit(&w) {
+		t.Error("an offer that is there does not fit")
+	}
+}
+
+// other is a supplier that does not belong to a region.
+func other(r market.Region) (p market.PeerID) {
+	for p = filled(1); r.At(r.Depth, p) == r; p[0]++ {
+	}
+	return p
+}
+
+// DepthFor errs by one level at most, and never for small networks.
+func TestDepthFor(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 16))
+	key := testRegion().Key(filled(1))
+	for i, n := range []int{3, 100, 400, 6000, 20_000} {
+		want := []uint8{0, 0, 0, 1, 2}[i]
+		peers := make([]market.Ref, n)
+		for i := range peers {
+			peers[i].Peer = randomPeer(r)
+		}
+		slices.SortFunc(peers, func(a, b market.Ref) int {
+			x, y := market.Distance(a.Peer, key), market.Distance(b.Peer, key)
+			return bytes.Compare(x[:], y[:])
+		})
+		got := market.DepthFor(peers[:min(6, n)], 6, key, 512)
+		if got > want && want == 0 || got > want+1 || got+1 < want {
+			t.Errorf("%d peers: depth %d, want %d", n, got, want)
+		}
 	}
 }

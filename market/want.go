@@ -86,15 +86,16 @@ const (
 	MissCPU
 	MissMemory
 	MissDisk
-	MissRefused // the supplier itself said no; Reason tells
-	MissTaken   // it has a replica of the same request already, and they are to be kept apart
+	MissRefused  // the supplier itself said no; Reason tells
+	MissTaken    // it has a replica of the same request already, and they are to be kept apart
+	MissPromised // it was shown to another buyer just now
 	maxMiss
 )
 
 // String returns one or two words.
 func (k MissKind) String() string {
 	return name(int(k), "fits", "excluded", "other node", "platform", "cpu class", "label", "reachability", "port",
-		"term", "cpu", "memory", "disk", "refused", "has a replica already")
+		"term", "cpu", "memory", "disk", "refused", "has a replica already", "promised to another")
 }
 
 // Miss returns the first reason for which o does not serve w, and how many
@@ -215,6 +216,12 @@ func (t *Tally) Look(w *Want, o *Offer) bool {
 		t.Near = &Nearest{o.Supplier, o.Name, kind, m.Best}
 	}
 	return false
+}
+
+// Promised counts an offer that fits, but was shown to another buyer just now.
+func (t *Tally) Promised() {
+	t.Fit -= min(t.Fit, 1)
+	t.add(Miss{Kind: MissPromised, Count: 1})
 }
 
 // Taken counts an offer that fits, but whose supplier runs another replica.

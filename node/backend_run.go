@@ -123,7 +123,7 @@ func (r *run) leased(o market.Outcome) *api.Leased {
 	}
 	if o.Offer != nil {
 		l.Labels = api.LabelsOf(o.Offer.Labels)
-		l.Region = market.RootRegion(o.Offer.Platform).Child(&r.node.cfg.Network.Params, o.Offer.Supplier, o.Offer.Free).String()
+		l.Region = market.RootRegion(o.Offer.Platform).Child(o.Offer.Supplier).String()
 	}
 	for _, c := range r.node.cfg.Transport.Peers() {
 		if c.Peer.ID == o.Lease.Supplier {

@@ -113,11 +113,23 @@ func (b *bench) pass(d time.Duration) {
 // the offer.
 func (b *bench) publish(peers ...market.Ref) {
 	b.t.Helper()
-	out := b.advance(time.Second)
-	if len(out.Lookups) != 1 {
-		b.t.Fatalf("%d lookups", len(out.Lookups))
-	}
+	out := b.begin()
 	b.store(b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: peers}))
+}
+
+// begin lets the supplier learn that the market is small: it looks for the
+// root's traders.
+func (b *bench) begin() *market.Outbox {
+	b.t.Helper()
+	out := b.advance(time.Second)
+	if len(out.Lookups) != 1 || out.Lookups[0].Key != root.At(2, b.keys.Self()).Key(network) {
+		b.t.Fatalf("looks up %+v", out.Lookups)
+	}
+	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(1), ref(2)}})
+	if len(out.Lookups) != 1 || len(out.Sends) != 0 {
+		b.t.Fatalf("looks up %+v", out.Lookups)
+	}
+	return out
 }
 
 // store acknowledges all offers in out.

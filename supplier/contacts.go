@@ -11,12 +11,14 @@ import (
 // contact is one trader of the offer.
 type contact struct {
 	market.Ref
-	acked  uint64        // the newest offer that it has
-	heard  time.Duration // when it last said something
-	sentAt time.Duration // when the last offer went out; 0 = none under way
-	tries  int           // offers in a row without an answer
-	stale  int           // answers in a row that it knows a newer one
-	says   market.AckCode
+	acked   uint64        // the newest offer that it has
+	heard   time.Duration // when it last said something
+	sentAt  time.Duration // when the last offer went out; 0 = none under way
+	tries   int           // offers in a row without an answer
+	stale   int           // answers in a row that it knows a newer one
+	says    market.AckCode
+	depth   uint8 // with AckSplit: how deep to go
+	updated bool  // the last thing sent was an update
 }
 
 // holds reports whether the trader has an offer, or may get one that is on
@@ -68,6 +70,14 @@ func (s *Supplier) onFound(now market.Time, ev market.Found, out *market.Outbox)
 		return
 	}
 	p.looking = 0
+	if p.probing && len(ev.Peers) > 0 {
+		p.probing = false
+		depth := market.DepthFor(ev.Peers, s.params.Replicas+3, p.region.Key(s.network), s.params.SplitAt)
+		if to := p.region.At(depth, s.self); to != p.region {
+			s.move(now, to, nil, out)
+			return
+		}
+	}
 	var best []market.Ref
 	for _, r := range ev.Peers {
 		if len(best) < s.params.Replicas && !s.shuns(now, r.Peer) {
@@ -156,10 +166,17 @@ func (s *Supplier) onGoodbye(now market.Time, peer market.PeerID) {
 	}
 }
 
-// onLostOffer waits a second, then counts it as unanswered.
+// onLostOffer waits a second, then counts it as unanswered. After a lost
+// update the trader must take the offer again.
 func (s *Supplier) onLostOffer(now market.Time, to market.PeerID) {
-	if i := s.contact(to); i >= 0 && s.pub.contacts[i].sentAt > 0 {
-		s.pub.contacts[i].sentAt = max(1, now.Mono-ackTimeout+time.Second)
+	i := s.contact(to)
+	if i < 0 {
+		return
+	}
+	if c := &s.pub.contacts[i]; c.sentAt > 0 {
+		c.sentAt = max(1, now.Mono-ackTimeout+time.Second)
+	} else {
+		c.acked = 0
 	}
 }
 

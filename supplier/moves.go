@@ -33,16 +33,19 @@ func (s *Supplier) redirect(now market.Time, i int, out *market.Outbox) {
 		return
 	}
 	var here []market.Ref
-	votes := 0
+	votes, depth := 0, uint8(market.MaxDepth)
 	for j := range p.contacts {
-		here = append(here, p.contacts[j].Ref)
-		if p.contacts[j].says == code {
-			votes++
+		c := &p.contacts[j]
+		here = append(here, c.Ref)
+		if c.says == code {
+			votes, depth = votes+1, min(depth, max(c.depth, p.region.Depth+1))
 		}
 	}
-	to, above := p.region.Child(s.params, s.self, p.offer.Free), here
+	to, above := p.region.At(depth, s.self), here
 	if code == market.AckMerge {
 		to, above = p.region.Parent(), nil
+	} else if depth > p.region.Depth+1 {
+		above = nil
 	}
 	if votes < min(2, len(p.contacts)) || to == p.region {
 		return
@@ -57,7 +60,7 @@ func (s *Supplier) move(now market.Time, to market.Region, above []market.Ref, o
 	p := &s.pub
 	s.remember()
 	s.leave(now, to, out)
-	p.region, p.above, p.contacts, p.looking, p.pause, p.foundAt = to, above, nil, 0, 0, 0
+	p.region, p.above, p.contacts, p.looking, p.pause, p.foundAt, p.probing = to, above, nil, 0, 0, 0, false
 	i := slices.IndexFunc(p.known, func(k place) bool { return k.region == to })
 	if i >= 0 && now.Mono < p.known[i].learntAt+s.params.Resettle {
 		s.adopt(p.known[i].traders)
@@ -124,5 +127,5 @@ func (s *Supplier) tickFarewells(now market.Time, out *market.Outbox) {
 
 // lingers reports whether a region that was left may keep the offer yet.
 func (s *Supplier) lingers(r market.Region) bool {
-	return slices.ContainsFunc(s.pub.farewell, func(f farewell) bool { return f.region == r }) && r.Contains(s.params, &s.pub.offer.Offer)
+	return slices.ContainsFunc(s.pub.farewell, func(f farewell) bool { return f.region == r }) && r.Contains(&s.pub.offer.Offer)
 }

@@ -25,6 +25,7 @@ type publication struct {
 	lookAt   time.Duration // when to look for traders (again)
 	pause    time.Duration // between lookups that find too few
 	looking  uint64        // the Ref of the lookup under way
+	probing  bool          // it is to tell the depth of the tree, too
 	foundAt  time.Duration // when a lookup last found all of the contacts; 0 = never
 }
 
@@ -110,24 +111,15 @@ func (s *Supplier) sign(now market.Time, out *market.Outbox) {
 	})
 }
 
-// settle sees to it that the offer is in the region where it belongs.
+// settle finds a region for an offer that has none. The first lookup is in
+// the middle of the tree: it tells how large the network is, so that not
+// everybody begins at the root.
 func (s *Supplier) settle(now market.Time, out *market.Outbox) {
-	p := &s.pub
-	if p.region.Platform != s.stock.Platform {
-		s.move(now, market.RootRegion(s.stock.Platform), nil, out)
+	if s.pub.region.Platform == s.stock.Platform {
 		return
 	}
-	if !p.region.Contains(s.params, &p.offer.Offer) {
-		s.move(now, market.RootRegion(s.stock.Platform).Child(s.params, s.self, p.offer.Free), p.top(), out)
-	}
-}
-
-// top is who trades in the root region, as far as is known.
-func (p *publication) top() []market.Ref {
-	if p.region.Depth == 0 {
-		return p.above
-	}
-	return nil
+	s.move(now, market.RootRegion(s.stock.Platform).At(probeDepth, s.self), nil, out)
+	s.pub.probing = true
 }
 
 // push sends the offer to one trader that does not have it.
@@ -136,12 +128,13 @@ func (s *Supplier) push(now market.Time, c *contact, out *market.Outbox) {
 	if c.says != market.AckStored || c.acked > 0 && c.acked >= p.pushed || c.sentAt > 0 {
 		return
 	}
-	c.sentAt = max(1, now.Mono)
 	at := s.here()
-	if c.acked > 0 {
+	if c.acked > 0 { // a trader that cannot take it says so; else its delivery is the answer
+		c.acked, c.updated = p.seq, true
 		out.Send(c.Ref, &market.UpdateOffer{Offer: p.offer, At: at, Region: p.region, Replicas: s.replicas()})
 		return
 	}
+	c.sentAt = max(1, now.Mono)
 	out.Send(c.Ref, &market.CreateOffer{Offer: p.offer, At: at, Region: p.region, Replicas: s.replicas(), Above: p.above})
 }
 
@@ -162,8 +155,8 @@ func (s *Supplier) onOfferAck(now market.Time, from market.Ref, m *market.OfferA
 		return
 	}
 	c := &p.contacts[i]
-	asked := c.sentAt > 0
-	c.heard, c.sentAt, c.tries = now.Mono, 0, 0
+	asked := c.sentAt > 0 || c.updated
+	c.heard, c.sentAt, c.tries, c.updated = now.Mono, 0, 0, false
 	switch {
 	case m.Code == market.AckStored:
 		if m.Seq <= p.seq {
@@ -173,7 +166,7 @@ func (s *Supplier) onOfferAck(now market.Time, from market.Ref, m *market.OfferA
 	case m.Code == market.AckStale:
 		s.onStale(now, i, m.Seq, out)
 	default:
-		c.says = m.Code
+		c.says, c.depth = m.Code, m.Depth
 		s.redirect(now, i, out)
 	}
 }
@@ -220,7 +213,7 @@ func (s *Supplier) onRefreshOffer(now market.Time, from market.Ref, m *market.Re
 	out.Send(from, ack)
 	i := s.contact(from.Peer)
 	c := &p.contacts[i]
-	c.heard, c.tries, c.acked, c.says = now.Mono, 0, min(m.Seq, p.seq), m.Code
+	c.heard, c.tries, c.acked, c.says, c.depth = now.Mono, 0, min(m.Seq, p.seq), m.Code, m.Depth
 	if m.Code != market.AckStored {
 		s.redirect(now, i, out)
 	}

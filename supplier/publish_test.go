@@ -1,6 +1,7 @@
 package supplier_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ func (b *bench) traders() (peers []market.PeerID, acked int) {
 
 func TestPublish(t *testing.T) {
 	b := newBench(t, nil)
-	out := b.advance(time.Second)
+	out := b.begin()
 	if len(out.Lookups) != 1 || out.Lookups[0].Key != root.Key(network) {
 		t.Fatalf("looks up %+v", out.Lookups)
 	}
@@ -76,9 +77,12 @@ func TestSilentTrader(t *testing.T) {
 		t.Errorf("takes %d new traders", n)
 	}
 	b.store(out)
-	b.step(market.Undelivered{To: ref(4).Peer, Msg: &market.CreateOffer{}}) // answered since
 	if _, acked := b.traders(); acked != 3 {
 		t.Errorf("%d traders confirm", acked)
+	}
+	out = b.step(market.Undelivered{To: ref(4).Peer, Msg: &market.CreateOffer{}}) // answered since: once more does no harm
+	if n := len(sent[*market.CreateOffer](out)); n != 1 {
+		t.Errorf("%d offers to one that may have lost it", n)
 	}
 }
 
@@ -154,7 +158,7 @@ func TestRefreshOffer(t *testing.T) {
 	if o := ask(ref(1), root); o == nil || o.Seq != 1 {
 		t.Errorf("shows %+v", o)
 	}
-	if ask(ref(1), market.Region{Platform: linux, Rung: 2}) != nil {
+	if ask(ref(1), root.Child(ref(1).Peer)) != nil {
 		t.Error("shows the offer in a region where it is not")
 	}
 	if ask(ref(3), root) == nil {
@@ -179,7 +183,7 @@ func TestStale(t *testing.T) {
 	b.sell(1, nil)
 	b.advance(time.Second) // updates are under way
 	out := b.receive(ref(1), &market.OfferAck{Seq: 50, Region: root, Code: market.AckStale})
-	if u := sent[*market.UpdateOffer](out); len(u) != 1 || u[0].Offer.Seq != 51 {
+	if u := sent[*market.UpdateOffer](out); len(u) != 3 || u[0].Offer.Seq != 51 {
 		t.Fatalf("continues with %+v", u)
 	}
 	for seq := uint64(60); seq < 100; seq += 10 {
@@ -201,7 +205,7 @@ func TestStale(t *testing.T) {
 // while.
 func TestSplitAndMerge(t *testing.T) {
 	b := newBench(t, nil)
-	out := b.advance(time.Second)
+	out := b.begin()
 	peers := []market.Ref{ref(1), ref(2), ref(3)}
 	b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: peers})
 	b.receive(ref(1), &market.OfferAck{Seq: 1, Region: root})
@@ -210,7 +214,7 @@ func TestSplitAndMerge(t *testing.T) {
 		t.Fatal("one trader moves the offer")
 	}
 	out = b.receive(ref(3), &market.OfferAck{Seq: 1, Region: root, Code: market.AckSplit})
-	child := market.Region{Platform: linux, Rung: 4}
+	child := root.Child(b.keys.Self())
 	if len(out.Lookups) != 1 || out.Lookups[0].Key != child.Key(network) {
 		t.Fatalf("looks up %+v", out.Lookups)
 	}
@@ -225,24 +229,12 @@ func TestSplitAndMerge(t *testing.T) {
 	if r := sent[*market.RemoveOffer](b.advance(13 * time.Second)); len(r) != 1 || r[0].Region != root || r[0].Seq != 2 {
 		t.Errorf("removes %+v", r)
 	}
-	// A lease shrinks it: the rung must not show what is gone.
+	// A lease shrinks it, and it stays.
 	b.sell(1, nil)
 	out = b.advance(time.Second)
-	if r := sent[*market.RemoveOffer](out); len(r) != 3 || r[0].Region != child {
-		t.Errorf("removes %+v", r)
+	if u := sent[*market.UpdateOffer](out); len(u) != 3 || len(out.Lookups) != 0 || u[0].Region != child {
+		t.Errorf("updates %+v", u)
 	}
-	lower := market.Region{Platform: linux, Rung: 3}
-	if len(out.Lookups) != 1 || out.Lookups[0].Key != lower.Key(network) {
-		t.Fatalf("looks up %+v", out.Lookups)
-	}
-	b.store(b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(4), ref(7), ref(8)}}))
-	// Back: the traders are remembered.
-	b.unit(b.Sold()[0].Lease, market.Ended, market.NoReason)
-	out = b.advance(time.Second)
-	if c := sent[*market.CreateOffer](out); len(out.Lookups) != 0 || len(c) != 3 || c[0].Region != child {
-		t.Errorf("%d lookups, creates %+v", len(out.Lookups), c)
-	}
-	b.store(out)
 	b.receive(ref(4), &market.RefreshOffer{Seq: 5, Region: child, Code: market.AckMerge})
 	out = b.receive(ref(5), &market.RefreshOffer{Seq: 5, Region: child, Code: market.AckMerge})
 	if o, r, _ := b.Published(); r != root || o == nil {
@@ -250,7 +242,7 @@ func TestSplitAndMerge(t *testing.T) {
 	}
 	out = b.step(market.Leave{})
 	out = b.advance(time.Second)
-	if len(sent[*market.Goodbye](out)) == 0 || len(sent[*market.RemoveOffer](out)) < 6 {
+	if len(sent[*market.Goodbye](out)) == 0 || len(sent[*market.RemoveOffer](out)) < 3 {
 		t.Errorf("leaves with %+v", out.Sends)
 	}
 }
@@ -258,7 +250,7 @@ func TestSplitAndMerge(t *testing.T) {
 // A trader that refuses is replaced; a platform that changes moves the offer.
 func TestRefused(t *testing.T) {
 	b := newBench(t, nil)
-	out := b.advance(time.Second)
+	out := b.begin()
 	b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(1), ref(2), ref(3)}})
 	b.receive(ref(1), &market.OfferAck{Seq: 1, Region: root, Code: market.AckRefused})
 	b.receive(ref(2), &market.OfferAck{Seq: 1, Region: root, Code: market.AckFull})
@@ -275,7 +267,7 @@ func TestRefused(t *testing.T) {
 	}
 	arm := market.Platform{OS: "linux", Arch: "arm64"}
 	b.step(market.Supply{Selling: true, Stock: market.Stock{Total: market.Resources{CPU: 1000, Memory: market.GiB}, Platform: arm}})
-	if out := b.advance(time.Second); len(out.Lookups) != 1 || out.Lookups[0].Key != market.RootRegion(arm).Key(network) {
+	if out := b.advance(time.Second); len(out.Lookups) != 1 || out.Lookups[0].Key != market.RootRegion(arm).At(2, b.keys.Self()).Key(network) {
 		t.Errorf("looks up %+v", out.Lookups)
 	}
 }
@@ -301,5 +293,66 @@ func TestIdleTick(t *testing.T) {
 	var out market.Outbox
 	if n := testing.AllocsPerRun(100, func() { b.Step(b.now, market.Tick{}, &out); b.Deadline() }); n > 0 {
 		t.Errorf("an idle tick allocates %v times", n)
+	}
+}
+
+// A split region says how deep the tree is: the offer goes there at once, as
+// far as the more modest of two traders says.
+func TestDeep(t *testing.T) {
+	b := newBench(t, nil)
+	out := b.begin()
+	b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(1), ref(2), ref(3)}})
+	b.receive(ref(1), &market.OfferAck{Seq: 1, Region: root, Code: market.AckSplit, Depth: 8})
+	out = b.receive(ref(2), &market.OfferAck{Seq: 1, Region: root, Code: market.AckSplit, Depth: 3})
+	if len(out.Lookups) != 1 || out.Lookups[0].Key != root.At(3, b.keys.Self()).Key(network) {
+		t.Fatalf("looks up %+v", out.Lookups)
+	}
+	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(4), ref(5)}})
+	if c := sent[*market.CreateOffer](out); len(c) != 2 || len(c[0].Above) != 0 {
+		t.Errorf("creates %+v", c)
+	}
+}
+
+// Where peers lie densely the offer begins deep in the tree; the lookup that
+// told so finds its traders as well.
+func TestLargeNetwork(t *testing.T) {
+	b := newBench(t, nil)
+	b.params.SplitAt = 2
+	out := b.advance(time.Second)
+	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: near(root.At(2, b.keys.Self()).Key(network), 6)})
+	if c := sent[*market.CreateOffer](out); len(c) != 3 || c[0].Region != root.At(2, b.keys.Self()) {
+		t.Errorf("creates %+v", c)
+	}
+}
+
+// near is the n of some hundred peers that are nearest to a key.
+func near(key market.Key, n int) []market.Ref {
+	var all []market.Ref
+	for i := range 400 {
+		all = append(all, ref(i))
+	}
+	slices.SortFunc(all, func(x, y market.Ref) int {
+		if market.Nearer(x.Peer, y.Peer, key) {
+			return -1
+		}
+		return 1
+	})
+	return all[:n]
+}
+
+// An update that is lost makes the trader take the whole offer again.
+func TestLostUpdate(t *testing.T) {
+	b := newBench(t, nil)
+	b.publish(ref(1), ref(2), ref(3))
+	b.sell(1, nil)
+	u := sent[*market.UpdateOffer](b.advance(time.Second))
+	if len(u) != 3 {
+		t.Fatalf("%d updates", len(u))
+	}
+	if out := b.advance(time.Minute); len(sent[*market.UpdateOffer](out)) != 0 {
+		t.Error("updates are repeated though nothing was lost")
+	}
+	if c := sent[*market.CreateOffer](b.step(market.Undelivered{To: ref(1).Peer, Msg: u[0]})); len(c) != 1 || c[0].Offer.Seq != u[0].Offer.Seq {
+		t.Errorf("creates %+v", c)
 	}
 }

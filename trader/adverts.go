@@ -15,7 +15,7 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "advertisement of a third party")
 		return
 	}
-	if !t.on || int(r.Rung) >= len(t.params.Rungs) {
+	if !t.on {
 		return
 	}
 	if p := t.place(r); p != nil && from.Peer != t.self {
@@ -24,10 +24,14 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 	}
 	t.learnParent(now, from, &m.Summary)
 	if p := t.parentOf(now, r); p != nil {
-		t.learnChild(now, p, m.Summary, from)
+		p.dirty = t.learnChild(now, p, m.Summary, from) || p.dirty
 		t.recount(now, p)
+		t.plan(now, p)
 		if !p.split && from.Peer != t.self && now.Mono-p.since > t.childTTL() { // the child need not be: say so
-			out.Send(from, t.advert(p))
+			t.summarize(p)
+			s := p.summary
+			s.Peaks = slices.Clone(s.Peaks)
+			out.Send(from, &market.AdvertiseOffersNeighbor{Summary: s, At: market.Ref{Peer: t.self, Addrs: t.addrs}})
 		}
 	}
 }
@@ -35,7 +39,7 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 // sync fetches what another replica has and this one has not, where one
 // answer holds it all.
 func (t *Trader) sync(p *place, from market.Ref, s *market.Summary, out *market.Outbox) {
-	if p.split || !slices.Contains(p.replicas, from.Peer) || s.Offers > market.MaxOffers || s.Offers <= t.summary(p).Offers {
+	if p.split || !slices.Contains(p.replicas, from.Peer) || s.Offers > market.MaxOffers || int(s.Offers) <= t.count(p.region)+p.childOffers() {
 		return
 	}
 	t.refs++
@@ -46,10 +50,10 @@ func (t *Trader) sync(p *place, from market.Ref, s *market.Summary, out *market.
 // parentOf is the place above a region. A peer that came to lie near the
 // parent's key after it was split hears of it through its children.
 func (t *Trader) parentOf(now market.Time, r market.Region) *place {
-	up := r.Parent()
-	if up == r {
+	if r.Depth == 0 {
 		return nil
 	}
+	up := r.Parent()
 	if p := t.place(up); p != nil || len(t.places) >= maxPlaces/2 {
 		return p
 	}
@@ -74,16 +78,17 @@ func (t *Trader) learnParent(now market.Time, from market.Ref, s *market.Summary
 }
 
 // learnChild believes for each child the traders that are nearest to its key,
-// so that nobody far away can talk them out.
-func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from market.Ref) {
+// so that nobody far away can talk them out. It reports whether that was news.
+func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from market.Ref) bool {
 	key := s.Region.Key(t.network)
 	first, _ := slices.BinarySearchFunc(p.children, s.Region, func(c child, r market.Region) int { return c.summary.Region.Compare(r) })
 	end, furthest := first, first
 	for ; end < len(p.children) && p.children[end].summary.Region == s.Region; end++ {
 		c := &p.children[end]
 		if c.trader.Peer == from.Peer {
+			news := c.summary.Offers != s.Offers || c.summary.Deeper != s.Deeper || !slices.Equal(c.summary.Peaks, s.Peaks)
 			*c = child{s, from, now.Mono}
-			return
+			return news
 		}
 		if market.Nearer(p.children[furthest].trader.Peer, c.trader.Peer, key) {
 			furthest = end
@@ -94,44 +99,19 @@ func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from ma
 		p.children = slices.Insert(p.children, end, child{s, from, now.Mono})
 	case end-first >= sameChild && market.Nearer(from.Peer, p.children[furthest].trader.Peer, key):
 		p.children[furthest] = child{s, from, now.Mono}
+	default:
+		return false
 	}
+	return true
 }
 
-// childOffers counts what is below a place. Several traders tell of the same
-// child: the largest number counts.
-func (t *Trader) childOffers(p *place) (n int) {
-	most := 0
-	for i := range p.children {
-		c := &p.children[i].summary
-		if i > 0 && p.children[i-1].summary.Region != c.Region {
-			n, most = n+most, 0
-		}
-		most = max(most, int(c.Offers))
-	}
-	return n + most
-}
-
-// summary is what this peer tells of a place.
-func (t *Trader) summary(p *place) market.Summary {
-	s := market.Summary{Region: p.region}
-	for i := range t.held {
-		if h := &t.held[i]; h.region == p.region {
-			s.Merge(market.Summary{Offers: 1, Max: h.offer.Free, Class: h.offer.Class})
-		}
-	}
-	below := t.childOffers(p)
-	for i := range p.children {
-		c := p.children[i].summary
-		c.Offers = 0
-		s.Merge(c)
-	}
-	s.Offers += uint32(below)
-	return s
-}
-
-// onOffers takes what another replica has and this one has not. The offers
-// are treated as handed over: their suppliers are asked at once.
+// onOffers takes the view from above, or what another replica has and this
+// one has not. Offers are treated as handed over: their suppliers are asked at
+// once.
 func (t *Trader) onOffers(now market.Time, from market.Ref, m *market.Offers, out *market.Outbox) {
+	if t.onView(now, m, out) {
+		return
+	}
 	p := t.place(m.Region)
 	if p == nil || p.syncing == 0 || p.syncing != m.Ref || !slices.Contains(p.replicas, from.Peer) {
 		return

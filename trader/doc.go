@@ -5,7 +5,9 @@
 //
 // A place is what is known of one region. A tombstone is the memory of a
 // withdrawn offer, so that a late copy does not bring it back. A child is a
-// region below a place that was split, as its trader advertised it.
+// region below a place that was split, as its trader advertised it. The view
+// is what a trader above knows of regions elsewhere. News is what those above
+// should hear of soon.
 //
 // The package is part of the pure core: discovery calls it, a driver performs
 // its effects.

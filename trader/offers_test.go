@@ -23,11 +23,10 @@ func TestAccept(t *testing.T) {
 	}{
 		{name: "new", from: self, region: root},
 		{name: "handed over", from: other, region: root},
-		{name: "in its rung", from: self, region: market.Region{Platform: linux, Rung: 2}},
+		{name: "in a region below", from: self, region: root.At(3, k.Self())},
 		{name: "not a trader", before: func(b *bench) { b.Enable(false) }, from: self, region: root, want: market.AckRefused},
 		{name: "of another network", change: func(o *market.Offer) { o.Network[0]++ }, from: self, region: root, want: market.AckRefused},
-		{name: "on another rung", from: self, region: market.Region{Platform: linux, Rung: 3}, want: market.AckRefused},
-		{name: "on no rung", from: self, region: market.Region{Platform: linux, Rung: 31}, want: market.AckRefused},
+		{name: "in another's region", from: self, region: root.At(8, seller(3).Self()), want: market.AckRefused},
 		{name: "of another platform", from: self, region: market.RootRegion(market.Platform{OS: "plan9", Arch: "arm"}), want: market.AckRefused},
 		{name: "lapsed", change: func(o *market.Offer) { o.ValidUntil = noon.Add(-3 * time.Minute) }, from: self, region: root, want: market.AckRefused},
 		{name: "just lapsed, by its clock", change: func(o *market.Offer) { o.ValidUntil = noon.Add(-time.Minute) }, from: self, region: root},
@@ -50,8 +49,7 @@ func TestAccept(t *testing.T) {
 		}, from: self, region: root},
 		{name: "to a peer that is full", params: small, before: func(b *bench) {
 			for i := range byte(8) {
-				r := market.Region{Platform: linux, Rung: int8(i / 2)}
-				b.createIn(r, seller(10+i), 1, b.params.Rungs[i/2].CPU+100)
+				b.createIn(root.At(8, seller(10+i).Self()), seller(10+i), 1, 1000)
 			}
 		}, from: self, region: root, want: market.AckFull},
 	} {
@@ -85,11 +83,7 @@ func TestPlacesAreBounded(t *testing.T) {
 	full := 0
 	for i := range byte(200) {
 		k := seller(i)
-		r := market.Region{Platform: linux, Rung: 2}
-		for range 10 {
-			r = r.Child(&b.params, k.Self(), market.Resources{})
-		}
-		if b.createIn(r, k, 1, 1000) == market.AckFull {
+		if b.createIn(root.At(8, k.Self()), k, 1, 1000) == market.AckFull {
 			full++
 		}
 	}
@@ -191,7 +185,7 @@ func TestHandedOverOfferLapses(t *testing.T) {
 		t.Errorf("the supplier of an offer that was handed over is asked %d times at once", len(asked))
 	}
 	b.now.Mono += 3 * time.Minute
-	if a := b.Answer(b.now, &market.GetOffers{Region: root, Want: market.Want{Platform: linux}, Max: 5}); len(a.Offers) != 0 || !a.Trader {
+	if a := b.Answer(b.now, ref(1).Peer, &market.GetOffers{Region: root, Want: market.Want{Platform: linux}, Max: 5}); len(a.Offers) != 0 || !a.Trader {
 		t.Errorf("answers %+v", a)
 	}
 	if out := b.advance(0); noted(out, market.NoteOfferExpired) != 1 {
@@ -205,11 +199,9 @@ func TestTombsAreBounded(t *testing.T) {
 	k, evil := seller(1), seller(2)
 	b.create(k, 1, 1000)
 	b.receive(market.Ref{Peer: k.Self()}, &market.RemoveOffer{Seq: 1, Region: root})
-	for rung := range int8(20) {
-		for shard := range uint32(64) {
-			r := market.Region{Platform: linux, Rung: rung, Depth: 6, Shard: shard}
-			b.receive(market.Ref{Peer: evil.Self()}, &market.RemoveOffer{Seq: 1, Region: r})
-		}
+	for shard := range uint32(1280) {
+		r := market.Region{Platform: linux, Depth: 6, Shard: shard}
+		b.receive(market.Ref{Peer: evil.Self()}, &market.RemoveOffer{Seq: 1, Region: r})
 	}
 	if code := b.create(k, 1, 1000); code != market.AckStale {
 		t.Errorf("a withdrawn offer is answered with %v", code)
@@ -235,7 +227,7 @@ func TestLeave(t *testing.T) {
 	for i := range byte(3) {
 		b.create(seller(i), 1, 1000)
 	}
-	b.createIn(market.Region{Platform: linux, Rung: 2}, seller(0), 1, 1000)
+	b.createIn(root.Child(seller(0).Self()), seller(0), 1, 1000)
 	if out := b.step(market.Leave{}); len(out.Sends) != 3 || len(sent[*market.Goodbye](out)) != 3 {
 		t.Errorf("%d messages on leaving, want one a supplier", len(out.Sends))
 	}

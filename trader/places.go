@@ -23,7 +23,20 @@ type place struct {
 	lookAt      time.Duration // when to look for the traders above; Never at the root
 	pause       time.Duration // before the next lookup out of turn
 	looking     uint64        // Ref of that lookup
+	peering     uint64        // Ref of a lookup for the replicas, when no supplier names them
 	syncing     uint64        // Ref of a GetOffers to another replica
+
+	summary market.Summary // what is free here and below, as of the last count
+	dirty   bool           // the summary may promise too much
+	said    market.Summary // as it was told above last
+	saidAt  time.Duration
+	newsAt  time.Duration // when to look whether there is news to tell above
+
+	view    []market.Hint // regions elsewhere, as a trader above told
+	viewAt  time.Duration // 0 = never
+	pulling uint64        // Ref of the question for it; 0 = none
+	pullDue time.Duration
+	waiting []question // searches that wait for the view
 }
 
 // child is what one trader says of a region below.
@@ -35,7 +48,11 @@ type child struct {
 
 // placeIndex returns the index of a region's place, or -1.
 func (t *Trader) placeIndex(r market.Region) int {
-	return slices.IndexFunc(t.places, func(p place) bool { return p.region == r })
+	i, found := slices.BinarySearchFunc(t.places, r, func(p place, r market.Region) int { return p.region.Compare(r) })
+	if !found {
+		return -1
+	}
+	return i
 }
 
 func (t *Trader) place(r market.Region) *place {
@@ -50,8 +67,9 @@ func (t *Trader) mustPlace(now market.Time, r market.Region) *place {
 		return p
 	}
 	i, _ := slices.BinarySearchFunc(t.places, r, func(p place, r market.Region) int { return p.region.Compare(r) })
-	n := place{region: r, since: now.Mono, advertiseAt: now.Mono + t.rng.Jitter(2*firstWord), lookAt: market.Never}
-	if r.Parent() != r {
+	n := place{region: r, since: now.Mono, advertiseAt: now.Mono + t.rng.Jitter(2*firstWord), lookAt: market.Never,
+		newsAt: market.Never, summary: market.Summary{Region: r}, said: market.Summary{Region: r}}
+	if r.Depth > 0 {
 		n.lookAt = now.Mono + t.rng.Jitter(2*firstWord)/2
 	}
 	t.places = slices.Insert(t.places, i, n)
@@ -67,7 +85,7 @@ func (t *Trader) learn(now market.Time, p *place, replicas []market.PeerID, abov
 			p.replicas = nearest(append(slices.Clone(p.replicas), id), p.region.Key(t.network), t.params.Replicas, itself)
 		}
 	}
-	if p.region.Parent() == p.region || len(above) == 0 {
+	if p.region.Depth == 0 || len(above) == 0 {
 		return
 	}
 	if len(p.above) == 0 { // told, so that it need not be found
@@ -99,6 +117,21 @@ func nearest[T any](peers []T, key market.Key, n int, id func(T) market.PeerID) 
 	return peers[:min(n, len(peers))]
 }
 
+// changed takes note that an offer went from old to new; either may be nil.
+// Most changes do not touch the summary, and cost nothing more.
+func (t *Trader) changed(now market.Time, p *place, old, new *market.Offer) {
+	if old != nil && slices.Contains(p.summary.Peaks, point(old)) {
+		p.dirty = true
+	}
+	if new != nil && p.summary.Add(point(new)) {
+		p.dirty = true
+	}
+	t.recount(now, p)
+	t.plan(now, p)
+}
+
+func point(o *market.Offer) market.Point { return market.Point{Free: o.Free, Class: o.Class} }
+
 // recount splits a place that has too many offers in it and below, and ends
 // its being split when few are left. It advertises the place early when it
 // has grown or shrunk by much.
@@ -107,7 +140,7 @@ func (t *Trader) recount(now market.Time, p *place) {
 	if change := max(n-p.told, p.told-n); change > 4+p.told/4 || n == 0 && p.told > 0 {
 		p.advertiseAt = min(p.advertiseAt, now.Mono+firstWord)
 	}
-	switch below := t.childOffers(p); {
+	switch below := p.childOffers(); {
 	case n+below <= t.params.SplitAt/2:
 		p.split = false
 	case below >= t.params.SplitAt: // not n+below: an offer on its way back up is counted twice
@@ -125,12 +158,15 @@ func (t *Trader) tickPlaces(now market.Time, out *market.Outbox) {
 			t.refs++
 			p.looking, p.lookAt = t.refs, now.Mono+t.rng.Jitter(2*t.params.Resettle)
 			out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Parent().Key(t.network), N: t.params.Replicas + len(p.lost)})
+			t.lookAround(p, out)
 		}
 		if now.Mono >= p.advertiseAt {
 			p.children = slices.DeleteFunc(p.children, func(c child) bool { return now.Mono-c.heard > t.childTTL() })
 			region := p.region // p moves when a place is added
 			t.advertise(now, p, out)
 			t.tidy(region)
+		} else if now.Mono >= p.newsAt {
+			t.tellNews(now, p, out)
 		}
 	}
 }
@@ -138,30 +174,61 @@ func (t *Trader) tickPlaces(now market.Time, out *market.Outbox) {
 func (t *Trader) advertise(now market.Time, p *place, out *market.Outbox) {
 	p.advertiseAt = now.Mono + t.rng.Jitter(2*t.params.Refresh)/2 + t.params.Refresh/2
 	p.told = t.count(p.region)
-	ad := t.advert(p)
+	ad := t.advert(now, p)
 	for _, id := range p.replicas {
 		if id != t.self {
 			out.Send(market.Ref{Peer: id}, ad)
 		}
 	}
+	var above []market.Ref
 	for _, r := range p.above {
-		switch {
-		case r.Peer == t.self:
+		if r.Peer == t.self || !slices.Contains(p.replicas, r.Peer) {
+			above = append(above, r)
+		}
+	}
+	t.tellAbove(now, above, ad, out)
+}
+
+func (t *Trader) tellAbove(now market.Time, above []market.Ref, ad *market.AdvertiseOffersNeighbor, out *market.Outbox) {
+	for _, r := range above {
+		if r.Peer == t.self {
 			t.onAdvertise(now, market.Ref{Peer: t.self, Addrs: t.addrs}, ad, out)
-		case !slices.Contains(p.replicas, r.Peer):
+		} else {
 			out.Send(r, ad)
 		}
 	}
 }
 
-func (t *Trader) advert(p *place) *market.AdvertiseOffersNeighbor {
-	return &market.AdvertiseOffersNeighbor{Summary: t.summary(p), At: market.Ref{Peer: t.self, Addrs: t.addrs}}
+// advert is what this peer tells of a place.
+func (t *Trader) advert(now market.Time, p *place) *market.AdvertiseOffersNeighbor {
+	t.summarize(p)
+	p.said, p.saidAt, p.newsAt = p.summary, now.Mono, market.Never
+	p.said.Peaks = slices.Clone(p.summary.Peaks)
+	return &market.AdvertiseOffersNeighbor{Summary: p.said, At: market.Ref{Peer: t.self, Addrs: t.addrs}}
+}
+
+// lookAround finds the other traders of a place that has offers only below:
+// no supplier names them.
+func (t *Trader) lookAround(p *place, out *market.Outbox) {
+	if p.peering != 0 || slices.Contains(p.replicas, t.self) {
+		return
+	}
+	t.refs++
+	p.peering = t.refs
+	out.Lookups = append(out.Lookups, market.Lookup{Ref: p.peering, Key: p.region.Key(t.network), N: t.params.Replicas})
 }
 
 // onFound learns who trades above, and tells them.
-func (t *Trader) onFound(now market.Time, ev market.Found) {
+func (t *Trader) onFound(now market.Time, ev market.Found, out *market.Outbox) {
 	for i := range t.places {
 		p := &t.places[i]
+		if p.peering != 0 && p.peering == ev.Ref {
+			p.peering = 0
+			for _, r := range ev.Peers {
+				t.learn(now, p, []market.PeerID{r.Peer}, nil)
+			}
+			return
+		}
 		if p.looking == 0 || p.looking != ev.Ref {
 			continue
 		}
@@ -192,7 +259,7 @@ func (t *Trader) onNear(now market.Time, ev market.Near, out *market.Outbox) {
 	for i := range t.places {
 		p := &t.places[i]
 		p.lost = slices.DeleteFunc(p.lost, func(id market.PeerID) bool { return id == ev.Peer.Peer })
-		if p.region.Parent() != p.region && len(p.above) > 0 && t.learnAbove(p, ev.Peer) {
+		if p.region.Depth > 0 && len(p.above) > 0 && t.learnAbove(p, ev.Peer) {
 			p.advertiseAt = min(p.advertiseAt, now.Mono+t.rng.Jitter(2*firstWord))
 		}
 		if !slices.Contains(p.replicas, ev.Peer.Peer) && t.wanted(p, ev.Peer.Peer) {
@@ -203,12 +270,11 @@ func (t *Trader) onNear(now market.Time, ev market.Near, out *market.Outbox) {
 
 func (t *Trader) handOver(p *place, to market.Ref, out *market.Outbox) {
 	n := 0
-	for i := range t.held {
-		if h := &t.held[i]; h.region == p.region {
-			out.Send(to, &market.CreateOffer{Offer: h.offer, At: market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
-				Region: p.region, Replicas: p.replicas, Above: p.above})
-			n++
-		}
+	for i := t.first(p.region); i < len(t.held) && t.held[i].region == p.region; i++ {
+		h := &t.held[i]
+		out.Send(to, &market.CreateOffer{Offer: h.offer, At: market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
+			Region: p.region, Replicas: p.replicas, Above: p.above})
+		n++
 	}
 	if n > 0 {
 		out.Note(market.NoteHandedOver, to.Peer, market.LeaseID{}, p.region.String())

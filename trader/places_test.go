@@ -8,11 +8,11 @@ import (
 	"caravela/market"
 )
 
-func rung(n int8) market.Region { return market.Region{Platform: linux, Rung: n} }
+func shard(n uint32) market.Region { return market.Region{Platform: linux, Depth: 1, Shard: n} }
 
 func advert(from market.Ref, r market.Region, offers uint32) *market.AdvertiseOffersNeighbor {
 	return &market.AdvertiseOffersNeighbor{At: from, Summary: market.Summary{Region: r, Offers: offers,
-		Max: market.Resources{CPU: 4000, Memory: market.GiB}}}
+		Peaks: []market.Point{{Free: market.Resources{CPU: 4000 * market.MilliCPU(min(offers, 1)), Memory: market.GiB}}}}}
 }
 
 func (b *bench) advertise(i int, r market.Region, offers uint32) *market.Outbox {
@@ -20,8 +20,8 @@ func (b *bench) advertise(i int, r market.Region, offers uint32) *market.Outbox 
 }
 
 func (b *bench) hints() []market.Hint {
-	m := &market.GetOffers{Region: root, Relay: true, Max: 5, Want: market.Want{Platform: linux, Need: market.Resources{CPU: 1000}}}
-	return b.Answer(b.now, m).Hints
+	m := &market.GetOffers{Region: root, Relay: true, Max: market.MaxOffers, Want: market.Want{Platform: linux, Need: market.Resources{CPU: 1000}}}
+	return b.Answer(b.now, ref(1).Peer, m).Hints
 }
 
 func TestAnswer(t *testing.T) {
@@ -50,7 +50,7 @@ func TestAnswer(t *testing.T) {
 	if got := cpus(ask(market.Spread, 1)); !slices.Equal(got, []market.MilliCPU{4000}) {
 		t.Errorf("spread answers %v", got)
 	}
-	other := sent[*market.Offers](b.receive(ref(1), &market.GetOffers{Ref: 1, Region: rung(2)}))[0]
+	other := sent[*market.Offers](b.receive(ref(1), &market.GetOffers{Ref: 1, Region: shard(2)}))[0]
 	if other.Trader || len(other.Offers) != 0 {
 		t.Errorf("answers %+v about a region that it does not trade in", other)
 	}
@@ -64,7 +64,7 @@ func TestAnswersVary(t *testing.T) {
 	}
 	first := map[market.PeerID]bool{}
 	for range 64 {
-		a := b.Answer(b.now, &market.GetOffers{Region: root, Max: 1, Want: market.Want{Platform: linux}})
+		a := b.Answer(b.now, ref(1).Peer, &market.GetOffers{Region: root, Max: 1, Want: market.Want{Platform: linux}})
 		first[a.Offers[0].Offer.Supplier] = true
 	}
 	if len(first) < 6 {
@@ -75,15 +75,16 @@ func TestAnswersVary(t *testing.T) {
 func TestHints(t *testing.T) {
 	b := newBench(t, nil)
 	b.create(seller(1), 1, 1000)
-	b.advertise(1, rung(3), 7)
-	b.advertise(2, rung(3), 9)
-	b.advertise(3, rung(4), 2)
-	b.advertise(3, rung(5), 0)
+	b.advertise(1, shard(3), 7)
+	b.advertise(2, shard(3), 9)
+	b.advertise(3, shard(4), 2)
+	b.advertise(3, shard(5), 0)
 	hints := b.hints()
-	if len(hints) != 2 || len(hints[0].Traders) != 2 || hints[0].Summary.Region != rung(3) || len(hints[1].Traders) != 1 {
+	slices.SortFunc(hints, func(x, y market.Hint) int { return x.Summary.Region.Compare(y.Summary.Region) })
+	if len(hints) != 2 || len(hints[0].Traders) != 2 || hints[0].Summary.Region != shard(3) || len(hints[1].Traders) != 1 {
 		t.Fatalf("hints %+v", hints)
 	}
-	b.advertise(3, rung(4), 0)
+	b.advertise(3, shard(4), 0)
 	if n := len(b.hints()); n != 1 {
 		t.Errorf("%d hints after one region was emptied", n)
 	}
@@ -96,10 +97,9 @@ func TestHints(t *testing.T) {
 func TestAdvertsRefused(t *testing.T) {
 	b := newBench(t, nil)
 	b.create(seller(1), 1, 1000)
-	if out := b.receive(ref(1), advert(ref(2), rung(3), 5)); noted(out, market.NoteBadMessage) != 1 {
+	if out := b.receive(ref(1), advert(ref(2), shard(3), 5)); noted(out, market.NoteBadMessage) != 1 {
 		t.Error("an advertisement of a third party is no bad message")
 	}
-	b.advertise(1, rung(31), 5) // no such rung in this network
 	b.Enable(false)
 	b.Enable(true)
 	if n := len(b.hints()); n != 0 {
@@ -112,10 +112,10 @@ func TestAdvertsRefused(t *testing.T) {
 func TestHintsAreBounded(t *testing.T) {
 	b := newBench(t, nil)
 	b.create(seller(1), 1, 1000)
-	key := rung(3).Key(network)
+	key := shard(3).Key(network)
 	var all []market.PeerID
 	for i := range 100 {
-		b.advertise(1+i, rung(3), 1)
+		b.advertise(1+i, shard(3), 1)
 		all = append(all, ref(1+i).Peer)
 	}
 	slices.SortFunc(all, func(x, y market.PeerID) int {
@@ -139,16 +139,14 @@ func TestHintsAreBounded(t *testing.T) {
 // the children, sends newcomers on, and keeps few regions on hearsay alone.
 func TestParentThroughChildren(t *testing.T) {
 	b := newBench(t, nil)
-	b.advertise(1, rung(3), 300)
+	b.advertise(1, shard(3), 3000)
 	if code := b.create(seller(1), 1, 1000); code != market.AckSplit {
 		t.Errorf("a newcomer is answered with %v", code)
 	}
-	for i := range 18 {
-		for s := range uint32(8) {
-			b.advertise(1, market.Region{Platform: linux, Rung: int8(i), Depth: 3, Shard: s}, 1)
-		}
+	for s := range uint32(144) {
+		b.advertise(1, market.Region{Platform: linux, Depth: 3, Shard: s << market.ShardBits}, 1)
 	}
-	if code := b.createIn(rung(2), seller(2), 1, 1000); code == market.AckFull {
+	if code := b.createIn(root.At(2, seller(2).Self()), seller(2), 1, 1000); code == market.AckFull {
 		t.Error("hearsay has used up all places")
 	}
 	if n := len(b.advance(3 * time.Hour).Lookups); n > 100 || b.Deadline() != market.Never {
@@ -161,26 +159,26 @@ func TestParentThroughChildren(t *testing.T) {
 func TestMerge(t *testing.T) {
 	b := newBench(t, nil)
 	b.create(seller(1), 1, 1000)
-	if out := b.advertise(1, rung(3), 5); len(out.Sends) != 0 {
+	if out := b.advertise(1, shard(3), 5); len(out.Sends) != 0 {
 		t.Error("a place that is new judges")
 	}
 	b.receive(market.Ref{Peer: seller(1).Self()}, &market.RefreshAck{Region: root, Offer: b.offer(seller(1), 2, 1000)})
 	b.now.Mono += 13 * time.Minute
 	b.now.Wall = b.now.Wall.Add(13 * time.Minute)
-	back := sent[*market.AdvertiseOffersNeighbor](b.advertise(1, rung(3), 5))
+	back := sent[*market.AdvertiseOffersNeighbor](b.advertise(1, shard(3), 5))
 	if len(back) != 1 || back[0].Summary.Offers != 6 || back[0].Summary.Region != root {
 		t.Fatalf("answers %+v", back)
 	}
 
 	child := newBench(t, nil)
 	k := seller(1)
-	child.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: child.offer(k, 1, 2000), Region: rung(3), Above: []market.Ref{ref(5)}})
+	child.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: child.offer(k, 1, 2000), Region: root.Child(k.Self()), Above: []market.Ref{ref(5)}})
 	child.advertise(6, root, 6) // nobody whom it knows above
 	child.advertise(5, root, 6)
 	if asked := child.untilAsked(); asked.Code != market.AckMerge {
 		t.Errorf("asks %+v", asked)
 	}
-	child.advertise(5, root, 500)
+	child.advertise(5, root, 5000)
 	if asked := child.untilAsked(); asked.Code != market.AckStored {
 		t.Errorf("asks %+v", asked)
 	}
@@ -192,7 +190,7 @@ func TestOwnParent(t *testing.T) {
 	b.step(market.Supply{Stock: market.Stock{Addrs: []string{"/ip4/192.0.2.1"}}})
 	k := seller(1)
 	b.create(seller(2), 1, 1000)
-	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: rung(3), Above: []market.Ref{ref(0)}})
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: root.Child(k.Self()), Above: []market.Ref{ref(0)}})
 	b.advance(3 * time.Second)
 	hints := b.hints()
 	if len(hints) != 1 || hints[0].Traders[0].Peer != ref(0).Peer || len(hints[0].Traders[0].Addrs) != 1 {
@@ -203,12 +201,13 @@ func TestOwnParent(t *testing.T) {
 func TestLookAbove(t *testing.T) {
 	b := newBench(t, nil)
 	k := seller(1)
-	b.createIn(rung(3), k, 1, 2000)
+	b.createIn(root.Child(k.Self()), k, 1, 2000)
 	out := b.advance(2 * time.Second)
-	if len(out.Lookups) != 1 || out.Lookups[0].Key != root.Key(network) {
+	if len(out.Lookups) != 2 || out.Lookups[0].Key != root.Key(network) || out.Lookups[1].Key != root.Child(k.Self()).Key(network) {
 		t.Fatalf("looks up %+v", out.Lookups)
 	}
-	b.step(market.Found{Ref: out.Lookups[0].Ref + 1, Peers: []market.Ref{ref(9)}}) // somebody else's
+	b.step(market.Found{Ref: out.Lookups[0].Ref + 100, Peers: []market.Ref{ref(9)}}) // somebody else's
+	b.step(market.Found{Ref: out.Lookups[1].Ref, Peers: []market.Ref{ref(0)}})
 	b.step(market.Found{Ref: out.Lookups[0].Ref, Failed: true})
 	out = b.advance(4 * time.Second)
 	if len(out.Lookups) != 1 {
@@ -217,11 +216,11 @@ func TestLookAbove(t *testing.T) {
 	b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(1), ref(2), ref(3), ref(4)}})
 	out = b.advance(2 * time.Second)
 	ads := sent[*market.AdvertiseOffersNeighbor](out)
-	if len(ads) != 3 || ads[0].Summary.Offers != 1 || ads[0].Summary.Region != rung(3) {
+	if len(ads) != 3 || ads[0].Summary.Offers != 1 || ads[0].Summary.Region != root.Child(k.Self()) {
 		t.Fatalf("tells %d peers: %+v", len(ads), ads)
 	}
 	b.step(market.Undelivered{To: ref(2).Peer, Msg: ads[0]})
-	b.step(market.Undelivered{To: ref(2).Peer, Msg: advert(ref(0), rung(4), 1)}) // of a place that is forgotten
+	b.step(market.Undelivered{To: ref(2).Peer, Msg: advert(ref(0), shard(4), 1)}) // of a place that is forgotten
 	if out = b.advance(4 * time.Second); len(out.Lookups) != 1 {
 		t.Errorf("%d lookups after a trader above was lost", len(out.Lookups))
 	}
@@ -232,7 +231,7 @@ func TestLookAbove(t *testing.T) {
 func TestDeadAbove(t *testing.T) {
 	b := newBench(t, nil)
 	k := seller(1)
-	b.createIn(rung(3), k, 1, 2000)
+	b.createIn(root.Child(k.Self()), k, 1, 2000)
 	dead := map[market.PeerID]bool{}
 	for i := range 20 {
 		dead[ref(i).Peer] = i != 4
@@ -298,7 +297,7 @@ func TestNear(t *testing.T) {
 func TestNearAbove(t *testing.T) {
 	b := newBench(t, nil)
 	k := seller(1)
-	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: rung(3), Above: []market.Ref{ref(1)}})
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: root.Child(k.Self()), Above: []market.Ref{ref(1)}})
 	b.advance(5 * time.Second)
 	b.step(market.Near{Peer: ref(2)})
 	out := b.advance(2 * time.Second)
@@ -346,11 +345,11 @@ func TestEmptyPlace(t *testing.T) {
 	b := newBench(t, nil)
 	k := seller(1)
 	self := market.Ref{Peer: k.Self()}
-	b.receive(self, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: rung(3), Above: []market.Ref{ref(1)}})
+	b.receive(self, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: root.Child(k.Self()), Above: []market.Ref{ref(1)}})
 	b.advance(3 * time.Second)
-	b.receive(self, &market.RemoveOffer{Seq: 1, Region: rung(3)})
+	b.receive(self, &market.RemoveOffer{Seq: 1, Region: root.Child(k.Self())})
 	ads := sent[*market.AdvertiseOffersNeighbor](b.advance(2 * time.Second))
-	if len(ads) != 1 || ads[0].Summary.Offers != 0 {
+	if len(ads) == 0 || ads[len(ads)-1].Summary.Offers != 0 {
 		t.Errorf("tells %+v", ads)
 	}
 	if b.Deadline() != market.Never {
@@ -367,5 +366,133 @@ func TestIdleTick(t *testing.T) {
 	var out market.Outbox
 	if n := testing.AllocsPerRun(100, func() { b.Step(b.now, market.Tick{}, &out); b.Deadline() }); n > 0 {
 		t.Errorf("an idle tick allocates %v times", n)
+	}
+}
+
+// view is a bench that trades in one region below the root, and its region.
+func view(t *testing.T) (*bench, market.Region) {
+	b := newBench(t, nil)
+	k := seller(1)
+	r := root.Child(k.Self())
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 1000), Region: r,
+		Replicas: []market.PeerID{ref(0).Peer}, Above: []market.Ref{ref(5)}})
+	return b, r
+}
+
+func question(r market.Region, cpu market.MilliCPU) *market.GetOffers {
+	return &market.GetOffers{Ref: 77, Region: r, Relay: true, Buy: true, Max: 5, Want: market.Want{Platform: linux, Need: market.Resources{CPU: cpu}}}
+}
+
+// Where nothing fits the view from above is fetched, once for all who wait,
+// and used while it is fresh.
+func TestView(t *testing.T) {
+	b, r := view(t)
+	if out := b.receive(ref(8), question(r, 1000)); len(sent[*market.Offers](out)) != 1 || len(out.Sends) != 1 {
+		t.Errorf("an offer that is here is answered with %+v", out.Sends)
+	}
+	pulls := sent[*market.GetOffers](b.receive(ref(8), question(r, 4000)))
+	if len(pulls) != 1 || pulls[0].Region != root || pulls[0].Max != 0 {
+		t.Fatalf("asks above %+v", pulls)
+	}
+	if out := b.receive(ref(9), question(r, 4000)); len(out.Sends) != 0 {
+		t.Errorf("a second one that waits causes %+v", out.Sends)
+	}
+	hint := market.Hint{Summary: advert(ref(6), shard(r.Shard^1), 3).Summary, Traders: []market.Ref{ref(6)}}
+	self := market.Hint{Summary: advert(ref(0), r, 3).Summary, Traders: []market.Ref{ref(0)}}
+	above := &market.Offers{Ref: pulls[0].Ref, Region: root, Trader: true, Hints: []market.Hint{self, hint}}
+	answers := sent[*market.Offers](b.receive(ref(5), above))
+	if len(answers) != 2 || len(answers[0].Hints) != 1 || answers[0].Hints[0].Summary.Region != hint.Summary.Region {
+		t.Fatalf("answers %+v", answers)
+	}
+	if out := b.receive(ref(8), question(r, 4000)); len(sent[*market.Offers](out)) != 1 {
+		t.Error("a fresh view is fetched again")
+	}
+	b.pass(time.Second)
+	if out := b.receive(ref(8), question(r, 4000)); len(sent[*market.GetOffers](out)) != 1 {
+		t.Error("an old view is used")
+	}
+}
+
+// A trader above that is dead or silent costs those who wait a moment only.
+func TestViewUnanswered(t *testing.T) {
+	b, r := view(t)
+	pulls := sent[*market.GetOffers](b.receive(ref(8), question(r, 4000)))
+	if out := b.step(market.Undelivered{To: ref(5).Peer, Msg: pulls[0]}); len(sent[*market.Offers](out)) != 1 {
+		t.Error("whoever waits for a dead peer is not answered")
+	}
+	b.pass(time.Second)
+	b.receive(ref(8), question(r, 4000))
+	if out := b.advance(2 * time.Second); len(sent[*market.Offers](out)) != 1 {
+		t.Error("whoever waits for a silent peer is not answered")
+	}
+}
+
+// Whoever trades in the parent as well has the view at hand.
+func TestOwnView(t *testing.T) {
+	b := newBench(t, nil)
+	k := seller(1)
+	r := root.Child(k.Self())
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 1000), Region: r, Above: []market.Ref{ref(0)}})
+	b.advertise(6, shard(r.Shard^1), 2000)
+	a := sent[*market.Offers](b.receive(ref(8), question(r, 4000)))
+	if len(a) != 1 || len(a[0].Hints) != 1 || a[0].Hints[0].Traders[0].Peer != ref(6).Peer {
+		t.Errorf("answers %+v", a)
+	}
+}
+
+// Of the last offers that fit each is promised to one buyer for a moment: to
+// another one they are not shown, to itself they are.
+func TestPromise(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 1000)
+	show := func(i int) *market.Offers { return sent[*market.Offers](b.receive(ref(i), question(root, 1000)))[0] }
+	if a := show(1); len(a.Offers) != 1 {
+		t.Fatalf("shows %d offers", len(a.Offers))
+	}
+	if a := show(2); len(a.Offers) != 0 || a.Tally.Fit != 0 || a.Tally.Misses[0].Kind != market.MissPromised {
+		t.Errorf("shows a promised offer: %+v", a.Tally)
+	}
+	if a := show(1); len(a.Offers) != 1 {
+		t.Error("does not show it to whom it was promised")
+	}
+	b.pass(time.Second)
+	if a := show(2); len(a.Offers) != 1 {
+		t.Error("keeps a promise for ever")
+	}
+}
+
+// What is free is told above soon, by the first replica; what is gone again by
+// then is not.
+func TestNews(t *testing.T) {
+	b, r := view(t)
+	b.advance(20 * time.Second) // the first words
+	k := seller(1)
+	self := market.Ref{Peer: k.Self()}
+	update := func(seq uint64, cpu market.MilliCPU) {
+		b.receive(self, &market.UpdateOffer{Offer: b.offer(k, seq, cpu), Region: r, Replicas: []market.PeerID{ref(0).Peer}})
+	}
+	update(2, 3000)
+	ads := sent[*market.AdvertiseOffersNeighbor](b.advance(time.Second))
+	if len(ads) != 1 || len(ads[0].Summary.Peaks) != 1 || ads[0].Summary.Peaks[0].Free.CPU != 3000 {
+		t.Fatalf("tells %+v", ads)
+	}
+	update(3, 4000)
+	update(4, 3000)
+	if ads := sent[*market.AdvertiseOffersNeighbor](b.advance(time.Second)); len(ads) != 0 {
+		t.Errorf("tells %+v", ads[0].Summary)
+	}
+}
+
+// The trader that few suppliers know is not believed about its region.
+func TestBelieved(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 500)
+	b.advertise(1, shard(3), 40)
+	b.pass(time.Second)
+	few := advert(ref(2), shard(3), 1)
+	few.Summary.Peaks = nil
+	b.receive(ref(2), few)
+	if hints := b.hints(); len(hints) != 1 || hints[0].Traders[0].Peer != ref(1).Peer {
+		t.Errorf("hints %+v", hints)
 	}
 }

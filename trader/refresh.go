@@ -21,6 +21,7 @@ func (t *Trader) onTick(now market.Time, out *market.Outbox) {
 		}
 	}
 	t.tombs = slices.DeleteFunc(t.tombs, func(b tomb) bool { return now.Mono >= b.until })
+	t.tickPulls(now, out)
 	t.tickPlaces(now, out)
 }
 
@@ -31,7 +32,7 @@ func (t *Trader) ask(now market.Time, h *held, out *market.Outbox) {
 	}
 	h.asked, h.refreshAt = true, now.Mono+ackTimeout
 	out.Send(market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
-		&market.RefreshOffer{Seq: h.offer.Seq, Region: h.region, Code: t.advice(now, h.region)})
+		&market.RefreshOffer{Seq: h.offer.Seq, Region: h.region, Code: t.advice(now, h.region), Depth: t.depth(h.region, h.offer.Supplier)})
 }
 
 // advice sends a supplier to another region when this one has too many
@@ -47,6 +48,21 @@ func (t *Trader) advice(now market.Time, r market.Region) market.AckCode {
 	return market.AckStored
 }
 
+// depth is how deep below a split region a supplier's offer belongs.
+func (t *Trader) depth(r market.Region, supplier market.PeerID) uint8 {
+	p := t.place(r)
+	if p == nil || !p.split {
+		return r.Depth
+	}
+	below, deepest := r.Child(supplier), uint8(0)
+	for c := range p.believed() {
+		if c.summary.Region == below {
+			deepest = c.summary.Deeper
+		}
+	}
+	return min(below.Depth+deepest, market.MaxDepth)
+}
+
 func (t *Trader) onRefreshAck(now market.Time, from market.Ref, m *market.RefreshAck, out *market.Outbox) {
 	i, known := t.find(m.Region, from.Peer)
 	if !known {
@@ -57,7 +73,7 @@ func (t *Trader) onRefreshAck(now market.Time, from market.Ref, m *market.Refres
 	case m.Offer == nil:
 		t.bury(now, m.Region, from.Peer, h.offer.Seq) // other replicas may still have it
 		t.drop(now, i, market.NoteOfferRemoved, out)
-	case m.Offer.Supplier != from.Peer || m.Offer.Network != t.network || !m.Region.Contains(t.params, &m.Offer.Offer):
+	case m.Offer.Supplier != from.Peer || m.Offer.Network != t.network || !m.Region.Contains(&m.Offer.Offer):
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "refresh with another offer")
 		t.drop(now, i, market.NoteOfferRemoved, out)
 	case m.Offer.Seq >= h.offer.Seq:
@@ -68,7 +84,7 @@ func (t *Trader) onRefreshAck(now market.Time, from market.Ref, m *market.Refres
 
 // onUndelivered asks a supplier again soon: it may be dead. A neighbour is
 // forgotten.
-func (t *Trader) onUndelivered(now market.Time, ev market.Undelivered) {
+func (t *Trader) onUndelivered(now market.Time, ev market.Undelivered, out *market.Outbox) {
 	switch m := ev.Msg.(type) {
 	case *market.RefreshOffer:
 		if i, known := t.find(m.Region, ev.To); known {
@@ -76,6 +92,8 @@ func (t *Trader) onUndelivered(now market.Time, ev market.Undelivered) {
 		}
 	case *market.AdvertiseOffersNeighbor:
 		t.lostAdvert(now, ev.To, m.Summary.Region)
+	case *market.GetOffers:
+		t.lostPull(now, m.Ref, out)
 	}
 }
 

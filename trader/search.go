@@ -3,31 +3,60 @@ package trader
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"caravela/market"
 )
 
+// onGetOffers answers a search. When nothing here fits and the view from
+// above is old, the view is fetched first: once for all who wait for it.
+func (t *Trader) onGetOffers(now market.Time, from market.Ref, m *market.GetOffers, out *market.Outbox) {
+	a := t.Answer(now, from.Peer, m)
+	p := t.place(m.Region)
+	if p != nil && m.Relay && len(a.Offers) == 0 && (m.Max == 0 || len(a.Hints) == 0) && t.pull(now, p, out) {
+		p.waiting = append(p.waiting, question{from, m, a})
+		return
+	}
+	if p != nil && p.viewAt == now.Mono { // the trader above is this peer
+		a = t.Answer(now, from.Peer, m)
+	}
+	out.Send(from, a)
+}
+
 // Answer filters and ranks the offers of one region. Offers are compared by
 // the request's score; equal ones stand in an order that differs from answer
-// to answer, so that two buyers do not run to the same supplier.
-func (t *Trader) Answer(now market.Time, m *market.GetOffers) *market.Offers {
+// to answer, so that two buyers do not run to the same supplier. When few
+// fit, they are promised to a buyer for a moment.
+func (t *Trader) Answer(now market.Time, from market.PeerID, m *market.GetOffers) *market.Offers {
 	a := &market.Offers{Ref: m.Ref, Region: m.Region}
 	p := t.place(m.Region)
 	if p == nil {
 		return a
 	}
 	a.Trader, a.Tally.Regions = true, 1
-	salt := t.rng.Uint64()
+	if m.Max > 0 && (m.Relay || !m.Buy || p.summary.MayFit(&m.Want)) { // who was led here does not ask why not
+		t.filter(now, from, m, a)
+	}
+	if len(a.Offers) == 0 || m.Max == market.MaxOffers {
+		a.Hints = t.hints(now, p, m)
+	}
+	return a
+}
+
+func (t *Trader) filter(now market.Time, from market.PeerID, m *market.GetOffers, a *market.Offers) {
 	type ranked struct {
 		h     *held
 		score int64
 		tie   uint64
 	}
+	salt := t.rng.Uint64()
 	var fits []ranked
-	for i := range t.held {
+	for i := t.first(m.Region); i < len(t.held) && t.held[i].region == m.Region; i++ {
 		h := &t.held[i]
-		if h.region != m.Region || now.Mono >= h.expires || !a.Tally.Look(&m.Want, &h.offer.Offer) {
+		if now.Mono >= h.expires || !a.Tally.Look(&m.Want, &h.offer.Offer) {
+			continue
+		}
+		if m.Buy && now.Mono < h.promisedTill && from != h.promisedTo && !h.offer.Free.Sub(h.promised).Fits(m.Want.Need) {
+			a.Tally.Promised()
 			continue
 		}
 		tie := market.Rand(salt ^ uint64(i))
@@ -36,32 +65,51 @@ func (t *Trader) Answer(now market.Time, m *market.GetOffers) *market.Offers {
 	slices.SortFunc(fits, func(x, y ranked) int {
 		return cmp.Or(cmp.Compare(x.score, y.score), cmp.Compare(x.tie, y.tie))
 	})
-	for _, f := range fits[:min(len(fits), max(1, m.Max), market.MaxOffers)] {
+	for _, f := range fits[:min(len(fits), m.Max, market.MaxOffers)] {
 		a.Offers = append(a.Offers, market.OfferAt{Offer: f.h.offer, Addrs: f.h.addrs})
+		if m.Buy && len(fits) <= few {
+			f.h.promise(now, from, m.Want.Need)
+		}
 	}
-	if m.Relay {
-		a.Hints = t.hints(now, p, &m.Want)
-	}
-	return a
 }
 
-// hints tells of the regions below that may have what is wanted.
-func (t *Trader) hints(now market.Time, p *place, w *market.Want) []market.Hint {
+// promise keeps an offer from others while its first taker leases it.
+func (h *held) promise(now market.Time, to market.PeerID, need market.Resources) {
+	if now.Mono >= h.promisedTill || to == h.promisedTo {
+		h.promised = market.Resources{}
+	}
+	h.promised, h.promisedTo, h.promisedTill = h.promised.Add(need), to, now.Mono+promiseTime
+}
+
+// hints tells of the regions below, and elsewhere if that is wanted, which may
+// have what is wanted.
+func (t *Trader) hints(now market.Time, p *place, m *market.GetOffers) []market.Hint {
 	var hints []market.Hint
+	for c := range p.believed() {
+		if c.summary.MayFit(&m.Want) && now.Mono-c.heard <= t.childTTL() {
+			hints = append(hints, market.Hint{Summary: c.summary, Traders: p.tradersOf(c)})
+		}
+	}
+	for i := range p.view {
+		if m.Relay && !p.stale(now) && p.view[i].Summary.MayFit(&m.Want) {
+			hints = append(hints, p.view[i])
+		}
+	}
+	for i := len(hints) - 1; i > 0; i-- {
+		j := t.rng.IntN(i + 1)
+		hints[i], hints[j] = hints[j], hints[i]
+	}
+	return hints[:min(len(hints), market.MaxHints)]
+}
+
+// tradersOf lists who trades in a region below, the one believed first.
+func (p *place) tradersOf(best *child) []market.Ref {
+	refs := []market.Ref{best.trader}
 	for i := range p.children {
 		c := &p.children[i]
-		if !c.summary.MayFit(w) || now.Mono-c.heard > t.childTTL() {
-			continue
-		}
-		j := slices.IndexFunc(hints, func(h market.Hint) bool { return h.Summary.Region == c.summary.Region })
-		switch {
-		case j >= 0:
-			hints[j].Traders = append(hints[j].Traders, c.trader)
-		case len(hints) < market.MaxHints:
-			hints = append(hints, market.Hint{Summary: c.summary, Traders: []market.Ref{c.trader}})
+		if c.summary.Region == best.summary.Region && c.trader.Peer != best.trader.Peer && c.summary.Offers >= best.summary.Offers/2 {
+			refs = append(refs, c.trader)
 		}
 	}
-	return hints
+	return refs
 }
-
-func (t *Trader) childTTL() time.Duration { return 5 * t.params.Refresh / 2 }

@@ -1,6 +1,7 @@
 package trader
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -23,6 +24,15 @@ const (
 	sameChild  = 3               // traders believed for one child: the nearest to its key
 	maxLost    = 8               // traders above that are left out of lookups' answers
 	loadFactor = 4               // offers in all, in units of Params.SplitAt
+
+	few         = 2                       // offers that fit, below which they are promised
+	promiseTime = 700 * time.Millisecond  // long enough for a lease and the update after it
+	newsDelay   = 50 * time.Millisecond   // what is gone again by then is no news
+	newsPause   = 200 * time.Millisecond  // between two advertisements of news
+	secondPause = 20 * time.Second        // the same, for replicas that are not the first
+	freshView   = 500 * time.Millisecond  // age of the view from above at which it is fetched again
+	pullTimeout = 1200 * time.Millisecond // for the view from above
+	maxWaiting  = 64                      // searches that wait for one view
 )
 
 // Trader is the role that keeps offers.
@@ -56,6 +66,10 @@ type held struct {
 	expires   time.Duration
 	missed    int
 	asked     bool // a RefreshOffer is under way
+
+	promised     market.Resources // to buyers who were shown the offer
+	promisedTo   market.PeerID    // the last of them
+	promisedTill time.Duration
 }
 
 type tomb struct {
@@ -78,7 +92,7 @@ func (t *Trader) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	case market.Leave:
 		t.onLeave(out)
 	case market.Found:
-		t.onFound(now, ev)
+		t.onFound(now, ev, out)
 	case market.Tick:
 		t.onTick(now, out)
 	case market.Near:
@@ -86,7 +100,7 @@ func (t *Trader) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	case market.Gone:
 		t.onGone(now, ev.Peer)
 	case market.Undelivered:
-		t.onUndelivered(now, ev)
+		t.onUndelivered(now, ev, out)
 	case market.Received:
 		t.onReceived(now, ev, out)
 	}
@@ -95,15 +109,15 @@ func (t *Trader) Step(now market.Time, ev market.Event, out *market.Outbox) {
 func (t *Trader) onReceived(now market.Time, ev market.Received, out *market.Outbox) {
 	switch m := ev.Msg.(type) {
 	case *market.CreateOffer:
-		t.onCreate(now, ev.From, m, out)
-	case *market.UpdateOffer:
-		t.onCreate(now, ev.From, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region, Replicas: m.Replicas}, out)
+		t.onCreate(now, ev.From, m, true, out)
+	case *market.UpdateOffer: // that it arrived is answer enough
+		t.onCreate(now, ev.From, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region, Replicas: m.Replicas}, false, out)
 	case *market.RefreshAck:
 		t.onRefreshAck(now, ev.From, m, out)
 	case *market.RemoveOffer:
 		t.onRemove(now, ev.From, m, out)
 	case *market.GetOffers:
-		out.Send(ev.From, t.Answer(now, m))
+		t.onGetOffers(now, ev.From, m, out)
 	case *market.Offers:
 		t.onOffers(now, ev.From, m, out)
 	case *market.AdvertiseOffersNeighbor:
@@ -134,15 +148,19 @@ func (t *Trader) onLeave(out *market.Outbox) {
 }
 
 // onCreate stores an offer, from its supplier or from another trader.
-func (t *Trader) onCreate(now market.Time, from market.Ref, m *market.CreateOffer, out *market.Outbox) {
+func (t *Trader) onCreate(now market.Time, from market.Ref, m *market.CreateOffer, answer bool, out *market.Outbox) {
 	o := &m.Offer.Offer
 	code, seq := t.accept(now, from, m)
 	if code == market.AckStored {
 		t.store(now, from, m, out)
 	} else if from.Peer != o.Supplier {
 		return // a hand-over is not answered
+	} else {
+		answer = true
 	}
-	out.Send(from, &market.OfferAck{Seq: seq, Region: m.Region, Code: code})
+	if answer {
+		out.Send(from, &market.OfferAck{Seq: seq, Region: m.Region, Code: code, Depth: t.depth(m.Region, o.Supplier)})
+	}
 }
 
 func (t *Trader) accept(now market.Time, from market.Ref, m *market.CreateOffer) (market.AckCode, uint64) {
@@ -151,7 +169,7 @@ func (t *Trader) accept(now market.Time, from market.Ref, m *market.CreateOffer)
 	left := o.ValidUntil.Sub(now.Wall)
 	i, known := t.find(m.Region, o.Supplier)
 	switch {
-	case !t.on || o.Network != t.network || !m.Region.Contains(t.params, o):
+	case !t.on || o.Network != t.network || !m.Region.Contains(o):
 		return market.AckRefused, o.Seq
 	case handed && left <= 0, left < -maxSkew, left > t.params.OfferTTL+maxSkew:
 		return market.AckRefused, o.Seq // lapsed, or by a clock that nobody shares
@@ -187,7 +205,11 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 		out.Note(market.NoteOfferStored, o.Supplier, market.LeaseID{}, m.Region.String())
 	}
 	h := &t.held[i]
+	old := h.offer
 	h.offer, h.heard = o, now.Mono
+	if old == nil || old.Seq != o.Seq {
+		h.promisedTill = 0
+	}
 	h.expires = now.Mono + t.params.OfferTTL
 	if from.Peer != o.Supplier { // else it speaks for itself, whatever the clocks say
 		h.expires = now.Mono + min(t.params.OfferTTL, max(0, o.ValidUntil.Sub(now.Wall))+maxSkew)
@@ -202,7 +224,12 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 	}
 	p := t.mustPlace(now, m.Region)
 	t.learn(now, p, m.Replicas, m.Above)
-	t.recount(now, p)
+	switch {
+	case old == nil:
+		t.changed(now, p, nil, &o.Offer)
+	case old.Free != o.Free || old.Class != o.Class:
+		t.changed(now, p, &old.Offer, &o.Offer)
+	}
 }
 
 func (t *Trader) onRemove(now market.Time, from market.Ref, m *market.RemoveOffer, out *market.Outbox) {
@@ -244,7 +271,7 @@ func (t *Trader) drop(now market.Time, i int, why market.NoteKind, out *market.O
 	t.held = slices.Delete(t.held, i, i+1)
 	out.Note(why, h.offer.Supplier, market.LeaseID{}, h.region.String())
 	if p := t.place(h.region); p != nil {
-		t.recount(now, p)
+		t.changed(now, p, &h.offer.Offer, nil)
 	}
 	t.tidy(h.region)
 }
@@ -263,7 +290,8 @@ func (t *Trader) Deadline() time.Duration {
 		d = min(d, t.held[i].refreshAt, t.held[i].expires)
 	}
 	for i := range t.places {
-		d = min(d, t.places[i].advertiseAt, t.places[i].lookAt)
+		p := &t.places[i]
+		d = min(d, p.advertiseAt, p.lookAt, p.newsAt, p.pullDeadline())
 	}
 	return d
 }
@@ -295,14 +323,20 @@ func (t *Trader) find(r market.Region, p market.PeerID) (int, bool) {
 	})
 }
 
+// first is the index of the first offer held in a region.
+func (t *Trader) first(r market.Region) int {
+	i, _ := slices.BinarySearchFunc(t.held, r, func(h held, r market.Region) int {
+		return cmp.Or(h.region.Compare(r), 1) // all offers of the region stand after this point
+	})
+	return i
+}
+
 // count is the number of offers held in a region.
-func (t *Trader) count(r market.Region) (n int) {
-	for i := range t.held {
-		if t.held[i].region == r {
-			n++
-		}
-	}
-	return n
+func (t *Trader) count(r market.Region) int {
+	i, _ := slices.BinarySearchFunc(t.held, r, func(h held, r market.Region) int {
+		return cmp.Or(h.region.Compare(r), -1) // all offers of the region stand before this point
+	})
+	return i - t.first(r)
 }
 
 func (t *Trader) tomb(r market.Region, p market.PeerID) *tomb {

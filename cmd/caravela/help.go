@@ -24,19 +24,19 @@ func placeholders() map[string]string {
 	out := map[string]string{}
 	for name, flags := range map[string]string{
 		"ADDR":       "host api announce engine listen",
-		"TIME":       "timeout lease wait-for-offer stop-timeout time deadline expires since until health-interval health-timeout health-start-period",
+		"TIME":       "until timeout lease wait-for-offer stop-timeout time deadline expires since until health-interval health-timeout health-start-period",
 		"FORM":       "output",
 		"TEMPLATE":   "format",
 		"LEVEL":      "log-level",
 		"FILE":       "config env-file label-file cidfile",
 		"DIR":        "data-dir",
 		"SIZE":       "memory disk",
-		"N":          "cpus pids-limit tail limit uses replicas health-retries",
-		"KEY=VALUE":  "env label set filter",
+		"N":          "nodes seed seeds runs last cpus pids-limit tail limit uses replicas health-retries",
+		"KEY=VALUE":  "env label set filter vary",
 		"CONDITION":  "constraint",
 		"PORT":       "publish",
 		"VOLUME":     "volume mount",
-		"NODE":       "on",
+		"NODE":       "on peer",
 		"CLASS":      "cpu-class",
 		"OS/ARCH":    "platform",
 		"NAME":       "name hostname network user profile signal stop-signal strategy type",
@@ -44,7 +44,7 @@ func placeholders() map[string]string {
 		"COMMAND":    "health-cmd entrypoint shell",
 		"CAPABILITY": "cap-drop",
 		"KEYS":       "detach-keys",
-		"PATH":       "workdir",
+		"PATH":       "workdir out",
 		"AMOUNTS":    "offer",
 	} {
 		for _, flag := range strings.Fields(flags) {

@@ -39,7 +39,7 @@ next; then "caravela run IMAGE" on any of them.`,
 		newStop, newStart, newRestart, newKill, newRm, newWait, newStats, newEvents)
 	a.addGroup(root, groupMarket, newMarket, newOffer)
 	a.addGroup(root, groupNode, newCreate, newJoin, newServe, newLeave, newStatus, newDoctor, newNode, newToken, newIdentity)
-	a.addGroup(root, groupOther, newConfig, newVersion, newCompletion)
+	a.addGroup(root, groupOther, newSim, newConfig, newVersion, newCompletion)
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetFlagErrorFunc(flagError)
 	polish(root)

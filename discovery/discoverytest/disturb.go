@@ -107,12 +107,12 @@ func falseAnswer(w *World, n *Node, a *market.Offers, how string) *market.Offers
 			}
 		}
 	case "elsewhere":
-		f.Region, f.Offers = market.Region{Platform: a.Region.Platform, Rung: 3}, a.Offers
+		f.Region, f.Offers = market.Region{Platform: a.Region.Platform, Depth: 1, Shard: 3}, a.Offers
 	case "flood": // regions without end, traded by the liar itself
-		for rung := range int8(32) {
-			r := market.Region{Platform: a.Region.Platform, Rung: rung}
+		for shard := range uint32(market.MaxHints) {
+			r := market.Region{Platform: a.Region.Platform, Depth: 2, Shard: shard}
 			big := market.Resources{CPU: market.MaxCPU, Memory: market.MaxBytes, Disk: market.MaxBytes}
-			f.Hints = append(f.Hints, market.Hint{Summary: market.Summary{Region: r, Offers: 1 << 20, Max: big, Class: 4}, Traders: []market.Ref{{Peer: n.ID}}})
+			f.Hints = append(f.Hints, market.Hint{Summary: market.Summary{Region: r, Offers: 1 << 20, Peaks: []market.Point{{Free: big, Class: 4}}}, Traders: []market.Ref{{Peer: n.ID}}})
 		}
 	}
 	return f

@@ -99,7 +99,7 @@ func TestForgeries(t *testing.T) {
 func TestWordsAboutOthers(t *testing.T) {
 	s := newStage(t, market.DefaultParams)
 	p, root := s.puppet, market.RootRegion(s.offer.Platform)
-	below := market.Summary{Region: root.Child(ptr(market.DefaultParams(p.net)), s.birch.ID, s.offer.Free), Offers: 1000, Max: s.offer.Total}
+	below := market.Summary{Region: root.Child(s.birch.ID), Offers: 1000, Peaks: []market.Point{{Free: s.offer.Total}}}
 	status := p.ring.Status(market.Status{Lease: s.unit, Seq: 1 << 40, State: market.Ended, Reason: market.RemovedByOwner, At: clock()})
 	for what, m := range map[string]market.Message{
 		"a removal of an offer that is not its own": &market.RemoveOffer{Seq: 1 << 40, Region: root},

@@ -104,13 +104,13 @@ func TestTradersThatLie(t *testing.T) {
 			return &market.Offers{Ref: q.Ref, Region: q.Region}
 		},
 		"answers about another region": func(_ *puppet, q *market.GetOffers) *market.Offers {
-			return &market.Offers{Ref: q.Ref, Region: market.Region{Platform: q.Region.Platform, Rung: 3}, Trader: true}
+			return &market.Offers{Ref: q.Ref, Region: market.Region{Platform: q.Region.Platform, Depth: 1, Shard: 3}, Trader: true}
 		},
 		"sends everybody elsewhere": func(p *puppet, q *market.GetOffers) *market.Offers {
 			a := &market.Offers{Ref: q.Ref, Region: q.Region, Trader: true}
-			for i := range int8(7) {
-				r := market.Region{Platform: q.Region.Platform, Rung: i}
-				huge := market.Summary{Region: r, Offers: 1 << 20, Max: market.Resources{CPU: market.MaxCPU, Memory: market.MaxBytes}, Class: 4}
+			for i := range uint32(7) {
+				r := market.Region{Platform: q.Region.Platform, Depth: 1, Shard: i}
+				huge := market.Summary{Region: r, Offers: 1 << 20, Peaks: []market.Point{{Free: market.Resources{CPU: market.MaxCPU, Memory: market.MaxBytes}, Class: 4}}}
 				a.Hints = append(a.Hints, market.Hint{Summary: huge, Traders: []market.Ref{p.ref()}})
 			}
 			return a

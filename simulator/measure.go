@@ -1,0 +1,149 @@
+package simulator
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// Measures is what a run found out.
+type Measures struct {
+	Nodes                          int
+	Virtual, Wall                  time.Duration
+	CPU                            float64
+	Events                         uint64
+	NodeSecondsPerCPU              float64
+	RSS, Heap                      uint64
+	Hash                           string
+	Total, Placed, Missed, Refused int
+	messages                       []uint32
+	latency                        []time.Duration
+	lookups, depth                 int
+	Busiest, Mean                  float64
+	Bytes                          float64
+
+	Details
+}
+
+// judge takes the window's news in their order.
+func (d *driver) judge(end time.Duration) {
+	var all []news
+	for _, p := range d.s.parts {
+		all = append(all, p.news...)
+		p.news = p.news[:0]
+	}
+	if len(all) == 0 {
+		return
+	}
+	slices.SortStableFunc(all, func(a, b news) int {
+		switch {
+		case a.at != b.at:
+			return int(a.at - b.at)
+		case a.node != b.node:
+			return int(a.node) - int(b.node)
+		}
+		return int(a.kind) - int(b.kind)
+	})
+	m := &d.s.M
+	for i := range all {
+		x := &all[i]
+		switch x.kind {
+		case newsFree:
+			d.refile(&d.s.nodes[x.node])
+		case newsPlaced:
+			k := d.replicas(x)
+			m.Total += k
+			m.Placed += k
+			d.place(x)
+			d.count(x)
+		case newsGaveUp:
+			k := d.replicas(x)
+			m.Total += k
+			if x.untrue {
+				m.Untrue++
+			}
+			if d.feasible(x) {
+				m.Missed += k
+			} else {
+				m.Refused += k
+			}
+			d.count(x)
+		}
+	}
+}
+
+func (d *driver) count(x *news) {
+	m := &d.s.M
+	m.messages = append(m.messages, x.req.messages)
+	m.lookups += int(x.req.lookups)
+	m.depth += int(x.req.depth)
+	if x.kind == newsPlaced {
+		m.latency = append(m.latency, x.at-x.req.since)
+	}
+}
+
+func (m *Measures) finish(s *Sim, wall time.Duration, cpu float64) {
+	m.Nodes, m.Virtual, m.Wall, m.CPU = len(s.nodes), s.now, wall, cpu
+	h := fnv.New64a()
+	var most, sum uint64
+	for i := range s.nodes {
+		var b [8]byte
+		binary.BigEndian.PutUint64(b[:], s.nodes[i].hash)
+		h.Write(b[:])
+		k := uint64(s.nodes[i].sent) + uint64(s.nodes[i].heard)
+		most, sum = max(most, k), sum+k
+		m.Bytes += float64(s.nodes[i].bytes)
+	}
+	m.Hash = fmt.Sprintf("%016x", h.Sum64())
+	for _, p := range s.parts {
+		m.Events += p.events
+	}
+	sec := max(s.now.Seconds(), 1e-9)
+	m.Busiest, m.Mean = float64(most)/sec, float64(sum)/sec/float64(len(s.nodes))
+	m.Bytes /= sec * float64(len(s.nodes))
+	m.NodeSecondsPerCPU = sec * float64(len(s.nodes)) / cpu
+	var ms runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&ms)
+	m.Heap = ms.HeapAlloc
+	var ru syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &ru)
+	m.RSS = uint64(ru.Maxrss) << 10
+	slices.Sort(m.messages)
+	slices.Sort(m.latency)
+	m.detail(s)
+}
+
+func quantile[T any](sorted []T, q float64) (v T) {
+	if len(sorted) == 0 {
+		return v
+	}
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+// String is a short report.
+func (m *Measures) String() string {
+	var sum uint64
+	for _, x := range m.messages {
+		sum += uint64(x)
+	}
+	n := max(1, len(m.messages))
+	return fmt.Sprintf("nodes %d virtual %v wall %.1fs cpu %.1fs events %d (%.2f us each) node-s/cpu-s %.2fM rss/node %d heap/node %d\n"+
+		"requests %d placed %d missed %d refused %d placed_of_feasible %.4f placed %.3f\n"+
+		"messages/request mean %.2f p50 %d p95 %d p99 %d max %d  lookups/request %.3f\n"+
+		"latency p50 %v p99 %v  busiest/mean %.1f mean %.4f/s bytes/s %.1f  hash %s\n",
+		m.Nodes, m.Virtual, m.Wall.Seconds(), m.CPU, m.Events, m.CPU*1e6/float64(m.Events), m.NodeSecondsPerCPU/1e6, m.RSS/uint64(m.Nodes), m.Heap/uint64(m.Nodes),
+		m.Total, m.Placed, m.Missed, m.Refused, float64(m.Placed)/float64(max(1, m.Placed+m.Missed)), float64(m.Placed)/float64(max(1, m.Total)),
+		float64(sum)/float64(n), quantile(m.messages, .5), quantile(m.messages, .95), quantile(m.messages, .99), quantile(m.messages, 1), float64(m.lookups)/float64(n),
+		quantile(m.latency, .5).Round(time.Millisecond), quantile(m.latency, .99).Round(time.Millisecond), m.Busiest/m.Mean, m.Mean, m.Bytes, m.Hash)
+}
+
+func cpuSeconds() float64 {
+	var ru syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &ru)
+	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano()).Seconds()
+}

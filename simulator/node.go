@@ -1,0 +1,107 @@
+package simulator
+
+import (
+	"time"
+
+	"caravela/market"
+)
+
+// node is one simulated machine: a peer, its engine and its disk.
+type node struct {
+	index   uint32
+	counter uint32 // of what it sends
+	alarm   int32  // place among the alarms; -1 = none
+	up      bool
+	life    uint16
+	fell    bool // crashed in this window
+	doomed  bool // will crash within its next step
+	forget  bool // its disk is to be lost
+	lost    bool // it was, once
+	nat     bool
+	fault   fault
+	server  bool // takes part in the overlay
+	wake    time.Duration
+	machine Participant
+	total   market.Resources
+	class   market.CPUClass
+	hash    uint64 // of all that happened to it
+
+	open     []openRequest
+	dialled  [dialled]uint32 // connections, a ring
+	nextDial uint8
+	sent     uint32 // messages
+	heard    uint32
+	bytes    uint64
+
+	running []market.LeaseID // what the engine runs
+	place   place
+	disk    []market.Record // kept where nodes can crash
+	since   time.Duration   // when it came, or went
+	busy    time.Duration   // its uplink, until then
+	freeLog [4]freeChange   // the newest last
+}
+
+const dialled = 12
+
+// freeChange is what a node's offer had, and since when.
+type freeChange struct {
+	since time.Duration
+	free  market.Resources
+}
+
+// openRequest is a local user's request under way.
+type openRequest struct {
+	ref      uint64
+	since    time.Duration
+	profile  uint8
+	messages uint32
+	lookups  uint16
+	depth    uint16
+	units    []market.LeaseID
+}
+
+func (n *node) knows(m uint32) bool {
+	for _, d := range n.dialled {
+		if d == m+1 {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *node) dial(m uint32) {
+	n.dialled[n.nextDial] = m + 1
+	n.nextDial = (n.nextDial + 1) % dialled
+}
+
+func (n *node) request(ref uint64) int {
+	for i := range n.open {
+		if n.open[i].ref == ref {
+			return i
+		}
+	}
+	return -1
+}
+
+// freeSince reports whether the node has had r free since then.
+func (n *node) freeSince(since time.Duration, r market.Resources) bool {
+	for i := len(n.freeLog) - 1; i >= 0; i-- {
+		if !n.freeLog[i].free.Fits(r) {
+			return false
+		}
+		if n.freeLog[i].since <= since {
+			return true
+		}
+	}
+	return true
+}
+
+func (n *node) setFree(now time.Duration, free market.Resources) bool {
+	last := &n.freeLog[len(n.freeLog)-1]
+	if last.free == free {
+		return false
+	}
+	copy(n.freeLog[:], n.freeLog[1:])
+	*last = freeChange{now, free}
+	return true
+}

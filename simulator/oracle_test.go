@@ -1,0 +1,99 @@
+package simulator
+
+import (
+	"testing"
+	"time"
+
+	"caravela/market"
+)
+
+// The index of what nodes have free is what a look at all of them says, at
+// any moment of a market in which nodes come and go.
+func TestFeasible(t *testing.T) {
+	c := DefaultConfig()
+	c.Nodes, c.Workers, c.Load.Warmup = 150, 1, time.Minute
+	c.Life = Life{Session: Exponential(10 * time.Minute), Absence: Exponential(3 * time.Minute), Crash: million / 2}
+	yes, no := 0, 0
+	for _, until := range []time.Duration{5, 9, 14, 20, 30} {
+		c.Duration = time.Hour
+		c.Until = until * time.Minute
+		s := New(c)
+		s.Run(t.Context())
+		for k := range c.Load.Profiles {
+			for _, since := range []time.Duration{0, c.Until / 2, c.Until} {
+				x := &news{req: openRequest{profile: uint8(k), since: since}}
+				want := false
+				for i := range s.nodes {
+					n, p := &s.nodes[i], &c.Load.Profiles[k]
+					want = want || n.up && n.class >= p.Class && n.freeSince(since, p.need())
+				}
+				if got := s.load.feasible(x); got != want {
+					t.Errorf("at %v, profile %d since %v: the index says %v", c.Until, k, since, got)
+				}
+				if want {
+					yes++
+				} else {
+					no++
+				}
+			}
+		}
+	}
+	if yes == 0 || no == 0 {
+		t.Errorf("%d feasible, %d not: the test is blind", yes, no)
+	}
+}
+
+// Lookups find the true nearest members, and ask for more of them where the
+// network is larger, but not many.
+func TestLookup(t *testing.T) {
+	for _, n := range []int{10, 100, 3000} {
+		o := Overlay{K: 20, Alpha: 10, Beta: 3, points: make([]uint64, n)}
+		o.id = func(i uint32) market.PeerID { return peerID(i, 1) }
+		for i := range o.points {
+			o.points[i] = pointOf(o.id(uint32(i)))
+		}
+		o.build(func(uint32) bool { return true })
+		right, asked, depth := 0, 0, 0
+		const lookups = 50
+		for i := range lookups {
+			key := mix(uint64(i), 99)
+			f := o.lookup(uint32(i%n), key, 3, true, func(uint32) bool { return true }, func(uint32) time.Duration { return time.Millisecond }, time.Second, func(uint32) {})
+			asked, depth = asked+f.rpcs, depth+f.depth
+			same := len(f.peers) == 3
+			for j, m := range o.nearest(key, 3) {
+				same = same && f.peers[j].Peer == o.id(m)
+			}
+			if same {
+				right++
+			}
+		}
+		if right < lookups*95/100 {
+			t.Errorf("%d nodes: %d of %d lookups found the three nearest", n, right, lookups)
+		}
+		if most := 60; asked > most*lookups || depth > 5*lookups {
+			t.Errorf("%d nodes: %d questions and depth %d in %d lookups", n, asked, depth, lookups)
+		}
+	}
+}
+
+// A cut comes and goes, and separates those that it names.
+func TestCuts(t *testing.T) {
+	c := DefaultConfig()
+	c.Nodes = 60
+	c.Cuts = []Cut{{From: 10, Until: 20, Every: 100, Regions: []int{1}}}
+	s := New(c)
+	a, b := uint32(0), uint32(0) // in the region, and outside
+	for i := range uint32(60) {
+		if s.c.Network.region(i) == 1 {
+			a = i
+		} else {
+			b = i
+		}
+	}
+	for at, want := range map[time.Duration]bool{0: false, 9: false, 10: true, 19: true, 20: false, 99: false, 110: true, 119: true, 120: false, 215: true} {
+		s.partition(at)
+		if got := s.cut(a, b); got != want || s.cut(a, a) || s.cut(b, b) {
+			t.Errorf("at %d: cut is %v", at, got)
+		}
+	}
+}

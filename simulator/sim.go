@@ -1,0 +1,464 @@
+package simulator
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"caravela/market"
+)
+
+// Config is one run. Zero fields take the defaults of DefaultConfig.
+type Config struct {
+	Nodes    int
+	Seed     uint64
+	Duration time.Duration
+	Params   market.Params
+	Network  Network
+	Overlay  Overlay
+	Load     Load
+	Life     Life
+	Faults   Faults
+	Cuts     []Cut
+	Outages  []Outage
+	Machine  MakeMachine // nil = discovery.New
+	Workers  int         // partitions stepped at once; 0 = all cores
+
+	Check  int            // parts of a million peers whose invariants are checked; 0 = all up to 10,000 nodes, 1 % beyond
+	Until  time.Duration  // stop at this time, as if the run went on; 0 = run to the end
+	Spy    Spy            // told of every step of SpyOn; may be nil
+	SpyOn  uint32         // a node
+	Sample time.Duration  // virtual time between two points of the series; 0 = none
+	Watch  func(Progress) // called about five times a second while the run lasts; may be nil
+}
+
+// DefaultConfig is a thousand nodes for ten minutes.
+func DefaultConfig() Config {
+	c := Config{Nodes: 1000, Seed: 1, Duration: 10 * time.Minute, Network: DefaultNetwork(), Load: WorkloadS()}
+	c.Params = market.DefaultParams(market.NetworkID{1})
+	c.Overlay = Overlay{K: 20, Alpha: 10, Beta: 3}
+	return c
+}
+
+// Start is the wall clock when a run begins: 1 January 2026.
+const Start market.Wall = 1_767_225_600_000
+
+// Sim is one run under way.
+type Sim struct {
+	c      Config
+	net    market.NetworkID
+	nodes  []node
+	parts  []*part
+	now    time.Duration
+	look   time.Duration
+	load   driver
+	watch  watcher
+	lives  lives
+	check  inspector
+	labels [][]market.Label // by region
+	cuts   []*Cut           // in force in this window
+	M      Measures
+}
+
+// part is a share of the nodes and all that is on its way to them.
+type part struct {
+	s      *Sim
+	mail   mail
+	alarms alarms
+	out    market.Outbox
+	away   [][]letter // to other partitions
+	events uint64
+	calls  []uint32 // nodes that were asked in lookups
+	news   []news
+	buf    []uint32
+	counts counts
+	at     time.Duration // of the step under way
+	fallen []uint32      // nodes that crashed within a step of this window
+	old    map[uint32]oldAnswer
+	over   map[market.LeaseID]struct{} // leases that suppliers ended, where nodes can crash
+}
+
+// news is what happened in a window and matters to everybody.
+type news struct {
+	at     time.Duration
+	node   uint32
+	kind   newsKind
+	req    openRequest
+	untrue bool // given up without a reason
+}
+
+type newsKind uint8
+
+const (
+	newsFree newsKind = iota
+	newsPlaced
+	newsGaveUp
+)
+
+// New prepares a run.
+func New(c Config) *Sim {
+	s := &Sim{c: c, net: c.Params.Network, nodes: make([]node, c.Nodes), look: c.Network.lookahead()}
+	if s.c.Workers == 0 {
+		s.c.Workers = runtime.GOMAXPROCS(0)
+	}
+	for range s.c.Workers {
+		p := &part{s: s, away: make([][]letter, s.c.Workers), over: map[market.LeaseID]struct{}{}}
+		s.parts = append(s.parts, p)
+	}
+	o := &s.c.Overlay
+	o.id = func(i uint32) market.PeerID { return peerID(i, c.Seed) }
+	o.points = make([]uint64, c.Nodes)
+	for i := range s.nodes {
+		o.points[i] = pointOf(o.id(uint32(i)))
+	}
+	for i := range s.nodes {
+		s.populate(uint32(i))
+	}
+	o.build(func(i uint32) bool { return s.nodes[i].server })
+	s.load = newDriver(s)
+	s.settle()
+	for i := range s.nodes { // nodes start within the first refresh interval
+		n := &s.nodes[i]
+		p := s.part(n.index)
+		at := time.Duration(mix(uint64(i), c.Seed, 1) % uint64(s.c.Load.Warmup))
+		p.push(letter{at: at, to: n.index, from: n.index, kind: local, event: market.Boot{}})
+	}
+	return s
+}
+
+func (s *Sim) part(i uint32) *part { return s.parts[int(i)%len(s.parts)] }
+
+func (s *Sim) populate(i uint32) {
+	n := &s.nodes[i]
+	*n = node{index: i, alarm: -1, up: true, server: true, wake: market.Never, fault: s.c.Faults.of(i, s.c.Seed)}
+	if mix(uint64(i), s.c.Seed, 5)%million < uint64(s.c.Network.NAT) {
+		n.nat, n.server = true, false
+	}
+	n.total, n.class = s.c.Load.machine(mix(uint64(i), s.c.Seed, 2))
+	for j := range n.freeLog {
+		n.freeLog[j].since = unset
+	}
+	s.found(n)
+}
+
+// Run steps until the duration is over, or ctx: what was measured until then
+// is valid, too.
+func (s *Sim) Run(ctx context.Context) *Measures {
+	began := time.Now()
+	cpu := cpuSeconds()
+	for s.watched(ctx, began) {
+		next := min(s.load.next(), s.lives.next())
+		for _, p := range s.parts {
+			next = min(next, p.next())
+		}
+		if end := s.end(); next > end {
+			s.sampleUpTo(end)
+			s.now = end
+			break
+		}
+		s.sampleUpTo(next)
+		s.now = next
+		s.live(next)
+		s.partition(next)
+		s.load.upTo(next)
+		s.window(next + s.look)
+		s.barrier(next + s.look)
+	}
+	s.M.finish(s, time.Since(began), cpuSeconds()-cpu)
+	return &s.M
+}
+
+// end is when the run stops.
+func (s *Sim) end() time.Duration {
+	if s.c.Until > 0 {
+		return min(s.c.Until, s.c.Duration)
+	}
+	return s.c.Duration
+}
+
+// window lets all partitions step up to end, each on its own.
+func (s *Sim) window(end time.Duration) {
+	var wg sync.WaitGroup
+	for _, p := range s.parts[1:] {
+		if p.next() < end {
+			wg.Go(func() { p.run(end) })
+		}
+	}
+	s.parts[0].run(end)
+	wg.Wait()
+}
+
+// barrier carries letters over, and everything global.
+func (s *Sim) barrier(end time.Duration) {
+	for _, p := range s.parts {
+		for q, ls := range p.away {
+			for i := range ls {
+				s.parts[q].push(ls[i])
+				ls[i] = letter{}
+			}
+			p.away[q] = ls[:0]
+		}
+		for _, m := range p.calls {
+			s.nodes[m].heard++
+			s.nodes[m].sent++
+		}
+		p.calls = p.calls[:0]
+	}
+	s.load.judge(end)
+	s.fall()
+	s.inspect(end)
+}
+
+func (p *part) next() time.Duration {
+	d := market.Never
+	if len(p.mail) > 0 {
+		d = p.mail[0].at
+	}
+	if len(p.alarms.nodes) > 0 {
+		d = min(d, p.alarms.nodes[0].wake)
+	}
+	return d
+}
+
+func (p *part) push(l letter) {
+	if l.kind != delivered { // it is for this life of the node, and no later one
+		l.life = p.s.nodes[l.to].life
+	}
+	p.mail.push(l)
+}
+
+// run steps the partition's nodes in order of time, up to end.
+func (p *part) run(end time.Duration) {
+	for {
+		mailAt, wakeAt := market.Never, market.Never
+		if len(p.mail) > 0 {
+			mailAt = p.mail[0].at
+		}
+		if len(p.alarms.nodes) > 0 {
+			wakeAt = p.alarms.nodes[0].wake
+		}
+		switch {
+		case min(mailAt, wakeAt) >= end:
+			return
+		case wakeAt < mailAt: // at the same time letters come first
+			n := p.alarms.nodes[0]
+			p.step(n, wakeAt, market.Tick{}, 1)
+		default:
+			l := p.mail.pop()
+			n := &p.s.nodes[l.to]
+			switch {
+			case l.kind != delivered && l.life != n.life:
+			case !n.up || n.fell:
+				p.bounce(n, &l)
+			default:
+				p.step(n, l.at, p.event(n, &l), 2+uint64(l.from)<<32+uint64(l.counter))
+			}
+		}
+	}
+}
+
+func (p *part) event(n *node, l *letter) market.Event {
+	switch l.kind {
+	case delivered:
+		n.heard++
+		return market.Received{From: market.Ref{Peer: p.s.c.Overlay.id(l.from)}, Msg: l.msg}
+	case undelivered, unanswered:
+		return market.Undelivered{To: p.s.c.Overlay.id(l.from), Msg: l.msg}
+	}
+	return l.event
+}
+
+// step gives a node one event and performs the effects.
+func (p *part) step(n *node, at time.Duration, ev market.Event, what uint64) {
+	p.events++
+	p.at = at
+	n.hash = mix(n.hash, uint64(at), what)
+	now := market.Time{Mono: at, Wall: Start.Add(at)}
+	p.out.Reset()
+	if w, ok := ev.(market.Wanted); ok {
+		n.open = append(n.open, openRequest{ref: w.Ref, since: at, profile: uint8(w.Ref >> 56)})
+	}
+	if !p.fault(n, ev) {
+		n.machine.Step(now, ev, &p.out)
+	}
+	if _, boot := ev.(market.Boot); boot {
+		n.machine.Step(now, market.EngineChanged{Up: true}, &p.out)
+		n.machine.Step(now, market.Supply{Selling: true, Stock: p.s.stock(n)}, &p.out)
+		if n.setFree(at, n.spare()) {
+			p.news = append(p.news, news{at: at, node: n.index, kind: newsFree})
+		}
+	}
+	if p.s.c.Spy != nil && n.index == p.s.c.SpyOn {
+		p.s.c.Spy(at, ev, &p.out)
+	}
+	if n.doomed {
+		p.tear(n)
+	}
+	p.perform(n, at)
+	if n.fell {
+		p.alarms.set(n, never)
+		return
+	}
+	if d := n.machine.Deadline(); d != n.wake {
+		p.alarms.set(n, d)
+	}
+}
+
+var platform = market.Platform{OS: "linux", Arch: "amd64"}
+
+func (s *Sim) stock(n *node) market.Stock {
+	st := market.Stock{Total: n.offered(), Platform: platform, Class: n.class, Reach: market.ReachPublic, PortLow: 20000, PortHigh: 40000}
+	if n.nat {
+		st.Reach = market.ReachRelayed
+	}
+	if s.labels != nil {
+		st.Labels = s.labels[s.c.Network.region(n.index)]
+	}
+	return st
+}
+
+func (p *part) perform(n *node, at time.Duration) {
+	o := &p.out
+	p.keep(n)
+	for i := range o.Sends {
+		p.send(n, at, &o.Sends[i])
+	}
+	for _, l := range o.Lookups {
+		p.lookup(n, at, l)
+	}
+	for i := range o.Runs {
+		p.later(n, at, p.start(n, &o.Runs[i]))
+	}
+	for _, c := range o.Controls {
+		ev := market.UnitChanged{Unit: c.Unit, Ref: c.Ref, State: market.Running}
+		if c.Op == market.OpRemove {
+			ev.State = market.Ended
+			for i := range n.running {
+				if n.running[i] == c.Unit {
+					n.running[i] = n.running[len(n.running)-1]
+					n.running = n.running[:len(n.running)-1]
+					break
+				}
+			}
+		}
+		p.later(n, at, ev)
+	}
+	for i := range o.Outcomes {
+		p.outcome(n, at, &o.Outcomes[i])
+	}
+	if len(o.Notes) > 0 {
+		p.notes(n, at)
+	}
+}
+
+func (p *part) notes(n *node, at time.Duration) {
+	for _, x := range p.out.Notes {
+		if x.Kind == market.NoteUnit && x.Text == market.Ended.String() && p.s.lives.on {
+			p.over[x.Unit] = struct{}{}
+		}
+		switch x.Kind {
+		case market.NoteGranted, market.NoteLeaseEnded:
+			if n.setFree(at, n.spare()) {
+				p.news = append(p.news, news{at: at, node: n.index, kind: newsFree})
+			}
+		}
+	}
+}
+
+// later gives an event to the node itself, at once but after this step.
+func (p *part) later(n *node, at time.Duration, ev market.Event) {
+	n.counter++
+	p.push(letter{at: at + time.Millisecond, to: n.index, from: n.index, counter: n.counter, kind: local, event: ev})
+}
+
+func (p *part) send(n *node, at time.Duration, s *market.Send) {
+	to := indexOf(s.To.Peer)
+	if int(to) >= len(p.s.nodes) || n.fault != honest && p.swallow(n, s) {
+		return
+	}
+	n.counter++
+	n.sent++
+	n.bytes += uint64(size(s.Msg))
+	if len(n.open) > 0 {
+		switch m := s.Msg.(type) {
+		case *market.GetOffers, *market.LaunchContainer:
+			n.open[len(n.open)-1].messages++
+		case *market.StopContainer:
+			_ = m
+		}
+	}
+	p.counts.message(s.Msg)
+	l := letter{at: at, to: to, from: n.index, counter: n.counter, kind: delivered, msg: s.Msg}
+	if to == n.index {
+		l.at += time.Microsecond
+		p.push(l)
+		return
+	}
+	l.at += p.s.delay(n, size(s.Msg), at)
+	link := p.s.c.Network.oneWay(n.index, to)
+	if p.s.nodes[to].nat {
+		link += p.s.c.Network.Relay
+	}
+	if !p.s.c.Network.Dialled && !n.knows(to) {
+		n.dial(to)
+		l.at += 4 * link
+	}
+	target := &p.s.nodes[to]
+	if !target.up || p.s.cut(n.index, to) {
+		p.push(letter{at: l.at + patience, to: n.index, from: to, counter: n.counter, kind: undelivered, msg: s.Msg})
+		return
+	}
+	if p.s.c.Network.lost(n.index, n.counter, p.s.c.Seed) {
+		p.push(letter{at: l.at + 2*link, to: n.index, from: to, counter: n.counter, kind: undelivered, msg: s.Msg})
+		return
+	}
+	l.at += link
+	q := int(to) % len(p.s.parts)
+	if p.s.parts[q] == p {
+		p.push(l)
+	} else {
+		p.away[q] = append(p.away[q], l)
+	}
+}
+
+func (p *part) lookup(n *node, at time.Duration, l market.Lookup) {
+	s := p.s
+	f := s.c.Overlay.lookup(n.index, keyPoint(l.Key), l.N, n.server,
+		func(m uint32) bool { return s.nodes[m].up && !s.cut(n.index, m) },
+		func(m uint32) time.Duration { return 6 * s.c.Network.oneWay(n.index, m) },
+		patience,
+		func(m uint32) { p.calls = append(p.calls, m) })
+	n.sent += uint32(f.rpcs)
+	n.heard += uint32(f.rpcs)
+	n.bytes += uint64(f.rpcs) * rpcBytes
+	if l.Ref>>60 == 1 && len(n.open) > 0 {
+		r := &n.open[len(n.open)-1]
+		r.messages += uint32(f.rpcs)
+		r.lookups++
+		r.depth += uint16(f.depth)
+	}
+	n.counter++
+	p.push(letter{at: at + max(f.took, time.Millisecond), to: n.index, from: n.index, counter: n.counter, kind: local,
+		event: market.Found{Ref: l.Ref, Peers: f.peers}})
+}
+
+func (p *part) outcome(n *node, at time.Duration, o *market.Outcome) {
+	i := n.request(o.Ref)
+	if i < 0 {
+		return
+	}
+	switch o.Kind {
+	case market.Leased:
+		r := &n.open[i]
+		r.units = append(r.units, o.Unit)
+		if len(r.units) == p.s.c.Load.Profiles[r.profile].replicas() {
+			p.news = append(p.news, news{at: at, node: n.index, kind: newsPlaced, req: *r})
+		}
+	case market.GaveUp:
+		p.news = append(p.news, news{at: at, node: n.index, kind: newsGaveUp, req: n.open[i], untrue: o.Reason == market.NoReason || o.Tally == nil && o.Reason != market.Busy})
+		n.open = append(n.open[:i], n.open[i+1:]...)
+	case market.Done:
+		n.open = append(n.open[:i], n.open[i+1:]...)
+	}
+}

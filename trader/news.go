@@ -1,0 +1,91 @@
+package trader
+
+import (
+	"slices"
+	"time"
+
+	"caravela/market"
+)
+
+// plan lets what is new be told above soon. The first replica is quick, the
+// others make sure.
+func (t *Trader) plan(now market.Time, p *place) {
+	if !p.dirty || p.region.Depth == 0 || len(p.above) == 0 {
+		return
+	}
+	pause := newsPause
+	if t.rank(p) > 0 {
+		pause = secondPause
+	}
+	p.newsAt = min(p.newsAt, max(now.Mono+newsDelay, p.saidAt+pause))
+}
+
+// rank is this peer's place among the replicas.
+func (t *Trader) rank(p *place) int {
+	if i := slices.Index(p.replicas, t.self); i >= 0 {
+		return i
+	}
+	return len(p.replicas)
+}
+
+// tellNews tells the traders above what is free here, if that has changed.
+func (t *Trader) tellNews(now market.Time, p *place, out *market.Outbox) {
+	p.newsAt = market.Never
+	t.summarize(p)
+	if p.summary.Deeper == p.said.Deeper && slices.Equal(p.summary.Peaks, p.said.Peaks) {
+		return
+	}
+	above := p.above
+	t.tellAbove(now, above, t.advert(now, p), out)
+}
+
+// summarize works out anew what is free in a place and below.
+func (t *Trader) summarize(p *place) {
+	s := market.Summary{Region: p.region, Peaks: p.summary.Peaks[:0]}
+	for i := t.first(p.region); i < len(t.held) && t.held[i].region == p.region; i++ {
+		s.Add(point(&t.held[i].offer.Offer))
+		s.Offers++
+	}
+	for c := range p.believed() {
+		s.Merge(&c.summary)
+		s.Offers += c.summary.Offers
+		s.Deeper = max(s.Deeper, c.summary.Deeper+1)
+	}
+	p.summary, p.dirty = s, false
+}
+
+// believed yields the best word on each region below: the newest of those
+// traders that hold about as much as any. One that holds far less is known to
+// few suppliers.
+func (p *place) believed() func(func(*child) bool) {
+	return func(yield func(*child) bool) {
+		for i := 0; i < len(p.children); {
+			end, most := i, uint32(0)
+			for ; end < len(p.children) && p.children[end].summary.Region == p.children[i].summary.Region; end++ {
+				most = max(most, p.children[end].summary.Offers)
+			}
+			var best *child
+			for j := i; j < end; j++ {
+				c := &p.children[j]
+				if c.summary.Offers >= most-most/4 && (best == nil || c.heard > best.heard) {
+					best = c
+				}
+			}
+			if !yield(best) {
+				return
+			}
+			i = end
+		}
+	}
+}
+
+// childOffers counts what is below a place.
+func (p *place) childOffers() (n int) {
+	for c := range p.believed() {
+		n += int(c.summary.Offers)
+	}
+	return n
+}
+
+// childTTL is how long a neighbour's word counts.
+func (t *Trader) childTTL() time.Duration { return 5 * t.params.Refresh / 2 }

@@ -1,0 +1,102 @@
+package trader
+
+import (
+	"time"
+
+	"caravela/market"
+)
+
+// question is a search that waits for the view from above, and its answer but
+// for that.
+type question struct {
+	from   market.Ref
+	msg    *market.GetOffers
+	answer *market.Offers
+}
+
+// pull asks a trader above for its view unless it is fresh, and reports
+// whether it is on its way: once for all who wait for it.
+func (t *Trader) pull(now market.Time, p *place, out *market.Outbox) bool {
+	switch {
+	case !p.stale(now) || len(p.above) == 0 || len(p.waiting) >= maxWaiting:
+		return false
+	case p.pulling != 0:
+		return true
+	}
+	to := p.above[t.rng.IntN(len(p.above))]
+	if to.Peer == t.self {
+		if up := t.place(p.region.Parent()); up != nil {
+			t.look(now, p, t.Answer(now, t.self, &market.GetOffers{Region: up.region, Relay: true}))
+		}
+		return false
+	}
+	t.refs++
+	p.pulling, p.pullDue = t.refs, now.Mono+pullTimeout
+	out.Send(to, &market.GetOffers{Ref: p.pulling, Region: p.region.Parent(), Relay: true})
+	return true
+}
+
+// stale reports whether the view from above is too old to be used.
+func (p *place) stale(now market.Time) bool {
+	return p.region.Depth > 0 && (p.viewAt == 0 || now.Mono-p.viewAt > freshView)
+}
+
+// onView takes the view from above, and answers those who waited for it.
+func (t *Trader) onView(now market.Time, m *market.Offers, out *market.Outbox) bool {
+	for i := range t.places {
+		p := &t.places[i]
+		if p.pulling != 0 && p.pulling == m.Ref && m.Region == p.region.Parent() {
+			t.look(now, p, m)
+			t.release(now, p, out)
+			return true
+		}
+	}
+	return false
+}
+
+// look takes the hints of another region's trader, but for those about here.
+func (t *Trader) look(now market.Time, p *place, m *market.Offers) {
+	p.viewAt, p.view = max(1, now.Mono), p.view[:0]
+	for _, h := range m.Hints {
+		if !h.Summary.Region.Above(p.region) {
+			p.view = append(p.view, h)
+		}
+	}
+}
+
+// release answers those who waited.
+func (t *Trader) release(now market.Time, p *place, out *market.Outbox) {
+	for _, q := range p.waiting {
+		q.answer.Hints = t.hints(now, p, q.msg)
+		out.Send(q.from, q.answer)
+	}
+	p.waiting, p.pulling = nil, 0
+}
+
+// lostPull asks another trader above instead.
+func (t *Trader) lostPull(now market.Time, ref uint64, out *market.Outbox) {
+	for i := range t.places {
+		if p := &t.places[i]; p.pulling != 0 && p.pulling == ref {
+			p.viewAt = max(1, now.Mono)
+			t.release(now, p, out)
+		}
+	}
+}
+
+// tickPulls gives up on a trader above that does not answer: the old view
+// must do for a while.
+func (t *Trader) tickPulls(now market.Time, out *market.Outbox) {
+	for i := range t.places {
+		if p := &t.places[i]; p.pulling != 0 && now.Mono >= p.pullDue {
+			p.viewAt = max(1, now.Mono)
+			t.release(now, p, out)
+		}
+	}
+}
+
+func (p *place) pullDeadline() time.Duration {
+	if p.pulling == 0 {
+		return market.Never
+	}
+	return p.pullDue
+}
