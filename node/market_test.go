@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"caravela/api"
+	"caravela/docker/fake"
 	"caravela/market"
 	"caravela/node/nodetest"
 )
@@ -133,6 +134,37 @@ func TestAttachToWhatHasEnded(t *testing.T) {
 			t.Errorf("attach: %q, %d, %v", out, code, err)
 		}
 		w.Until("the container is removed", func() bool { return len(h.Units()) == 0 && h.State(ref) == "" })
+	})
+}
+
+// TestEndThatTheStreamMisses: a watched container that has ended lets its
+// watcher go, whatever became of the stream.
+func TestEndThatTheStreamMisses(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *nodetest.World) {
+		hosts := w.Start("cedar", "birch")
+		w.Until("two offers", func() bool { return offers(t, hosts[0]) == 2 })
+		for _, remove := range []bool{false, true} {
+			hosts[1].Daemon.Inject(fake.EndMissed, 1)
+			req := nodetest.Request("count")
+			req.Policy.Node, req.Spec.Remove, req.Attach = "birch", remove, true
+			ref := hosts[0].MustRun(req)
+			session, err := hosts[0].Attach(t.Context(), ref, api.AttachRequest{Logs: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			time.AfterFunc(time.Minute, func() { _ = hosts[0].Node.Kill(t.Context(), ref, api.KillRequest{}) })
+			start := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			code, err := session(ctx, api.Stdio{Out: &out})
+			cancel()
+			if code != 137 || err != nil || !strings.HasPrefix(out.String(), "0\n1\n") {
+				t.Errorf("--rm %v: code %d, %v, %d bytes", remove, code, err, out.Len())
+			}
+			if took := time.Since(start); took < time.Minute || took > 2*time.Minute {
+				t.Errorf("--rm %v: it took %v", remove, took)
+			}
+		}
 	})
 }
 
