@@ -168,6 +168,48 @@ func TestEndThatTheStreamMisses(t *testing.T) {
 	})
 }
 
+// TestRunTellsOfSilence: whoever waits for a container hears that its supplier
+// is gone, and the container starts when it is back.
+func TestRunTellsOfSilence(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *nodetest.World) {
+		hosts := w.Start("cedar", "birch")
+		w.Until("two offers", func() bool { return offers(t, hosts[0]) == 2 })
+		hosts[1].Daemon.Inject(fake.PullStalls, 1)
+		req := nodetest.Request("sleep")
+		req.Policy.Node, req.Spec.Image = "birch", "elsewhere"
+		hosts[1].Daemon.AddRemote("elsewhere", fake.Toolbox)
+		var steps []api.RunEventType
+		ended := make(chan error, 1)
+		told := make(chan api.RunEvent, 100)
+		go func() {
+			ended <- hosts[0].Node.Run(t.Context(), req, func(e api.RunEvent) error { told <- e; return nil })
+		}()
+		await := func(kind api.RunEventType) api.RunEvent {
+			for {
+				select {
+				case e := <-told:
+					if steps = append(steps, e.Type); e.Type == kind {
+						return e
+					}
+				case <-time.After(10 * time.Minute):
+					t.Fatalf("no %s after %v", kind, steps)
+				}
+			}
+		}
+		await(api.RunLeased)
+		hosts[1].Kill()
+		gone := time.Now()
+		if e := await(api.RunSilent); e.NodeName != "birch" || time.Since(gone) > 30*time.Second {
+			t.Errorf("after %v: %+v", time.Since(gone), e)
+		}
+		hosts[1].Start()
+		await(api.RunDone)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestNothingFits(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *nodetest.World) {
 		h := w.Start("small")[0]
