@@ -222,7 +222,7 @@ func (w *waiting) Run(ctx context.Context, _ api.RunRequest, emit func(api.RunEv
 }
 
 func TestInterruptWhileSearching(t *testing.T) {
-	silent := append(placed()[:3], api.RunEvent{Type: api.RunSilent, Node: apitest.CedarID, NodeName: "cedar"})
+	silent := slices.Concat(placed()[:3], []api.RunEvent{{Type: api.RunSilent, Node: apitest.CedarID, NodeName: "cedar"}})
 	for _, tt := range []struct {
 		line   string
 		events []api.RunEvent

@@ -223,5 +223,3 @@ func TestStrangersBuyNothingInAnothersName(t *testing.T) {
 		t.Errorf("%d containers at birch", n)
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
