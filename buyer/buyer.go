@@ -112,7 +112,7 @@ func (b *Buyer) onUndelivered(now market.Time, ev market.Undelivered, out *marke
 	case *market.LaunchContainer:
 		b.onLostLaunch(now, m, out)
 	case *market.StopContainer:
-		b.onLostOrder(ev.To, m, out)
+		b.onLostOrder(m, out)
 	}
 }
 

@@ -111,9 +111,9 @@ func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 	switch {
 	case pending: // its answer decides
 	case stale && r.rounds < maxRounds:
-		b.pause(now, r, now.Mono+roundPause+b.rng.Jitter(roundPause/4))
+		b.pause(r, now.Mono+roundPause+b.rng.Jitter(roundPause/4))
 	case now.Mono+waitPause < r.giveUpAt:
-		b.pause(now, r, now.Mono+b.rng.Jitter(2*waitPause))
+		b.pause(r, now.Mono+b.rng.Jitter(2*waitPause))
 	default:
 		b.giveUp(now, r, b.why(r), b.detail(r), out)
 	}
@@ -121,7 +121,7 @@ func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 
 // pause forgets refusals for want of room: the next search may find other
 // offers of the same suppliers.
-func (b *Buyer) pause(now market.Time, r *request, until time.Duration) {
+func (b *Buyer) pause(r *request, until time.Duration) {
 	r.phase, r.pauseAt = pausing, until
 	r.refusals = slices.DeleteFunc(r.refusals, func(f refusal) bool { return roomless(f.reason) })
 }

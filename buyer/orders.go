@@ -79,7 +79,7 @@ func (b *Buyer) onStopAck(now market.Time, from market.Ref, m *market.StopAck, o
 }
 
 // onLostOrder answers the user at once; a removal goes on in the background.
-func (b *Buyer) onLostOrder(to market.PeerID, m *market.StopContainer, out *market.Outbox) {
+func (b *Buyer) onLostOrder(m *market.StopContainer, out *market.Outbox) {
 	i, known := b.find(m.Unit)
 	if !known {
 		return

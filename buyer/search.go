@@ -306,7 +306,7 @@ func (b *Buyer) settle(now market.Time, r *request, out *market.Outbox) {
 			}
 		}
 	}
-	if slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return !q.settled && !(q.waiting && r.enough()) }) {
+	if slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return !q.settled && (!q.waiting || !r.enough()) }) {
 		return
 	}
 	r.tally = market.Tally{}

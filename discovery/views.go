@@ -39,4 +39,3 @@ func (p *Peer) OwnOffer() OwnOffer {
 
 // Free is what this peer could lease out now.
 func (p *Peer) Free() market.Resources { return p.supplier.Free() }
-

@@ -447,7 +447,7 @@ func decSignedOffer(d *dec) *SignedOffer {
 	if d.once(); d.err != nil {
 		return nil
 	}
-	o, err := OpenOffer(d.bytes(MaxOfferBytes))
+	o, err := OpenOffer(d.envelope())
 	if err != nil && d.err == nil {
 		d.err = err
 	}
@@ -462,9 +462,9 @@ func decSignedLease(d *dec) *SignedLease {
 	d.sub(func(n *dec) {
 		switch n.field {
 		case 1:
-			buyer = n.bytes(MaxOfferBytes)
+			buyer = n.envelope()
 		case 2:
-			supplier = n.bytes(MaxOfferBytes)
+			supplier = n.envelope()
 		}
 	})
 	if d.err != nil {
@@ -481,7 +481,7 @@ func decSignedStatus(d *dec) *SignedStatus {
 	if d.once(); d.err != nil {
 		return nil
 	}
-	s, err := OpenStatus(d.bytes(MaxOfferBytes))
+	s, err := OpenStatus(d.envelope())
 	if err != nil && d.err == nil {
 		d.err = err
 	}

@@ -114,11 +114,11 @@ func TestHexIDs(t *testing.T) {
 			t.Errorf("ParseNetworkID(%q) = %v", s, err)
 		}
 	}
-	if l.Compare(l) != 0 || l.Compare(market.LeaseID{}) != 1 || !(market.LeaseID{}).IsZero() || l.IsZero() {
+	if same := l; l.Compare(same) != 0 || l.Compare(market.LeaseID{}) != 1 || !(market.LeaseID{}).IsZero() || l.IsZero() {
 		t.Error("leases are out of order")
 	}
 	p := market.PeerID(filled(1))
-	if p.Compare(p) != 0 || p.Compare(market.PeerID(filled(2))) != -1 || !(market.PeerID{}).IsZero() || p.IsZero() {
+	if same := p; p.Compare(same) != 0 || p.Compare(market.PeerID(filled(2))) != -1 || !(market.PeerID{}).IsZero() || p.IsZero() {
 		t.Error("peers are out of order")
 	}
 }

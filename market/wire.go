@@ -179,8 +179,8 @@ func (d *dec) int32() int32 {
 
 func (d *dec) bool() bool { return d.upTo(1) == 1 }
 
-// bytes returns a copy, so that nothing keeps the network's buffer alive.
-func (d *dec) bytes(limit int) []byte { return append([]byte(nil), d.view(limit)...) }
+// envelope returns a copy, so that nothing keeps the network's buffer alive.
+func (d *dec) envelope() []byte { return append([]byte(nil), d.view(MaxOfferBytes)...) }
 
 func (d *dec) view(limit int) []byte {
 	if d.isNum {

@@ -57,7 +57,7 @@ func (s *Supplier) publish(now market.Time, out *market.Outbox) {
 	if p.dirty && now.Mono >= p.at {
 		p.dirty, p.at = false, market.Never
 		if !s.sells() {
-			s.withdraw(now, out)
+			s.withdraw(out)
 			return
 		}
 		s.sign(now, out)
@@ -220,7 +220,7 @@ func (s *Supplier) onRefreshOffer(now market.Time, from market.Ref, m *market.Re
 }
 
 // withdraw takes the offer back everywhere.
-func (s *Supplier) withdraw(now market.Time, out *market.Outbox) {
+func (s *Supplier) withdraw(out *market.Outbox) {
 	p := &s.pub
 	if p.offer == nil {
 		return

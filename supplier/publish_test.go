@@ -48,7 +48,7 @@ func TestPublish(t *testing.T) {
 	if len(updates) != 3 || updates[0].Offer.Free.CPU != 3000 || updates[0].Offer.Seq != 2 {
 		t.Errorf("updates %+v", updates)
 	}
-	out = b.step(market.Supply{})
+	b.step(market.Supply{})
 	out = b.advance(time.Second)
 	if n := len(sent[*market.RemoveOffer](out)); n != 3 || noted(out, market.NoteUnpublished) != 1 {
 		t.Errorf("withdraws at %d traders", n)
@@ -236,11 +236,11 @@ func TestSplitAndMerge(t *testing.T) {
 		t.Errorf("updates %+v", u)
 	}
 	b.receive(ref(4), &market.RefreshOffer{Seq: 5, Region: child, Code: market.AckMerge})
-	out = b.receive(ref(5), &market.RefreshOffer{Seq: 5, Region: child, Code: market.AckMerge})
+	b.receive(ref(5), &market.RefreshOffer{Seq: 5, Region: child, Code: market.AckMerge})
 	if o, r, _ := b.Published(); r != root || o == nil {
 		t.Errorf("is in %v", r)
 	}
-	out = b.step(market.Leave{})
+	b.step(market.Leave{})
 	out = b.advance(time.Second)
 	if len(sent[*market.Goodbye](out)) == 0 || len(sent[*market.RemoveOffer](out)) < 3 {
 		t.Errorf("leaves with %+v", out.Sends)

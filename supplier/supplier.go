@@ -73,7 +73,7 @@ func (s *Supplier) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	case market.Boot:
 		s.onBoot(now, ev, out)
 	case market.Supply:
-		s.onSupply(now, ev, out)
+		s.onSupply(now, ev)
 	case market.EngineChanged:
 		s.onEngineChanged(now, ev, out)
 	case market.UnitChanged:
@@ -89,7 +89,7 @@ func (s *Supplier) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	case market.Leave:
 		s.onLeave(now, ev, out)
 	case market.Undelivered:
-		s.onUndelivered(now, ev, out)
+		s.onUndelivered(now, ev)
 	case market.Received:
 		s.onReceived(now, ev, out)
 	}
@@ -133,7 +133,7 @@ func (s *Supplier) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 	}
 }
 
-func (s *Supplier) onSupply(now market.Time, ev market.Supply, out *market.Outbox) {
+func (s *Supplier) onSupply(now market.Time, ev market.Supply) {
 	s.stock, s.selling = ev.Stock, ev.Selling
 	s.stock.Labels = slices.Clone(ev.Stock.Labels)
 	s.changed(now)
@@ -165,7 +165,7 @@ func (s *Supplier) onLeave(now market.Time, ev market.Leave, out *market.Outbox)
 	}
 }
 
-func (s *Supplier) onUndelivered(now market.Time, ev market.Undelivered, out *market.Outbox) {
+func (s *Supplier) onUndelivered(now market.Time, ev market.Undelivered) {
 	switch ev.Msg.(type) {
 	case *market.CreateOffer, *market.UpdateOffer:
 		s.onLostOffer(now, ev.To)

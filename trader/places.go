@@ -219,7 +219,7 @@ func (t *Trader) lookAround(p *place, out *market.Outbox) {
 }
 
 // onFound learns who trades above, and tells them.
-func (t *Trader) onFound(now market.Time, ev market.Found, out *market.Outbox) {
+func (t *Trader) onFound(now market.Time, ev market.Found) {
 	for i := range t.places {
 		p := &t.places[i]
 		if p.peering != 0 && p.peering == ev.Ref {

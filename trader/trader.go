@@ -92,7 +92,7 @@ func (t *Trader) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	case market.Leave:
 		t.onLeave(out)
 	case market.Found:
-		t.onFound(now, ev, out)
+		t.onFound(now, ev)
 	case market.Tick:
 		t.onTick(now, out)
 	case market.Near:
@@ -151,11 +151,12 @@ func (t *Trader) onLeave(out *market.Outbox) {
 func (t *Trader) onCreate(now market.Time, from market.Ref, m *market.CreateOffer, answer bool, out *market.Outbox) {
 	o := &m.Offer.Offer
 	code, seq := t.accept(now, from, m)
-	if code == market.AckStored {
+	switch {
+	case code == market.AckStored:
 		t.store(now, from, m, out)
-	} else if from.Peer != o.Supplier {
+	case from.Peer != o.Supplier:
 		return // a hand-over is not answered
-	} else {
+	default:
 		answer = true
 	}
 	if answer {

@@ -3,6 +3,7 @@ package discoverytest
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 
 	"caravela/market"
 )
@@ -16,7 +17,7 @@ func (k *Keys) Offer(o market.Offer) *market.SignedOffer { return &market.Signed
 
 // Lease implements market.Sealer.
 func (k *Keys) Lease(l market.Lease) *market.SignedLease {
-	b := append(l.Buyer[:], l.Supplier[:]...)
+	b := slices.Concat(l.Buyer[:], l.Supplier[:])
 	b = binary.BigEndian.AppendUint64(b, l.Nonce)
 	b = binary.BigEndian.AppendUint64(b, uint64(l.End))
 	return &market.SignedLease{Lease: l, ID: sha256.Sum256(b), ByBuyer: []byte{1}}
@@ -31,7 +32,7 @@ func (k *Keys) Countersign(l *market.SignedLease) *market.SignedLease {
 
 // Status implements market.Sealer.
 func (k *Keys) Status(s market.Status) *market.SignedStatus {
-	b := append(s.Lease[:], s.Prev[:]...)
+	b := slices.Concat(s.Lease[:], s.Prev[:])
 	b = binary.BigEndian.AppendUint64(b, s.Seq)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.At))
 	b = append(b, byte(s.State), byte(s.Reason))

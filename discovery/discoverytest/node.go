@@ -51,7 +51,6 @@ type asked struct {
 	replicas int
 	dry      bool
 	units    []market.LeaseID // asked for so far
-	placed   bool
 }
 
 type diskKey struct {
