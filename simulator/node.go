@@ -41,7 +41,9 @@ type node struct {
 	freeLog [4]freeChange   // the newest last
 }
 
-const dialled = 12
+// dialled is how many of its newest connections a node is known to have, beside
+// those to the peers of its table.
+const dialled = 24
 
 // freeChange is what a node's offer had, and since when.
 type freeChange struct {
@@ -69,9 +71,24 @@ func (n *node) knows(m uint32) bool {
 	return false
 }
 
-func (n *node) dial(m uint32) {
+// connect notes a new connection.
+func (n *node) connect(m uint32) {
 	n.dialled[n.nextDial] = m + 1
 	n.nextDial = (n.nextDial + 1) % dialled
+}
+
+// charge counts a message that leaves a node, for the newest request, too, if
+// it serves one.
+func (n *node) charge(m market.Message) {
+	n.sent++
+	n.bytes += uint64(size(m))
+	if len(n.open) == 0 {
+		return
+	}
+	switch m.(type) {
+	case *market.GetOffers, *market.LaunchContainer:
+		n.open[len(n.open)-1].messages++
+	}
 }
 
 func (n *node) request(ref uint64) int {
