@@ -7,10 +7,6 @@ import (
 	"caravela/market"
 )
 
-// rpcBytes is what one question of a lookup costs its asker and the one that
-// answers, together: FIND_NODE and twenty peers, each with its addresses.
-const rpcBytes = 70 + 20*110
-
 // Progress is how far a run has come.
 type Progress struct {
 	Now, End time.Duration // virtual

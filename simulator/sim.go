@@ -56,6 +56,7 @@ type Sim struct {
 	watch  watcher
 	lives  lives
 	check  inspector
+	tables refresher
 	labels [][]market.Label // by region
 	cuts   []*Cut           // in force in this window
 	M      Measures
@@ -207,6 +208,7 @@ func (s *Sim) barrier(end time.Duration) {
 	}
 	s.load.judge(end)
 	s.fall()
+	s.refresh(end)
 	s.inspect(end)
 }
 

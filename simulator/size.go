@@ -5,6 +5,10 @@ import "caravela/market"
 // frame is what the transport adds to a message.
 const frame = 40
 
+// rpcBytes is what one question of a lookup costs its asker and the one that
+// answers, together: a key, and twenty peers with two addresses each.
+const rpcBytes = 2*frame + 36 + 20*69
+
 // size is about how many bytes a message takes on the wire, with signatures
 // and two addresses a peer; TestSizes holds it against the real encoding.
 func size(m market.Message) int {

@@ -10,6 +10,10 @@ import (
 	"testing"
 	"time"
 
+	pb "github.com/libp2p/go-libp2p-kad-dht/pb"
+	ma "github.com/multiformats/go-multiaddr"
+	"google.golang.org/protobuf/proto"
+
 	"caravela/discovery"
 	"caravela/market"
 )
@@ -39,6 +43,23 @@ func TestSizes(t *testing.T) {
 	}
 	if w.err != nil {
 		t.Error(w.err)
+	}
+}
+
+// A question of a lookup weighs what kad-dht's own encoding of it weighs.
+func TestRPCBytes(t *testing.T) {
+	question := pb.NewMessage(pb.Message_FIND_NODE, make([]byte, 32), 0)
+	answer := pb.NewMessage(pb.Message_FIND_NODE, nil, 0)
+	for range 20 {
+		p := &pb.Message_Peer{Id: make([]byte, len(market.PeerID{}.Bytes())), Connection: pb.Message_CONNECTED}
+		for _, a := range addrs() {
+			p.Addrs = append(p.Addrs, ma.StringCast(a).Bytes())
+		}
+		answer.CloserPeers = append(answer.CloserPeers, p)
+	}
+	real := float64(proto.Size(question) + proto.Size(answer) + 2*frame)
+	if math.Abs(rpcBytes-real) > .15*real {
+		t.Errorf("a question and its answer take %.0f bytes, not %d", real, rpcBytes)
 	}
 }
 

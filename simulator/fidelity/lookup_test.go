@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	dht "github.com/libp2p/go-libp2p-kad-dht"
+	pb "github.com/libp2p/go-libp2p-kad-dht/pb"
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	mocknet "github.com/libp2p/go-libp2p/p2p/net/mock"
 	ma "github.com/multiformats/go-multiaddr"
@@ -32,11 +35,13 @@ func TestLookups(t *testing.T) {
 		t.Run(fmt.Sprintf("%d nodes, k=%d", c.nodes, c.bucket), func(t *testing.T) {
 			cfg := kademlia.DefaultConfig(market.NetworkID{1})
 			cfg.BucketSize = c.bucket
-			var questions, depth float64
-			synctest.Test(t, func(t *testing.T) { questions, depth = realLookups(t, c.nodes, &cfg) })
+			var questions, depth, refresh float64
+			synctest.Test(t, func(t *testing.T) { questions, depth, refresh = realLookups(t, c.nodes, &cfg) })
 			modelQuestions, modelDepth := modelLookups(t, c.nodes, &cfg)
 			compare(t, "questions a lookup", questions, modelQuestions)
 			compare(t, "depth of a lookup", depth, modelDepth)
+			// How deep tables go depends on the two nearest IDs, which differ.
+			within(t, .2, "questions a refresh", refresh, modelRefresh(t, c.nodes, &cfg))
 		})
 	}
 }
@@ -63,6 +68,17 @@ func modelLookups(t *testing.T, n int, c *kademlia.Config) (questions, depth flo
 	return questions / lookups, float64(m.LookupDepth) / lookups
 }
 
+// modelRefresh is how many questions the first refresh of a table costs.
+func modelRefresh(t *testing.T, n int, c *kademlia.Config) float64 {
+	cfg := simulator.DefaultConfig()
+	cfg.Nodes, cfg.Workers, cfg.Check = n, 1, 1
+	cfg.Overlay = simulator.Overlay{K: c.BucketSize, Alpha: c.Concurrency, Beta: c.Resiliency}
+	cfg.Load.Warmup, cfg.Load.Arrivals, cfg.Duration = time.Second, simulator.Trace, 115*time.Second
+	cfg.Machine = func(discovery.Config) simulator.Participant { return asker{} }
+	m := simulator.New(cfg).Run(t.Context())
+	return float64(m.Sent) / 2 / float64(n) // questions and answers
+}
+
 // asker looks a key up for each request, and then gives it up.
 type asker struct{}
 
@@ -79,9 +95,10 @@ func (asker) Deadline() time.Duration    { return market.Never }
 func (asker) Free() (r market.Resources) { return r }
 
 // realLookups makes kad-dht's own tables, in its own way, on hosts that meet in memory.
-func realLookups(t *testing.T, n int, c *kademlia.Config) (questions, depth float64) {
+func realLookups(t *testing.T, n int, c *kademlia.Config) (questions, depth, refresh float64) {
 	ctx := t.Context()
-	nodes := newDHTs(t, n, c)
+	var asked atomic.Uint64
+	nodes := newDHTs(t, n, c, &asked)
 	r := rand.New(rand.NewPCG(2, uint64(n)))
 	for i, d := range nodes[1:] { // each enters through an earlier one
 		to := nodes[r.IntN(i+1)].Host()
@@ -95,21 +112,25 @@ func realLookups(t *testing.T, n int, c *kademlia.Config) (questions, depth floa
 			}
 		}
 	}
-	for _, d := range nodes { // the refresh a minute later
+	time.Sleep(c.Refresh + c.Refresh/8)
+	asked.Store(0)
+	for _, d := range nodes { // until then a bucket counts as fresh
 		for err := range d.RefreshRoutingTable() {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
+	refresh = float64(asked.Load()) / float64(n)
 	for i := range lookups {
 		q, d := follow(ctx, nodes[r.IntN(n)], market.KeyOf(fmt.Sprint(i)))
 		questions, depth = questions+float64(q), depth+float64(d)
 	}
-	return questions / lookups, depth / lookups
+	return questions / lookups, depth / lookups, refresh
 }
 
-func newDHTs(t *testing.T, n int, c *kademlia.Config) (nodes []*dht.IpfsDHT) {
+// newDHTs makes n nodes without tables. Asked counts the questions to all.
+func newDHTs(t *testing.T, n int, c *kademlia.Config, asked *atomic.Uint64) (nodes []*dht.IpfsDHT) {
 	net := mocknet.New()
 	net.SetLinkDefaults(mocknet.LinkOptions{Latency: oneWay})
 	t.Cleanup(func() { net.Close() })
@@ -123,7 +144,12 @@ func newDHTs(t *testing.T, n int, c *kademlia.Config) (nodes []*dht.IpfsDHT) {
 			t.Fatal(err)
 		}
 		d, err := dht.New(h, dht.Mode(dht.ModeServer), dht.ProtocolPrefix("/fidelity"), dht.DisableProviders(), dht.DisableValues(),
-			dht.DisableAutoRefresh(), dht.BucketSize(c.BucketSize), dht.Concurrency(c.Concurrency), dht.Resiliency(c.Resiliency))
+			dht.OnRequestHook(func(_ context.Context, _ network.Stream, m *pb.Message) {
+				if m.GetType() == pb.Message_FIND_NODE {
+					asked.Add(1)
+				}
+			}),
+			dht.DisableAutoRefresh(), dht.RoutingTableRefreshPeriod(c.Refresh), dht.BucketSize(c.BucketSize), dht.Concurrency(c.Concurrency), dht.Resiliency(c.Resiliency))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -81,6 +81,11 @@ func TestPlacements(t *testing.T) {
 
 func compare(t *testing.T, what string, real, model float64) {
 	t.Helper()
+	within(t, near, what, real, model)
+}
+
+func within(t *testing.T, near float64, what string, real, model float64) {
+	t.Helper()
 	t.Logf("%-26s real %7.3f  model %7.3f  ratio %.2f", what, real, model, model/real)
 	if math.Abs(model-real) > near*max(real, least) {
 		t.Errorf("%s: %.3f by real nodes, %.3f by simulated ones", what, real, model)
