@@ -64,6 +64,7 @@ const (
 	RunLeased    RunEventType = "leased"    // and said yes: Lease. The run goes on without the caller
 	RunPulling   RunEventType = "pulling"   // Pull has the progress
 	RunStatus    RunEventType = "status"    // Status has the new state
+	RunSilent    RunEventType = "silent"    // Node has leased and does not answer now; the run waits for it
 	RunFailed    RunEventType = "failed"    // this replica is given up: Failure
 	RunDone      RunEventType = "done"      // the last event: Containers has the IDs of those that run
 )

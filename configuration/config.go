@@ -32,8 +32,8 @@ type Node struct {
 // Network says how other peers reach the node.
 type Network struct {
 	Listen   []netip.AddrPort // TCP and UDP (QUIC) each; default 0.0.0.0:7401 and [::]:7401
-	Open     bool             // deal with peers on public addresses without a token; default false
-	Announce []string         // further addresses at which the node is reachable, such as a router's that forwards the port: ip:port (TCP and QUIC) or multiaddr; at most 8; default none
+	Open     bool             // deal with peers on public addresses, and let them join without a token; default false
+	Announce []string         // further addresses at which the node is reachable, such as a router's that forwards the port: ip:port, which is two (TCP and QUIC), or multiaddr; at most 8 in all; default none
 	Trader   bool             // hold other peers' offers where reachable; default true, lowpower false
 	Client   bool             // use the DHT without serving it; default false, lowpower true
 }

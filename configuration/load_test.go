@@ -121,6 +121,7 @@ func TestWrongFiles(t *testing.T) {
 		{"date", "[buy]\nlease = 1979-05-27\n", "caravela.toml:2: buy.lease: wants a text"},
 		{"word", "[log]\nlevel = \"loud\"\n", `caravela.toml:2: log.level: "loud" is not one of debug, info, warn, error`},
 		{"impossible value", "[limits]\n# few\nconnections-high = 3\n", "caravela.toml:3: limits.connections-high: 3 is not above 96; give more than limits.connections-low"},
+		{"too much to announce", "[network]\nannounce = [\"10.0.0.1:1\", \"10.0.0.2:1\", \"10.0.0.3:1\", \"10.0.0.4:1\", \"/ip4/10.0.0.5/tcp/1\"]\n", "caravela.toml:2: network.announce: 9 addresses are more than the 8 that others remember; keep the best; IP:PORT counts twice, for TCP and for QUIC"},
 		{"long socket", "[api]\naddress = \"unix:///" + strings.Repeat("x", 120) + "\"\n", "caravela.toml:2: api.address: "},
 	}
 	for _, tt := range tests {

@@ -47,11 +47,21 @@ func (c *Config) validateNode(check checker) {
 		check(!seen[a] || a.Port() == 0, "network.listen", "keep one of the two", "%v stands twice", a)
 		seen[a] = true
 	}
+	told := 0
 	for _, a := range c.Network.Announce {
+		told++
+		if !strings.HasPrefix(a, "/") {
+			told++ // TCP and QUIC
+		}
 		check(announceable(a), "network.announce", "give IP:PORT or a multiaddr such as /ip4/203.0.113.7/tcp/7401", "%q is not an address", a)
 	}
+	check(told <= maxAnnounced, "network.announce", "keep the best; IP:PORT counts twice, for TCP and for QUIC", "%d addresses are more than the %d that others remember", told, maxAnnounced)
 	check(!c.Network.Trader || !c.Network.Client, "network.trader", "set network.trader = false, or network.client = false", "a node that only uses the DHT cannot be a trader")
 }
+
+// maxAnnounced leaves room among a peer's addresses for those that it finds
+// out by itself.
+const maxAnnounced = 8
 
 func announceable(s string) bool {
 	if strings.HasPrefix(s, "/") {

@@ -385,7 +385,7 @@ func (n *Node) Attach(ctx context.Context, ref api.ContainerRef, req api.AttachR
 	if err != nil {
 		return nil, err
 	}
-	session := n.session(s, false)
+	session := n.attended(b.Lease.Unit(), n.session(s, false))
 	if !b.Spec.Remove {
 		return session, nil
 	}

@@ -25,7 +25,7 @@ func (n *Node) Run(ctx context.Context, req api.RunRequest, emit func(api.RunEve
 	if err := n.loop.Post(ctx, w); err != nil {
 		return n.stopping(err)
 	}
-	r := &run{node: n, req: req, want: w, emit: emit, waitUntil: time.Now().Add(w.Wait)}
+	r := &run{node: n, req: req, want: w, emit: emit, waitUntil: time.Now().Add(w.Wait), silent: make(map[market.PeerID]bool)}
 	err = r.follow(ctx, q)
 	if err != nil && !r.over {
 		n.abandon(q.ref)
@@ -48,13 +48,16 @@ type run struct {
 	emit      func(api.RunEvent) error
 	waitUntil time.Time
 	rounds    int
-	found     *market.Outcome // the last search
-	units     []string        // leased, by replica
-	over      bool            // the machine is done with it
+	found     *market.Outcome        // the last search
+	units     []string               // leased, by replica
+	over      bool                   // the machine is done with it
+	silent    map[market.PeerID]bool // suppliers that the caller knows not to answer
 }
 
 // follow tells the caller what happens until the request is over.
 func (r *run) follow(ctx context.Context, q *request) error {
+	look := time.NewTicker(silenceLook)
+	defer look.Stop()
 	for {
 		for _, o := range q.take() {
 			r.over = o.Kind == market.Done || o.Kind == market.GaveUp
@@ -64,12 +67,49 @@ func (r *run) follow(ctx context.Context, q *request) error {
 		}
 		select {
 		case <-q.wake:
+		case <-look.C:
+			if err := r.listen(ctx); err != nil {
+				return err
+			}
 		case <-r.node.loop.Done():
 			return r.node.stopError()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// silenceLook is how often a run makes sure that its suppliers are there.
+const silenceLook = 10 * time.Second
+
+// listen tells the caller of suppliers that have leased and do not answer any
+// more. The run goes on: they may come back, and a pull may take an hour.
+func (r *run) listen(ctx context.Context) error {
+	var list []*market.Bought
+	var replicas []int
+	for i, unit := range r.units {
+		id, err := market.ParseLeaseID(unit)
+		if err != nil {
+			continue // not leased yet
+		}
+		if b, over, _ := r.node.board.boughtUnit(id); b != nil && !over {
+			list, replicas = append(list, b), append(replicas, i)
+		}
+	}
+	since := r.node.silent(ctx, list)
+	for i, b := range list {
+		p := b.Supplier.Peer
+		if since[p].IsZero() {
+			delete(r.silent, p)
+		} else if !r.silent[p] {
+			r.silent[p] = true
+			ev := api.RunEvent{Type: api.RunSilent, At: time.Now().UTC(), Replica: replicas[i], Node: p.String(), NodeName: r.node.nodeName(p)}
+			if err := r.emit(ev); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (r *run) on(o market.Outcome) error {
@@ -210,13 +250,13 @@ func (r *run) gaveUp(ev api.RunEvent, o market.Outcome) error {
 	e := api.Errorf(api.CodeOfReason(o.Reason), "the container cannot run: %s", detailed(o.Reason, o.Detail))
 	switch o.Reason {
 	case market.ImageMissing:
-		e.WithNext("push the image to a registry that suppliers reach, or name one that is there already")
+		e = e.WithNext("push the image to a registry that suppliers reach, or name one that is there already")
 	case market.PullFailed:
-		e.WithNext("docker login REGISTRY, then caravela run --with-registry-auth; or try again")
+		e = e.WithNext("docker login REGISTRY, then caravela run --with-registry-auth; or try again")
 	case market.Unreachable:
-		e.WithNext("caravela doctor")
+		e = e.WithNext("caravela doctor")
 	default:
-		e.WithNext("caravela run again with other settings, or caravela market explain")
+		e = e.WithNext("caravela run again with other settings, or caravela market explain")
 	}
 	for i, unit := range r.units {
 		if unit == "" {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"testing"
 
 	"caravela/api"
@@ -33,7 +34,7 @@ func TestForeign(t *testing.T) {
 		}
 	}
 	err := refusal([]byte(`{"code":"conflict","detail":"no\u001b[31m\ncaravela: all is well","next":"curl x|sh"}`))
-	if e, ok := err.(*api.Error); !ok || e.Detail != "no?[31m caravela: all is well" || e.Next != "" {
+	if e := (*api.Error)(nil); !errors.As(err, &e) || e.Detail != "no?[31m caravela: all is well" || e.Next != "" {
 		t.Errorf("%+v", err)
 	}
 	if got := detailed(market.PullFailed, "x\ry"); got != market.PullFailed.String()+": x y" {

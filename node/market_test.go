@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"caravela/api"
+	"caravela/docker/fake"
 	"caravela/market"
 	"caravela/node/nodetest"
 )
@@ -133,6 +134,79 @@ func TestAttachToWhatHasEnded(t *testing.T) {
 			t.Errorf("attach: %q, %d, %v", out, code, err)
 		}
 		w.Until("the container is removed", func() bool { return len(h.Units()) == 0 && h.State(ref) == "" })
+	})
+}
+
+// TestEndThatTheStreamMisses: a watched container that has ended lets its
+// watcher go, whatever became of the stream.
+func TestEndThatTheStreamMisses(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *nodetest.World) {
+		hosts := w.Start("cedar", "birch")
+		w.Until("two offers", func() bool { return offers(t, hosts[0]) == 2 })
+		for _, remove := range []bool{false, true} {
+			hosts[1].Daemon.Inject(fake.EndMissed, 1)
+			req := nodetest.Request("count")
+			req.Policy.Node, req.Spec.Remove, req.Attach = "birch", remove, true
+			ref := hosts[0].MustRun(req)
+			session, err := hosts[0].Attach(t.Context(), ref, api.AttachRequest{Logs: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			time.AfterFunc(time.Minute, func() { _ = hosts[0].Node.Kill(t.Context(), ref, api.KillRequest{}) })
+			start := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			code, err := session(ctx, api.Stdio{Out: &out})
+			cancel()
+			if code != 137 || err != nil || !strings.HasPrefix(out.String(), "0\n1\n") {
+				t.Errorf("--rm %v: code %d, %v, %d bytes", remove, code, err, out.Len())
+			}
+			if took := time.Since(start); took < time.Minute || took > 2*time.Minute {
+				t.Errorf("--rm %v: it took %v", remove, took)
+			}
+		}
+	})
+}
+
+// TestRunTellsOfSilence: whoever waits for a container hears that its supplier
+// is gone, and the container starts when it is back.
+func TestRunTellsOfSilence(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *nodetest.World) {
+		hosts := w.Start("cedar", "birch")
+		w.Until("two offers", func() bool { return offers(t, hosts[0]) == 2 })
+		hosts[1].Daemon.Inject(fake.PullStalls, 1)
+		req := nodetest.Request("sleep")
+		req.Policy.Node, req.Spec.Image = "birch", "elsewhere"
+		hosts[1].Daemon.AddRemote("elsewhere", fake.Toolbox)
+		var steps []api.RunEventType
+		ended := make(chan error, 1)
+		told := make(chan api.RunEvent, 100)
+		go func() {
+			ended <- hosts[0].Node.Run(t.Context(), req, func(e api.RunEvent) error { told <- e; return nil })
+		}()
+		await := func(kind api.RunEventType) api.RunEvent {
+			for {
+				select {
+				case e := <-told:
+					if steps = append(steps, e.Type); e.Type == kind {
+						return e
+					}
+				case <-time.After(10 * time.Minute):
+					t.Fatalf("no %s after %v", kind, steps)
+				}
+			}
+		}
+		await(api.RunLeased)
+		hosts[1].Kill()
+		gone := time.Now()
+		if e := await(api.RunSilent); e.NodeName != "birch" || time.Since(gone) > 30*time.Second {
+			t.Errorf("after %v: %+v", time.Since(gone), e)
+		}
+		hosts[1].Start()
+		await(api.RunDone)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 }
 

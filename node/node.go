@@ -227,6 +227,6 @@ func (n *Node) upkeep(ctx context.Context) {
 	for pause(ctx, upkeepEvery) {
 		n.supply(ctx)
 		n.saveKnownPeers()
-		n.reconnect(ctx)
+		n.reconnect()
 	}
 }

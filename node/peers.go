@@ -311,7 +311,7 @@ func (n *Node) knownPeers() []overlay.Peer {
 
 // reconnect heals a node that has lost everybody, after a partition or a
 // start before the others: it knocks at the doors that it knew.
-func (n *Node) reconnect(ctx context.Context) {
+func (n *Node) reconnect() {
 	if len(n.cfg.Transport.Peers()) > 0 {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -59,8 +60,10 @@ func (n *Node) open(ctx context.Context, b *market.Bought, kind string, args any
 		return nil, api.Errorf(api.CodeUnreachable, "%s of %s: its supplier %s does not answer: %v", kind, h.Lease.Short(), b.Supplier.Peer.Short(), err).
 			WithNext("caravela node inspect %s", b.Supplier.Peer.Short())
 	}
-	f, err := s.Read()
+	f, err := readWithin(ctx, s)
 	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
 	case err != nil:
 		err = api.Errorf(api.CodeUnreachable, "%s of %s: the supplier broke off: %v", kind, h.Lease.Short(), err)
 	case f.Kind == remote.Fail:
@@ -72,6 +75,22 @@ func (n *Node) open(ctx context.Context, b *market.Bought, kind string, args any
 	}
 	_ = s.Reset() // err says more
 	return nil, err
+}
+
+// agreementWait is how long a supplier may think about a stream. It looks the
+// container up with its engine first, which takes seconds on a busy machine.
+const agreementWait = time.Minute
+
+// readWithin reads the first frame, which says whether the supplier agrees.
+func readWithin(ctx context.Context, s *remote.Stream) (remote.Frame, error) {
+	ctx, cancel := context.WithTimeout(ctx, agreementWait)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = s.Reset() })()
+	f, err := s.Read()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("it has not answered for %v", agreementWait)
+	}
+	return f, err
 }
 
 // refusal reads a Fail frame.

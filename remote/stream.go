@@ -36,7 +36,7 @@ type Stream struct {
 	peer market.PeerID
 	c    Conduit
 
-	rmu  sync.Mutex // guards r and buf: Read and guard take turns
+	turn chan struct{} // held by who uses r and buf, Read or Guard; it may last for days
 	r    *bufio.Reader
 	buf  []byte
 	read chan struct{} // a frame was read; capacity 1
@@ -47,7 +47,7 @@ type Stream struct {
 
 // NewStream wraps a conduit to peer. Transports call it.
 func NewStream(peer market.PeerID, c Conduit) *Stream {
-	return &Stream{peer: peer, c: c, r: bufio.NewReaderSize(c, 4<<10), read: make(chan struct{}, 1)}
+	return &Stream{peer: peer, c: c, turn: make(chan struct{}, 1), r: bufio.NewReaderSize(c, 4<<10), read: make(chan struct{}, 1)}
 }
 
 // Guard returns a context that ends when the other side resets the stream or
@@ -72,16 +72,16 @@ func (s *Stream) Guard(ctx context.Context) (context.Context, context.CancelFunc
 }
 
 func (s *Stream) peek() bool {
-	s.rmu.Lock()
-	defer s.rmu.Unlock()
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
 	_, err := s.r.Peek(1)
 	return err == nil
 }
 
 // ended reports whether the other side closed its half in good order.
 func (s *Stream) ended() bool {
-	s.rmu.Lock()
-	defer s.rmu.Unlock()
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
 	_, err := s.r.Peek(1)
 	return errors.Is(err, io.EOF)
 }
@@ -92,8 +92,8 @@ func (s *Stream) Peer() market.PeerID { return s.peer }
 // Read returns the next frame. Its data is valid until the next Read. io.EOF
 // means that the other side will not write any more.
 func (s *Stream) Read() (Frame, error) {
-	s.rmu.Lock()
-	defer s.rmu.Unlock()
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
 	f, err := ReadFrame(s.r, s.buf)
 	if err != nil {
 		if errors.Is(err, ErrFrame) {

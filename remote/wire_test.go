@@ -83,7 +83,7 @@ func TestParseTarget(t *testing.T) {
 	id := market.PeerID{5}
 	for s, want := range map[string][]string{
 		"10.0.0.1":                              {"/ip4/10.0.0.1/tcp/7401", "/ip4/10.0.0.1/udp/7401/quic-v1"},
-		" 10.0.0.1:80 ":                         {"/ip4/10.0.0.1/tcp/80", "/ip4/10.0.0.1/udp/80/quic-v1"},
+		"\t10.0.0.1:80\n":                       {"/ip4/10.0.0.1/tcp/80", "/ip4/10.0.0.1/udp/80/quic-v1"},
 		"::1":                                   {"/ip6/::1/tcp/7401", "/ip6/::1/udp/7401/quic-v1"},
 		"[::1]:80":                              {"/ip6/::1/tcp/80", "/ip6/::1/udp/80/quic-v1"},
 		"fe80::1%eth0":                          {"/ip6zone/eth0/ip6/fe80::1/tcp/7401", "/ip6zone/eth0/ip6/fe80::1/udp/7401/quic-v1"},

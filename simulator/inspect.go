@@ -89,7 +89,7 @@ func (s *Sim) inspect(now time.Duration) {
 		n := &s.nodes[i]
 		k.storm(n, &k.sent[j], now)
 		if peer, ok := n.machine.(inspectable); ok && n.up && !n.fell && n.counter > 0 {
-			k.supplier(s, n, peer, now)
+			k.supplier(n, peer, now)
 			k.buyer(s, n, peer, now)
 			k.trader(s, n, peer, now)
 		}
@@ -103,7 +103,7 @@ func (k *inspector) violated(count *int, now time.Duration, format string, args 
 	}
 }
 
-func (k *inspector) supplier(s *Sim, n *node, peer inspectable, now time.Duration) {
+func (k *inspector) supplier(n *node, peer inspectable, now time.Duration) {
 	free := n.machine.Free()
 	var leased market.Resources
 	for _, sold := range peer.Sold() {

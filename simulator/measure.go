@@ -30,7 +30,7 @@ type Measures struct {
 }
 
 // judge takes the window's news in their order.
-func (d *driver) judge(end time.Duration) {
+func (d *driver) judge() {
 	var all []news
 	for _, p := range d.s.parts {
 		all = append(all, p.news...)

@@ -64,7 +64,7 @@ func (q *mail) pop() letter {
 	h[0] = h[last]
 	h[last] = letter{}
 	*q = h[:last]
-	(*q).down(0)
+	q.down(0)
 	return top
 }
 

@@ -72,7 +72,6 @@ type part struct {
 	events uint64
 	calls  []uint32 // nodes that were asked in lookups
 	news   []news
-	buf    []uint32
 	counts counts
 	at     time.Duration // of the step under way
 	fallen []uint32      // nodes that crashed within a step of this window
@@ -206,7 +205,7 @@ func (s *Sim) barrier(end time.Duration) {
 		}
 		p.calls = p.calls[:0]
 	}
-	s.load.judge(end)
+	s.load.judge()
 	s.fall()
 	s.refresh(end)
 	s.inspect(end)

@@ -222,6 +222,7 @@ func (w *waiting) Run(ctx context.Context, _ api.RunRequest, emit func(api.RunEv
 }
 
 func TestInterruptWhileSearching(t *testing.T) {
+	silent := slices.Concat(placed()[:3], []api.RunEvent{{Type: api.RunSilent, Node: apitest.CedarID, NodeName: "cedar"}})
 	for _, tt := range []struct {
 		line   string
 		events []api.RunEvent
@@ -230,6 +231,8 @@ func TestInterruptWhileSearching(t *testing.T) {
 		{"run --wait-for-offer 30m web", []api.RunEvent{{Type: api.RunWaiting}}, "nothing is leased"},
 		{"run web", placed()[:3], "the node ends the lease"},
 		{"run -d web", placed()[:3], "started without you"},
+		{"run -d web", silent, "cedar does not answer; waiting (Ctrl-C leaves it)\n"},
+		{"run web", silent, "cedar does not answer; waiting (Ctrl-C gives it up)\n"},
 	} {
 		node := &waiting{record(), make(chan struct{})}
 		node.events = tt.events

@@ -28,22 +28,23 @@ type place struct {
 
 // progress turns the events of a run into lines on standard error.
 type progress struct {
-	app     *app
-	quiet   bool
-	live    bool // the last line may be overwritten
-	dirty   bool // something stands on that line
-	wanted  int
-	many    bool
-	places  map[int]*place
-	plans   []api.Candidate
-	failure error
-	pulled  map[int]int // layers told so far, where lines cannot be overwritten
+	app      *app
+	quiet    bool
+	live     bool // the last line may be overwritten
+	dirty    bool // something stands on that line
+	wanted   int
+	many     bool
+	attached bool // the run ends with us
+	places   map[int]*place
+	plans    []api.Candidate
+	failure  error
+	pulled   map[int]int // layers told so far, where lines cannot be overwritten
 }
 
 func newProgress(a *app, quiet bool, req api.RunRequest) *progress {
 	n := max(req.Policy.Replicas, 1)
 	return &progress{
-		app: a, quiet: quiet, live: a.terminal.isTerminal(a.err), wanted: n, many: n > 1,
+		app: a, quiet: quiet, live: a.terminal.isTerminal(a.err), wanted: n, many: n > 1, attached: req.Attach,
 		places: map[int]*place{}, pulled: map[int]int{},
 	}
 }
@@ -71,6 +72,8 @@ func (p *progress) event(e api.RunEvent) error {
 		p.onPulling(e)
 	case api.RunStatus:
 		p.onStatus(e)
+	case api.RunSilent:
+		p.onSilent(e)
 	case api.RunFailed:
 		p.onFailed(e)
 	case api.RunDone:
@@ -154,6 +157,14 @@ func (p *progress) onStatus(e api.RunEvent) {
 	if changed {
 		p.passing("%s%s", p.prefix(e), detailed(s.State, s.Detail))
 	}
+}
+
+func (p *progress) onSilent(e api.RunEvent) {
+	leaves := "leaves it"
+	if p.attached {
+		leaves = "gives it up"
+	}
+	p.lasting("%s%s does not answer; waiting (Ctrl-C %s)", p.prefix(e), nodeLabel(e.NodeName, e.Node), leaves)
 }
 
 func (p *progress) onFailed(e api.RunEvent) {

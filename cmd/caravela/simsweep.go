@@ -90,7 +90,7 @@ func planSweep(file string, set, vary []string, seeds int) (points []sweepPoint,
 	for _, v := range vary {
 		key, values, ok := strings.Cut(v, "=")
 		if !ok || values == "" {
-			return nil, nil, advise(fmt.Errorf("--vary %s is not KEY=VALUE,VALUE...", v), "--vary network.loss=0,0.01,0.05")
+			return nil, nil, advise(fmt.Errorf("--vary %s is not KEY=VALUE[,VALUE]", v), "--vary network.loss=0,0.01,0.05")
 		}
 		var next [][]string
 		for _, c := range combinations {

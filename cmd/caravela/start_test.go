@@ -181,7 +181,9 @@ func TestWrongStartFlags(t *testing.T) {
 func TestDetached(t *testing.T) {
 	c := newCLI(t, nil)
 	dir := t.TempDir() + "/node"
-	r := c.run("create", "-d", "--data-dir", dir, "--name", "cedar")
+	// The node itself plays its part without a port; whoever starts it looks
+	// whether that is free.
+	r := c.run("create", "-d", "--listen", "127.0.0.1:0", "--data-dir", dir, "--name", "cedar")
 	if r.code != 0 || !strings.Contains(r.err, "node cedar is ready") || !strings.Contains(r.err, "caravela.log") || !strings.Contains(r.err, "-H unix://"+dir) {
 		t.Fatalf("%+v", r)
 	}
@@ -197,10 +199,10 @@ func TestDetached(t *testing.T) {
 			t.Fatalf("log %q", text)
 		}
 	}
-	if r := c.run("create", "-d", "--data-dir", dir+"2", "--name", "fails"); r.code != 1 || r.err != "caravela: the port 7401 is taken\ntry: --listen with another port\n" {
+	if r := c.run("create", "-d", "--listen", "127.0.0.1:0", "--data-dir", dir+"2", "--name", "fails"); r.code != 1 || r.err != "caravela: the port 7401 is taken\ntry: --listen with another port\n" {
 		t.Errorf("%+v", r)
 	}
-	if r := c.run("create", "-d", "--data-dir", dir+"3", "--name", "dies"); r.code != 1 || !strings.Contains(r.err, "before it was ready") || !strings.Contains(r.err, dir+"3/caravela.log") {
+	if r := c.run("create", "-d", "--listen", "127.0.0.1:0", "--data-dir", dir+"3", "--name", "dies"); r.code != 1 || !strings.Contains(r.err, "before it was ready") || !strings.Contains(r.err, dir+"3/caravela.log") {
 		t.Errorf("%+v", r)
 	}
 }

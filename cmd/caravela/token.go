@@ -21,7 +21,9 @@ func newTokenCreate(a *app) *cobra.Command {
 		Use:   "create",
 		Short: "Make a join token; it is shown once",
 		Long: `Makes a token for "caravela join". It names this node and its addresses, and
-proves to the newcomer that it joins the right network. It is printed once.`,
+proves to the newcomer that it joins the right network. It is printed once.
+From then on this node deals with machines at public addresses, and lets those
+join that hold a token.`,
 		Example:           "  caravela token create --name laptop --expires 1h --uses 1\n  ssh other caravela join -d $(caravela token create)",
 		Args:              needs(0, 0, "no arguments"),
 		ValidArgsFunction: cobra.NoFileCompletions,

@@ -8,16 +8,19 @@ import (
 // Fault is a failure that can be injected.
 type Fault uint8
 
-// The faults. Each strikes launches, as often as Inject says.
+// The faults. Each strikes launches, the last one attaches, as often as Inject
+// says.
 const (
 	PullFails   Fault = iota + 1 // the registry does not answer
 	PullStalls                   // the pull never ends
 	StartFails                   // the container cannot be started
 	ExitsAtOnce                  // the main process ends with code 1 before it did anything
 	PortsTaken                   // any host port turns out to be taken
+	EndMissed                    // an attach goes on after the process' end
 )
 
-// Inject makes the next times launches that reach the fault fail by it.
+// Inject makes the next times launches or attaches that reach the fault fail
+// by it.
 func (d *Daemon) Inject(f Fault, times int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -138,6 +138,7 @@ func (e *Engine) Attach(ctx context.Context, lease market.LeaseID, o docker.Atta
 		return err
 	}
 	running, log, in, sizes := u.running(), u.log, u.in, u.sizes
+	missed := e.d.strikes(EndMissed)
 	e.d.mu.Unlock()
 	if !running && !o.Logs {
 		return fmt.Errorf("attach: %w; start it", docker.ErrNotRunning)
@@ -159,6 +160,10 @@ func (e *Engine) Attach(ctx context.Context, lease market.LeaseID, o docker.Atta
 	go forward(resize, sizes, done)
 	if err := log.copy(ctx, from, true, everything, s); err != nil {
 		return fmt.Errorf("attach: %w", err)
+	}
+	if missed {
+		<-ctx.Done()
+		return fmt.Errorf("attach: %w", ctx.Err())
 	}
 	return nil
 }

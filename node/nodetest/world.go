@@ -3,7 +3,6 @@ package nodetest
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -130,5 +129,5 @@ func Sale() node.Sale {
 
 func (w *World) fatal(format string, a ...any) {
 	w.t.Helper()
-	w.t.Fatal(fmt.Sprintf(format, a...))
+	w.t.Fatalf(format, a...)
 }

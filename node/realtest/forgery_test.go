@@ -120,12 +120,22 @@ func TestWordsAboutOthers(t *testing.T) {
 		}
 		s.untouchedAfter(what)
 	}
+	for _, h := range []*nodetest.Host{s.cedar, s.birch, s.buyer} { // nor did anybody believe the advertisement
+		ask := &market.GetOffers{Ref: uint64(h.ID[0]), Region: root, Want: market.Want{Need: s.offer.Total}, Max: 1, Relay: true}
+		if err := p.send(h.ID, ask); err != nil {
+			t.Fatal(err)
+		}
+		a := await(s.w, p, "an answer of "+h.Name, func(a *market.Offers) bool { return a.Ref == ask.Ref })
+		if len(a.Hints) > 0 {
+			t.Errorf("%s sends buyers elsewhere: %+v", h.Name, a.Hints)
+		}
+	}
 	await(s.w, p, "who may stop what", func(a *market.StopAck) bool { return a.Unit == s.unit && a.Reason == market.NotOwner })
 }
 
 // TestReplays says again what was true once.
 func TestReplays(t *testing.T) {
-	s := newStage(t, brisk(2*time.Second))
+	s := newStage(t, market.DefaultParams)
 	p := s.puppet
 	launch := p.lease(s.birch.ID, nil)
 	id := launch.Lease.ID
@@ -213,5 +223,3 @@ func TestStrangersBuyNothingInAnothersName(t *testing.T) {
 		t.Errorf("%d containers at birch", n)
 	}
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -84,6 +84,7 @@ func (o *Overlay) keepFresh() {
 			return
 		case <-refresh.C:
 			o.dht.RefreshRoutingTable()
+			//nolint:gosec // who guesses the time of a refresh has won nothing
 			refresh.Reset(o.cfg.Refresh + rand.N(o.cfg.Refresh/4)) // not all nodes at once
 		case <-retry.C:
 			o.retry()

@@ -178,7 +178,7 @@ func siteAddrs() (out []netip.Addr) {
 }
 
 func haveIPv6() bool {
-	l, err := net.ListenPacket("udp6", "[::1]:0")
+	l, err := net.ListenUDP("udp6", &net.UDPAddr{IP: net.IPv6loopback})
 	if err != nil {
 		return false
 	}

@@ -72,12 +72,11 @@ func Parse(path, text string, set []string) (*Scenario, error) {
 type File struct{ Path, Text string }
 
 type loader struct {
-	path  string
-	s     *Scenario
-	b     binder
-	file  lines
-	set   map[string]bool // keys of the command line
-	names []string        // the regions' names
+	path string
+	s    *Scenario
+	b    binder
+	file lines
+	set  map[string]bool // keys of the command line
 }
 
 func readText(path string, most int64) (string, error) {

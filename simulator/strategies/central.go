@@ -35,7 +35,7 @@ func NewCentral(c discovery.Config) simulator.Participant {
 
 func (c *central) changed(p *peer, now market.Time, out *market.Outbox) {
 	if c.master.Peer.IsZero() {
-		c.seek(p, now, out)
+		c.seek(p, out)
 		return
 	}
 	if !p.sells {
@@ -49,7 +49,7 @@ func (c *central) changed(p *peer, now market.Time, out *market.Outbox) {
 // refused puts the books right: they hold what was given out and not taken.
 func (c *central) refused(p *peer, now market.Time, out *market.Outbox) { c.changed(p, now, out) }
 
-func (c *central) seek(p *peer, now market.Time, out *market.Outbox) {
+func (c *central) seek(p *peer, out *market.Outbox) {
 	if c.lookup == 0 {
 		p.refs++
 		c.lookup, c.retry = 2<<60|p.refs, market.Never // not on the account of a request
@@ -60,7 +60,7 @@ func (c *central) seek(p *peer, now market.Time, out *market.Outbox) {
 func (c *central) search(p *peer, now market.Time, r *request, out *market.Outbox) {
 	if c.master.Peer.IsZero() {
 		r.until = now.Mono + masterRetry
-		c.seek(p, now, out)
+		c.seek(p, out)
 		return
 	}
 	if r.rounds++; r.rounds > 8 {
