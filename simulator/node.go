@@ -31,6 +31,7 @@ type node struct {
 	nextDial uint8
 	sent     uint32 // messages
 	heard    uint32
+	upkeep   uint32 // messages of refreshes, which are sent and heard besides
 	bytes    uint64
 
 	running []market.LeaseID // what the engine runs
@@ -76,6 +77,9 @@ func (n *node) connect(m uint32) {
 	n.dialled[n.nextDial] = m + 1
 	n.nextDial = (n.nextDial + 1) % dialled
 }
+
+// traffic is all that a node has sent and heard.
+func (n *node) traffic() uint64 { return uint64(n.sent) + uint64(n.heard) + 2*uint64(n.upkeep) }
 
 // charge counts a message that leaves a node, for the newest request, too, if
 // it serves one.

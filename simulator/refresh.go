@@ -20,13 +20,15 @@ const (
 	refreshSample  = 64 // nodes
 )
 
-// refresh runs between windows.
+// refresh runs between windows, which may be long where nothing happens.
 func (s *Sim) refresh(now time.Duration) {
-	r := &s.tables
-	if s.c.Overlay.Oracle || now < r.next {
-		return
+	for r := &s.tables; r.next <= now && !s.c.Overlay.Oracle; r.next += refreshTick {
+		s.refreshAt(r.next)
 	}
-	r.next = now + refreshTick
+}
+
+func (s *Sim) refreshAt(now time.Duration) {
+	r := &s.tables
 	if n := len(s.c.Overlay.order); 10*max(n-r.members, r.members-n) > n {
 		r.members, r.asks = n, s.c.Overlay.refreshCost(s.c.Seed)
 	}
@@ -38,8 +40,7 @@ func (s *Sim) refresh(now time.Duration) {
 			continue
 		}
 		if age < 2*refreshTick || (minute+mix(uint64(i), s.c.Seed, 18))%refreshMinutes == 0 {
-			n.sent += 2 * r.asks // as many as it asks, it answers
-			n.heard += 2 * r.asks
+			n.upkeep += 2 * r.asks // as many as it asks, it answers
 			n.bytes += uint64(r.asks) * rpcBytes
 		}
 	}

@@ -90,7 +90,7 @@ func (s *Sim) sample(at time.Duration) Sample {
 	var total, free market.Resources
 	for i := range s.nodes {
 		n := &s.nodes[i]
-		x.Messages += uint64(n.sent)
+		x.Messages += uint64(n.sent) + uint64(n.upkeep)
 		x.Bytes += n.bytes
 		x.Units += len(n.running)
 		if !n.up {

@@ -85,7 +85,7 @@ type news struct {
 	node   uint32
 	kind   newsKind
 	req    openRequest
-	untrue bool // given up without a reason
+	untrue bool // given up without a true reason
 }
 
 type newsKind uint8
@@ -468,7 +468,7 @@ func (p *part) outcome(n *node, at time.Duration, o *market.Outcome) {
 			p.news = append(p.news, news{at: at, node: n.index, kind: newsPlaced, req: *r})
 		}
 	case market.GaveUp:
-		p.news = append(p.news, news{at: at, node: n.index, kind: newsGaveUp, req: n.open[i], untrue: o.Reason == market.NoReason || o.Tally == nil && o.Reason != market.Busy})
+		p.news = append(p.news, news{at: at, node: n.index, kind: newsGaveUp, req: n.open[i], untrue: p.s.untrue(o, &p.s.c.Load.Profiles[n.open[i].profile])})
 		n.open = append(n.open[:i], n.open[i+1:]...)
 	case market.Done:
 		n.open = append(n.open[:i], n.open[i+1:]...)
