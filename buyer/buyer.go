@@ -14,7 +14,7 @@ const (
 	lateAnswer    = 6 * time.Second         // for any answer, where a region's traders are all late
 	secondAnswer  = 60 * time.Millisecond   // for the other trader, once one had something
 	startTimeout  = time.Hour               // for the first running status after a grant; pulls are slow
-	roundPause    = 400 * time.Millisecond  // before searching again after refusals
+	roundPause    = 180 * time.Millisecond  // before searching again after refusals
 	waitPause     = 3 * time.Second         // between searches of a request that waits for an offer
 	maxRounds     = 3                       // searches of one request
 	maxAsks       = 8                       // traders asked in one search
@@ -31,7 +31,7 @@ const (
 	knownFor      = time.Hour               //
 	maxRequests   = 1024                    //
 	maxOrders     = 32                      // commands under way to one unit
-	abreast       = 5                       // regions asked at the same time
+	abreast       = 3                       // regions asked at the same time
 	hintTraders   = 3                       // believed of one hint
 )
 

@@ -181,7 +181,7 @@ func TestHints(t *testing.T) {
 	asked := b.search(nil, ref(1))
 	out := b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Hints: hints})
 	m := sent[*market.GetOffers](out)
-	if len(m) != 5 || m[0].Region != shard(2, 1) || m[0].Relay || !m[0].Buy || m[1].Region.Depth != 1 {
+	if len(m) != 3 || m[0].Region != shard(2, 1) || m[0].Relay || !m[0].Buy || m[1].Region.Depth != 1 {
 		t.Fatalf("asks %+v", m)
 	}
 	from := out.Sends[1].To

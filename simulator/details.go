@@ -18,7 +18,7 @@ type Details struct {
 	RTT          time.Duration   // mean round trip between two nodes
 	Stale        uint64          // refusals of offers that were out of date
 	FailedStarts uint64          // launches that the engine failed
-	Untrue       int             // requests given up without a reason
+	Untrue       int             // requests given up without a reason, or with one that cannot be true
 	Series       []Sample
 	Checks
 }
@@ -30,8 +30,8 @@ func (m *Measures) detail(s *Sim) {
 	sec := max(s.now.Seconds(), 1e-9)
 	for i := range s.nodes {
 		n := &s.nodes[i]
-		d.Sent += uint64(n.sent)
-		d.NodeMessages = append(d.NodeMessages, (float64(n.sent)+float64(n.heard))/sec)
+		d.Sent += uint64(n.sent) + uint64(n.upkeep)
+		d.NodeMessages = append(d.NodeMessages, float64(n.traffic())/sec)
 		d.NodeBytes = append(d.NodeBytes, float64(n.bytes)/sec)
 	}
 	slices.Sort(d.NodeMessages)

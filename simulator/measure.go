@@ -87,6 +87,7 @@ func (d *driver) count(x *news) {
 }
 
 func (m *Measures) finish(s *Sim, wall time.Duration, cpu float64) {
+	s.refresh(s.now)
 	m.Nodes, m.Virtual, m.Wall, m.CPU = len(s.nodes), s.now, wall, cpu
 	h := fnv.New64a()
 	var most, sum uint64
@@ -94,7 +95,7 @@ func (m *Measures) finish(s *Sim, wall time.Duration, cpu float64) {
 		var b [8]byte
 		binary.BigEndian.PutUint64(b[:], s.nodes[i].hash)
 		h.Write(b[:])
-		k := uint64(s.nodes[i].sent) + uint64(s.nodes[i].heard)
+		k := s.nodes[i].traffic()
 		most, sum = max(most, k), sum+k
 		m.Bytes += float64(s.nodes[i].bytes)
 	}

@@ -31,6 +31,7 @@ type node struct {
 	nextDial uint8
 	sent     uint32 // messages
 	heard    uint32
+	upkeep   uint32 // messages of refreshes, which are sent and heard besides
 	bytes    uint64
 
 	running []market.LeaseID // what the engine runs
@@ -41,7 +42,9 @@ type node struct {
 	freeLog [4]freeChange   // the newest last
 }
 
-const dialled = 12
+// dialled is how many of its newest connections a node is known to have, beside
+// those to the peers of its table.
+const dialled = 24
 
 // freeChange is what a node's offer had, and since when.
 type freeChange struct {
@@ -69,9 +72,27 @@ func (n *node) knows(m uint32) bool {
 	return false
 }
 
-func (n *node) dial(m uint32) {
+// connect notes a new connection.
+func (n *node) connect(m uint32) {
 	n.dialled[n.nextDial] = m + 1
 	n.nextDial = (n.nextDial + 1) % dialled
+}
+
+// traffic is all that a node has sent and heard.
+func (n *node) traffic() uint64 { return uint64(n.sent) + uint64(n.heard) + 2*uint64(n.upkeep) }
+
+// charge counts a message that leaves a node, for the newest request, too, if
+// it serves one.
+func (n *node) charge(m market.Message) {
+	n.sent++
+	n.bytes += uint64(size(m))
+	if len(n.open) == 0 {
+		return
+	}
+	switch m.(type) {
+	case *market.GetOffers, *market.LaunchContainer:
+		n.open[len(n.open)-1].messages++
+	}
 }
 
 func (n *node) request(ref uint64) int {

@@ -47,7 +47,7 @@ func TestFeasible(t *testing.T) {
 // network is larger, but not many.
 func TestLookup(t *testing.T) {
 	for _, n := range []int{10, 100, 3000} {
-		o := Overlay{K: 20, Alpha: 10, Beta: 3, points: make([]uint64, n)}
+		o := Overlay{K: 20, Alpha: 3, Beta: 3, points: make([]uint64, n)}
 		o.id = func(i uint32) market.PeerID { return peerID(i, 1) }
 		for i := range o.points {
 			o.points[i] = pointOf(o.id(uint32(i)))

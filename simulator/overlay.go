@@ -26,6 +26,7 @@ type Overlay struct {
 	points []uint64 // of all nodes, by index
 	order  []uint32 // members of the tables, by point
 	epoch  uint64
+	kept   uint64 // of a million peers of a table, those to which a connection is kept
 }
 
 // found is what a lookup cost and gave.
@@ -56,6 +57,36 @@ func (o *Overlay) build(alive func(uint32) bool) {
 		}
 		return int(a) - int(b)
 	})
+	o.kept = million
+	if table := o.table(len(o.order)); 2*table > connections {
+		o.kept = uint64(connections * million / (2 * table))
+	}
+}
+
+// connections is how many a node keeps: remote/libp2p's home profile closes
+// the least useful ones above 128, until 64 remain.
+const connections = 96
+
+// table is how many peers a node's table holds among n members.
+func (o *Overlay) table(n int) (size int) {
+	for ; n > o.K; n /= 2 {
+		size += min(o.K, n/2)
+	}
+	return size + n
+}
+
+// connected reports whether one of two nodes keeps a connection because the
+// other is in its table.
+func (o *Overlay) connected(a, b uint32) bool {
+	return mix(uint64(min(a, b)), uint64(max(a, b)), 17)%million < o.kept && (o.has(a, b) || o.has(b, a))
+}
+
+// has reports whether m is in t's table.
+func (o *Overlay) has(t, m uint32) bool {
+	shared := bits.LeadingZeros64(o.points[t] ^ o.points[m])
+	lo, hi := o.span(o.points[m], shared+1)
+	var buf [32]uint32
+	return slices.Contains(o.sample(t, shared, lo, hi, o.K, buf[:0]), m)
 }
 
 // span returns the members whose first length bits are those of p.
@@ -138,8 +169,8 @@ type candidate struct {
 }
 
 // lookup works out an iterative search by node self for the n members nearest
-// to key. alive tells whether a node answers; rtt what asking it takes, a
-// dial included.
+// to key. alive tells whether a node answers; rtt what asking it takes, a dial
+// included where it is needed.
 func (o *Overlay) lookup(self uint32, key uint64, n int, server bool, alive func(uint32) bool, rtt func(uint32) time.Duration, patience time.Duration, ask func(uint32)) found {
 	var f found
 	if o.Oracle {
@@ -153,14 +184,10 @@ func (o *Overlay) lookup(self uint32, key uint64, n int, server bool, alive func
 	add := func(m uint32, depth uint8) {
 		d := o.points[m] ^ key
 		i := sort.Search(len(heard), func(i int) bool { return heard[i].distance >= d })
-		if i < len(heard) && heard[i].node == m || m == self && !server || i >= 2*o.K {
+		if i < len(heard) && heard[i].node == m || m == self || i >= 2*o.K {
 			return
 		}
-		c := candidate{node: m, distance: d, depth: depth}
-		if m == self {
-			c.state = 2
-		}
-		heard = slices.Insert(heard, i, c)
+		heard = slices.Insert(heard, i, candidate{node: m, distance: d, depth: depth})
 		if len(heard) > 2*o.K {
 			heard = heard[:2*o.K]
 		}
@@ -169,14 +196,13 @@ func (o *Overlay) lookup(self uint32, key uint64, n int, server bool, alive func
 	for _, m := range buf {
 		add(m, 1)
 	}
-	add(self, 0)
 	now := time.Duration(0)
 	type flight struct {
 		node uint32
 		back time.Duration
 	}
 	var flying []flight
-	for {
+	for !done(heard, max(o.Beta, n)) {
 		for i := range heard { // ask the nearest ones
 			if len(flying) >= o.Alpha {
 				break
@@ -194,7 +220,7 @@ func (o *Overlay) lookup(self uint32, key uint64, n int, server bool, alive func
 			}
 			flying = append(flying, flight{c.node, back})
 		}
-		if done(heard, max(o.Beta, n)) || len(flying) == 0 {
+		if len(flying) == 0 {
 			break
 		}
 		k := 0
@@ -226,6 +252,11 @@ func (o *Overlay) lookup(self uint32, key uint64, n int, server bool, alive func
 		}
 	}
 	f.took = now
+	if server { // a lookup never asks its own node, which may be the nearest
+		d := o.points[self] ^ key
+		i := sort.Search(len(heard), func(i int) bool { return heard[i].distance >= d })
+		heard = slices.Insert(heard, i, candidate{node: self, state: 2})
+	}
 	for _, c := range heard {
 		if c.state == 2 && len(f.peers) < n {
 			f.peers = append(f.peers, market.Ref{Peer: o.id(c.node)})

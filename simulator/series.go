@@ -7,10 +7,6 @@ import (
 	"caravela/market"
 )
 
-// rpcBytes is what one question of a lookup costs its asker and the one that
-// answers, together: FIND_NODE and twenty peers, each with its addresses.
-const rpcBytes = 70 + 20*110
-
 // Progress is how far a run has come.
 type Progress struct {
 	Now, End time.Duration // virtual
@@ -94,7 +90,7 @@ func (s *Sim) sample(at time.Duration) Sample {
 	var total, free market.Resources
 	for i := range s.nodes {
 		n := &s.nodes[i]
-		x.Messages += uint64(n.sent)
+		x.Messages += uint64(n.sent) + uint64(n.upkeep)
 		x.Bytes += n.bytes
 		x.Units += len(n.running)
 		if !n.up {

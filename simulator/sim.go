@@ -37,7 +37,7 @@ type Config struct {
 func DefaultConfig() Config {
 	c := Config{Nodes: 1000, Seed: 1, Duration: 10 * time.Minute, Network: DefaultNetwork(), Load: WorkloadS()}
 	c.Params = market.DefaultParams(market.NetworkID{1})
-	c.Overlay = Overlay{K: 20, Alpha: 10, Beta: 3}
+	c.Overlay = Overlay{K: 20, Alpha: 3, Beta: 3}
 	return c
 }
 
@@ -56,6 +56,7 @@ type Sim struct {
 	watch  watcher
 	lives  lives
 	check  inspector
+	tables refresher
 	labels [][]market.Label // by region
 	cuts   []*Cut           // in force in this window
 	M      Measures
@@ -84,7 +85,7 @@ type news struct {
 	node   uint32
 	kind   newsKind
 	req    openRequest
-	untrue bool // given up without a reason
+	untrue bool // given up without a true reason
 }
 
 type newsKind uint8
@@ -206,6 +207,7 @@ func (s *Sim) barrier(end time.Duration) {
 	}
 	s.load.judge()
 	s.fall()
+	s.refresh(end)
 	s.inspect(end)
 }
 
@@ -260,7 +262,12 @@ func (p *part) run(end time.Duration) {
 func (p *part) event(n *node, l *letter) market.Event {
 	switch l.kind {
 	case delivered:
-		n.heard++
+		if l.from != n.index {
+			n.heard++
+			if !p.s.connected(n, l.from) { // a connection serves both ways
+				n.connect(l.from)
+			}
+		}
 		return market.Received{From: market.Ref{Peer: p.s.c.Overlay.id(l.from)}, Msg: l.msg}
 	case undelivered, unanswered:
 		return market.Undelivered{To: p.s.c.Overlay.id(l.from), Msg: l.msg}
@@ -377,30 +384,21 @@ func (p *part) send(n *node, at time.Duration, s *market.Send) {
 		return
 	}
 	n.counter++
-	n.sent++
-	n.bytes += uint64(size(s.Msg))
-	if len(n.open) > 0 {
-		switch m := s.Msg.(type) {
-		case *market.GetOffers, *market.LaunchContainer:
-			n.open[len(n.open)-1].messages++
-		case *market.StopContainer:
-			_ = m
-		}
-	}
 	p.counts.message(s.Msg)
 	l := letter{at: at, to: to, from: n.index, counter: n.counter, kind: delivered, msg: s.Msg}
-	if to == n.index {
+	if to == n.index { // nothing leaves the node
 		l.at += time.Microsecond
 		p.push(l)
 		return
 	}
+	n.charge(s.Msg)
 	l.at += p.s.delay(n, size(s.Msg), at)
 	link := p.s.c.Network.oneWay(n.index, to)
 	if p.s.nodes[to].nat {
 		link += p.s.c.Network.Relay
 	}
-	if !p.s.c.Network.Dialled && !n.knows(to) {
-		n.dial(to)
+	if !p.s.connected(n, to) {
+		n.connect(to)
 		l.at += 4 * link
 	}
 	target := &p.s.nodes[to]
@@ -425,7 +423,7 @@ func (p *part) lookup(n *node, at time.Duration, l market.Lookup) {
 	s := p.s
 	f := s.c.Overlay.lookup(n.index, keyPoint(l.Key), l.N, n.server,
 		func(m uint32) bool { return s.nodes[m].up && !s.cut(n.index, m) },
-		func(m uint32) time.Duration { return 6 * s.c.Network.oneWay(n.index, m) },
+		func(m uint32) time.Duration { return p.s.question(n, m) },
 		patience,
 		func(m uint32) { p.calls = append(p.calls, m) })
 	n.sent += uint32(f.rpcs)
@@ -442,6 +440,21 @@ func (p *part) lookup(n *node, at time.Duration, l market.Lookup) {
 		event: market.Found{Ref: l.Ref, Peers: f.peers}})
 }
 
+// question is how long it takes to ask m something, in a lookup: a round trip,
+// and two more for a connection and what is said first on it.
+func (s *Sim) question(n *node, m uint32) time.Duration {
+	d := 2 * s.c.Network.oneWay(n.index, m)
+	if s.connected(n, m) {
+		return d
+	}
+	return 3 * d
+}
+
+// connected reports whether a node can talk to another without a dial.
+func (s *Sim) connected(n *node, m uint32) bool {
+	return s.c.Network.Dialled || n.knows(m) || s.c.Overlay.connected(n.index, m)
+}
+
 func (p *part) outcome(n *node, at time.Duration, o *market.Outcome) {
 	i := n.request(o.Ref)
 	if i < 0 {
@@ -455,7 +468,7 @@ func (p *part) outcome(n *node, at time.Duration, o *market.Outcome) {
 			p.news = append(p.news, news{at: at, node: n.index, kind: newsPlaced, req: *r})
 		}
 	case market.GaveUp:
-		p.news = append(p.news, news{at: at, node: n.index, kind: newsGaveUp, req: n.open[i], untrue: o.Reason == market.NoReason || o.Tally == nil && o.Reason != market.Busy})
+		p.news = append(p.news, news{at: at, node: n.index, kind: newsGaveUp, req: n.open[i], untrue: p.s.untrue(o, &p.s.c.Load.Profiles[n.open[i].profile])})
 		n.open = append(n.open[:i], n.open[i+1:]...)
 	case market.Done:
 		n.open = append(n.open[:i], n.open[i+1:]...)

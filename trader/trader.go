@@ -27,10 +27,10 @@ const (
 
 	few         = 2                       // offers that fit, below which they are promised
 	promiseTime = 700 * time.Millisecond  // long enough for a lease and the update after it
-	newsDelay   = 50 * time.Millisecond   // what is gone again by then is no news
-	newsPause   = 200 * time.Millisecond  // between two advertisements of news
+	newsDelay   = 20 * time.Millisecond   // what is gone again by then is no news
+	newsPause   = 50 * time.Millisecond  // between two advertisements of news
 	secondPause = 20 * time.Second        // the same, for replicas that are not the first
-	freshView   = 500 * time.Millisecond  // age of the view from above at which it is fetched again
+	freshView   = 120 * time.Millisecond  // age of the view from above at which it is fetched again
 	pullTimeout = 1200 * time.Millisecond // for the view from above
 	maxWaiting  = 64                      // searches that wait for one view
 )

@@ -158,7 +158,7 @@ func DefaultSpec() Spec {
 	return Spec{
 		Name: "unnamed", Nodes: 1000, Seed: 1, Duration: time.Hour, Warmup: 5 * time.Minute, Strategy: "market", Workload: "s",
 		Sample: time.Minute, Baseline: true,
-		Overlay: Overlay{Model: "kademlia", Bucket: 20, Alpha: 10, Beta: 3, Rebuild: 10 * time.Minute},
+		Overlay: Overlay{Model: "kademlia", Bucket: 20, Alpha: 3, Beta: 3, Rebuild: 10 * time.Minute},
 		Network: Network{
 			Regions: []string{"eu", "us", "asia"},
 			Latency: [][]time.Duration{
