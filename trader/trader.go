@@ -28,7 +28,7 @@ const (
 	few         = 2                       // offers that fit, below which they are promised
 	promiseTime = 700 * time.Millisecond  // long enough for a lease and the update after it
 	newsDelay   = 20 * time.Millisecond   // what is gone again by then is no news
-	newsPause   = 50 * time.Millisecond  // between two advertisements of news
+	newsPause   = 50 * time.Millisecond   // between two advertisements of news
 	secondPause = 20 * time.Second        // the same, for replicas that are not the first
 	freshView   = 120 * time.Millisecond  // age of the view from above at which it is fetched again
 	pullTimeout = 1200 * time.Millisecond // for the view from above
