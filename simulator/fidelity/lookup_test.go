@@ -73,7 +73,7 @@ func modelRefresh(t *testing.T, n int, c *kademlia.Config) float64 {
 	cfg := simulator.DefaultConfig()
 	cfg.Nodes, cfg.Workers, cfg.Check = n, 1, 1
 	cfg.Overlay = simulator.Overlay{K: c.BucketSize, Alpha: c.Concurrency, Beta: c.Resiliency}
-	cfg.Load.Warmup, cfg.Load.Arrivals, cfg.Duration = time.Second, simulator.Trace, 115*time.Second
+	cfg.Load.Warmup, cfg.Load.Arrivals, cfg.Duration = time.Second, simulator.Trace, 125*time.Second
 	cfg.Machine = func(discovery.Config) simulator.Participant { return asker{} }
 	m := simulator.New(cfg).Run(t.Context())
 	return float64(m.Sent) / 2 / float64(n) // questions and answers
