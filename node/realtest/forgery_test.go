@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"caravela/api"
 	"caravela/market"
 	"caravela/node/nodetest"
@@ -120,6 +122,15 @@ func TestWordsAboutOthers(t *testing.T) {
 		}
 		s.untouchedAfter(what)
 	}
+	for h, want := range map[*nodetest.Host]float64{
+		s.cedar: 2, // the advertisement, the stop of its container
+		s.birch: 1, // the advertisement
+		s.buyer: 2, // the advertisement, the status of its container
+	} {
+		if n := badMessages(t, h); n != want {
+			t.Errorf("%s has counted %v bad messages, want %v", h.Name, n, want)
+		}
+	}
 	for _, h := range []*nodetest.Host{s.cedar, s.birch, s.buyer} { // nor did anybody believe the advertisement
 		ask := &market.GetOffers{Ref: uint64(h.ID[0]), Region: root, Want: market.Want{Need: s.offer.Total}, Max: 1, Relay: true}
 		if err := p.send(h.ID, ask); err != nil {
@@ -222,4 +233,25 @@ func TestStrangersBuyNothingInAnothersName(t *testing.T) {
 	if n := len(s.birch.Units()); n != 0 {
 		t.Errorf("%d containers at birch", n)
 	}
+}
+
+// badMessages is how many a node has counted, as its metrics tell.
+func badMessages(t *testing.T, h *nodetest.Host) (n float64) {
+	t.Helper()
+	r := prometheus.NewRegistry()
+	if err := r.Register(h.Node); err != nil {
+		t.Fatal(err)
+	}
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "caravela_market_facts_total" && m.GetLabel()[0].GetValue() == market.NoteBadMessage.String() {
+				n += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return n
 }
