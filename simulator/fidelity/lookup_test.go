@@ -39,7 +39,7 @@ func TestLookups(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { questions, depth, refresh = realLookups(t, c.nodes, &cfg) })
 			modelQuestions, modelDepth := modelLookups(t, c.nodes, &cfg)
 			compare(t, "questions a lookup", questions, modelQuestions)
-			compare(t, "depth of a lookup", depth, modelDepth)
+			within(t, .2, "depth of a lookup", depth, modelDepth) // hosts in memory answer in any order
 			// How deep tables go depends on the two nearest IDs, which differ.
 			within(t, .2, "questions a refresh", refresh, modelRefresh(t, c.nodes, &cfg))
 		})
