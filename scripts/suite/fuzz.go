@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
-// fuzz runs each fuzz target for a moment: go test takes one at a time.
-func fuzz(each time.Duration) func(context.Context, *workshop, *tally) error {
+// fuzz runs each fuzz target for a moment: go test takes one at a time. A number
+// of inputs is better than a time: on a busy machine go test may take the end
+// of the time for a failure ("context deadline exceeded").
+func fuzz(each string) func(context.Context, *workshop, *tally) error {
 	return func(ctx context.Context, w *workshop, t *tally) error {
 		targets, err := w.fuzzTargets(ctx)
 		if err != nil {
@@ -17,7 +18,7 @@ func fuzz(each time.Duration) func(context.Context, *workshop, *tally) error {
 		}
 		for _, target := range targets {
 			fmt.Printf("      %s %s\n", relative(target.pkg), target.name)
-			if err := w.test(ctx, t, "-run", "^$", "-fuzz", "^"+target.name+"$", "-fuzztime", each.String(), target.pkg); err != nil {
+			if err := w.test(ctx, t, "-run", "^$", "-fuzz", "^"+target.name+"$", "-fuzztime", each, target.pkg); err != nil {
 				t.fail(target.pkg+" "+target.name, err)
 			}
 		}

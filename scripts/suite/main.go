@@ -1,6 +1,6 @@
 // Suite runs every test that the repository has, part by part, and counts.
 //
-//	go run ./scripts/suite [-only part,...] [-fuzztime 5s] [-list]
+//	go run ./scripts/suite [-only part,...] [-fuzztime 5s|3000x] [-list]
 //
 // scripts/test installs what the parts need and then calls it. A part whose
 // need is missing fails; nothing is left out in silence.
@@ -37,7 +37,7 @@ func status(args []string) int {
 func run(ctx context.Context, args []string) (failed bool, err error) {
 	flags := flag.NewFlagSet("suite", flag.ExitOnError)
 	only := flags.String("only", "", "run these parts only, separated by commas")
-	fuzzTime := flags.Duration("fuzztime", 5*time.Second, "how long to fuzz each target")
+	fuzzTime := flags.String("fuzztime", "3000x", "how long, or how often, to fuzz each target")
 	list := flags.Bool("list", false, "print the parts and what each does")
 	_ = flags.Parse(args)
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 // part is one kind of test. Its run adds what it counts to the tally; an error
@@ -18,7 +17,7 @@ type part struct {
 	run        func(context.Context, *workshop, *tally) error
 }
 
-func parts(fuzzTime time.Duration) []part {
+func parts(fuzzTime string) []part {
 	return []part{
 		{"format", "every Go file is as gofmt writes it", format},
 		{"vet", "go vet, with and without the build tags", vet},
