@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 )
 
 func testDelivery(t *testing.T, w *world) {
-	var from remote.Peer
-	h := &Handler{OnReceive: func(_ context.Context, p remote.Peer, _ string) error { from = p; return nil }}
+	var sender atomic.Pointer[remote.Peer]
+	h := &Handler{OnReceive: func(_ context.Context, p remote.Peer, _ string) error { sender.Store(&p); return nil }}
 	ts := w.nodes(t, &Handler{}, h)
 	for _, text := range []string{"", "hello", strings.Repeat("x", remote.MaxMessage)} {
 		must(t, ts[0].Send(within(t), ts[1].Self(), Text{Data: text}))
@@ -24,7 +25,7 @@ func testDelivery(t *testing.T, w *world) {
 	if got := h.Heard(); len(got) != 3 || got[1] != "hello" || len(got[2]) != remote.MaxMessage {
 		t.Errorf("heard %d messages", len(got))
 	}
-	if from.ID != ts[0].Self().ID || len(from.Addrs) == 0 {
+	if from := sender.Load(); from.ID != ts[0].Self().ID || len(from.Addrs) == 0 {
 		t.Errorf("sender is %v; want %v with addresses", from, ts[0].Self().ID)
 	}
 	// An answer goes back without the addresses: the connection is there.
