@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -102,5 +103,28 @@ func TestChoose(t *testing.T) {
 	}
 	if _, err := choose(parts("1x"), "unit,moon"); err == nil {
 		t.Error("no error for a part that does not exist")
+	}
+}
+
+// A package that fails and then passes counts as passed, and is told; one in
+// which a race was found is not run again.
+func TestSecondChance(t *testing.T) {
+	stream := `{"Action":"pass","Package":"caravela/slow","Test":"TestA"}
+{"Action":"fail","Package":"caravela/slow","Test":"TestB"}
+{"Action":"fail","Package":"caravela/slow"}
+{"Action":"output","Package":"caravela/raced","Test":"TestC","Output":"WARNING: DATA RACE"}
+{"Action":"fail","Package":"caravela/raced","Test":"TestC"}
+{"Action":"fail","Package":"caravela/raced"}
+`
+	var counts tally
+	if err := counts.read(strings.NewReader(stream), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if len(counts.again) != 1 || counts.again[0] != (lapse{"caravela/slow", 1, 1}) {
+		t.Fatalf("runs again %+v", counts.again)
+	}
+	counts.forgive(counts.again[0], 2)
+	if counts.passed != 2 || counts.failed != 1 || len(counts.flaky) != 1 || counts.flaky[0] != "slow TestB" || counts.failures[0] != "raced TestC" {
+		t.Errorf("counts %+v", counts)
 	}
 }

@@ -19,12 +19,18 @@ func summarise(out io.Writer, tallies []*tally, took time.Duration) (failed bool
 		for _, name := range t.failures {
 			sum.failures = append(sum.failures, t.part+": "+name)
 		}
+		for _, name := range t.flaky {
+			sum.flaky = append(sum.flaky, t.part+": "+name)
+		}
 		for _, name := range t.skips {
 			sum.skips = append(sum.skips, t.part+": "+name)
 		}
 	}
 	for _, name := range sum.skips {
 		fmt.Fprintln(out, "skipped ", name)
+	}
+	for _, name := range sum.flaky {
+		fmt.Fprintln(out, "flaky   ", name, "(passed when its package was run again)")
 	}
 	for _, name := range sum.failures {
 		fmt.Fprintln(out, "failed  ", name)

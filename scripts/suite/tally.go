@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,13 +16,35 @@ type tally struct {
 	part                    string
 	passed, failed, skipped int
 	failures, skips         []string
+	again                   []lapse  // failures of the last run that may be the machine's
+	flaky                   []string // what failed, and passed when it was run again
 	took                    time.Duration
+}
+
+// lapse is a package in which tests failed without a race being reported.
+type lapse struct {
+	pkg            string
+	passed, failed int
 }
 
 // event is a line of go test -json; see cmd/test2json.
 type event struct {
 	Action, Package, ImportPath, Test, Output string
 	Elapsed                                   float64 // seconds
+}
+
+// forgive takes a package's failures back after a second run without any.
+func (t *tally) forgive(l lapse, passed int) {
+	t.passed += passed - l.passed
+	t.failed -= l.failed
+	prefix := relative(l.pkg) + " "
+	t.failures = slices.DeleteFunc(t.failures, func(name string) bool {
+		mine := strings.HasPrefix(name, prefix)
+		if mine {
+			t.flaky = append(t.flaky, name)
+		}
+		return mine
+	})
 }
 
 func (t *tally) pass(string) { t.passed++ }
@@ -35,7 +58,8 @@ func (t *tally) fail(name string, err error) {
 // read counts events until the stream ends, and prints a line a package, and
 // all that a failed test said.
 func (t *tally) read(stream io.Reader, out io.Writer) error {
-	run := running{tally: t, out: out, said: map[string][]string{}, failedIn: map[string]int{}, ran: map[string]int{}}
+	run := running{tally: t, out: out, said: map[string][]string{}, failedIn: map[string]int{}, passedIn: map[string]int{}, ran: map[string]int{}, raced: map[string]bool{}}
+	t.again = nil
 	lines := bufio.NewReader(stream)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -57,6 +81,8 @@ type running struct {
 	out      io.Writer
 	said     map[string][]string // output by package and test
 	failedIn map[string]int      // failed tests by package
+	passedIn map[string]int      // passed tests by package
+	raced    map[string]bool     // packages in which the race detector found something
 	ran      map[string]int      // tests by package
 }
 
@@ -70,6 +96,9 @@ func (r *running) line(line []byte) {
 	switch e.Action {
 	case "output":
 		r.said[key] = append(r.said[key], e.Output)
+		if strings.Contains(e.Output, "DATA RACE") {
+			r.raced[e.Package] = true
+		}
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
 	case "pass", "fail", "skip":
@@ -88,6 +117,7 @@ func (r *running) endTest(e event) {
 	switch e.Action {
 	case "pass":
 		r.passed++
+		r.passedIn[e.Package]++
 	case "skip":
 		r.skipped++
 		r.skips = append(r.skips, name+": "+reason(r.said[e.Package+" "+e.Test]))
@@ -111,6 +141,9 @@ func (r *running) endPackage(e event) {
 		fmt.Fprintf(r.out, "FAIL  %s\n", name)
 	case e.Action == "fail":
 		fmt.Fprintf(r.out, "FAIL  %s: %d tests failed\n", name, r.failedIn[e.Package])
+		if !r.raced[e.Package] {
+			r.again = append(r.again, lapse{e.Package, r.passedIn[e.Package], r.failedIn[e.Package]})
+		}
 	case e.Action == "pass":
 		fmt.Fprintf(r.out, "ok    %-28s %4d tests %7.1fs\n", name, r.ran[e.Package], e.Elapsed)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -69,9 +70,32 @@ func (w *workshop) output(ctx context.Context, name string, args ...string) (str
 	return out.String(), nil
 }
 
-// test runs go test -json and reads the events into the tally. Failures are
-// counted there; the error is for a run that could not be read to its end.
+// test runs go test. A package that fails is run once more by itself: tests of
+// real hosts and engines wait for minutes at most, and a busy machine can take
+// longer. What passes then is counted as passed and told as flaky. A race that
+// was found, a package that does not build, and fuzzing get no second run.
 func (w *workshop) test(ctx context.Context, t *tally, args ...string) error {
+	err := w.testOnce(ctx, t, args...)
+	lapses := t.again
+	if slices.Contains(args, "-fuzz") || ctx.Err() != nil {
+		return err
+	}
+	flags := slices.DeleteFunc(slices.Clone(args), func(arg string) bool {
+		return strings.HasPrefix(arg, "./") || strings.HasPrefix(arg, "caravela")
+	})
+	for _, l := range lapses {
+		fmt.Printf("again %s\n", relative(l.pkg))
+		second := &tally{part: t.part}
+		if again := w.testOnce(ctx, second, append(slices.Clone(flags), "-count=1", l.pkg)...); again == nil && second.failed == 0 && second.passed > 0 {
+			t.forgive(l, second.passed)
+		}
+	}
+	return err
+}
+
+// testOnce runs go test -json and reads the events into the tally. Failures are
+// counted there; the error is for a run that could not be read to its end.
+func (w *workshop) testOnce(ctx context.Context, t *tally, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Stderr = os.Stderr
