@@ -22,9 +22,10 @@ import (
 var mayImport = map[string][]string{
 	"market":    {},
 	"trader":    {"market"},
-	"supplier":  {"market"},
-	"buyer":     {"market"},
-	"discovery": {"market", "trader", "supplier", "buyer"},
+	"ledger":    {"market"},
+	"supplier":  {"market", "ledger"},
+	"buyer":     {"market", "ledger"},
+	"discovery": {"market", "ledger", "trader", "supplier", "buyer"},
 
 	"overlay":          {"market"},
 	"overlay/kademlia": {"market", "overlay"},
@@ -36,12 +37,12 @@ var mayImport = map[string][]string{
 	"remote/libp2p":    {"market", "remote"},
 	"remote/memory":    {"market", "remote"},
 
-	"node":          {"market", "discovery", "overlay", "docker", "remote", "api", "configuration"},
-	"simulator":     {"market", "discovery", "configuration"},
+	"node":          {"market", "ledger", "discovery", "overlay", "docker", "remote", "api", "configuration"},
+	"simulator":     {"market", "ledger", "discovery", "configuration"},
 	"configuration": {"market"},
 	"api":           {"market"},
 
-	"cmd":     {"market", "discovery", "overlay", "docker", "remote", "node", "simulator", "configuration", "api"},
+	"cmd":     {"market", "ledger", "discovery", "overlay", "docker", "remote", "node", "simulator", "configuration", "api"},
 	"bench":   {"market", "api", "hosts"},
 	"demo":    {},
 	"hosts":   {"market", "api"},
@@ -49,7 +50,7 @@ var mayImport = map[string][]string{
 }
 
 // core are the deterministic state machines and their vocabulary.
-var core = []string{"market", "trader", "supplier", "buyer", "discovery"}
+var core = []string{"market", "ledger", "trader", "supplier", "buyer", "discovery"}
 
 // onlyByCmd are chosen where the program is put together, and nowhere else.
 var onlyByCmd = []string{"overlay/kademlia", "docker/engine", "remote/libp2p"}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"caravela/buyer"
+	"caravela/ledger"
 	"caravela/market"
 )
 
@@ -49,7 +50,8 @@ func newBench(t *testing.T) *bench {
 
 // boot starts a new life from what the disk holds.
 func (b *bench) boot() *market.Outbox {
-	m := buyer.New(b.keys.Self(), network, &b.params, b.keys, uint64(b.now.Mono), uint64(b.now.Mono))
+	books := ledger.New(b.keys.Self(), network, b.keys)
+	m := buyer.New(b.keys.Self(), network, &b.params, b.keys, &books, uint64(b.now.Mono), uint64(b.now.Mono))
 	b.Buyer = &m
 	records := []market.Record{&market.Seq{Seq: 1}} // another role's
 	for _, r := range b.disk {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"caravela/ledger"
 	"caravela/market"
 )
 
@@ -48,6 +49,7 @@ type Buyer struct {
 	network market.NetworkID
 	params  *market.Params
 	seal    market.Sealer
+	books   *ledger.Books // shared by the roles of this peer
 	rng     market.Rand
 	refs    uint64
 	at      []string // where this peer can be dialled
@@ -59,8 +61,8 @@ type Buyer struct {
 }
 
 // New returns a buyer that knows nobody.
-func New(self market.PeerID, network market.NetworkID, params *market.Params, seal market.Sealer, seed, refs uint64) Buyer {
-	return Buyer{self: self, network: network, params: params, seal: seal, rng: market.Rand(seed), refs: refs}
+func New(self market.PeerID, network market.NetworkID, params *market.Params, seal market.Sealer, books *ledger.Books, seed, refs uint64) Buyer {
+	return Buyer{self: self, network: network, params: params, seal: seal, books: books, rng: market.Rand(seed), refs: refs}
 }
 
 // Step implements market.Machine.

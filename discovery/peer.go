@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"caravela/buyer"
+	"caravela/ledger"
 	"caravela/market"
 	"caravela/supplier"
 	"caravela/trader"
@@ -26,6 +27,7 @@ type Peer struct {
 	trader   trader.Trader
 	supplier supplier.Supplier
 	buyer    buyer.Buyer
+	books    ledger.Books
 }
 
 // The roles know their lookups and questions again by numbers. Each counts in
@@ -42,29 +44,33 @@ const (
 func New(c Config) *Peer {
 	r := market.Rand(c.Seed)
 	next := r.Uint64
-	return &Peer{
-		self:     c.Self,
-		trader:   trader.New(c.Self, c.Network, c.Params, c.Trader, next(), traderRefs|next()&refMask),
-		supplier: supplier.New(c.Self, c.Network, c.Params, c.Sealer, next(), supplierRefs|next()&refMask),
-		buyer:    buyer.New(c.Self, c.Network, c.Params, c.Sealer, next(), buyerRefs|next()&refMask),
-	}
+	p := &Peer{self: c.Self, books: ledger.New(c.Self, c.Network, c.Sealer)}
+	p.trader = trader.New(c.Self, c.Network, c.Params, c.Trader, next(), traderRefs|next()&refMask)
+	p.supplier = supplier.New(c.Self, c.Network, c.Params, c.Sealer, &p.books, next(), supplierRefs|next()&refMask)
+	p.buyer = buyer.New(c.Self, c.Network, c.Params, c.Sealer, &p.books, next(), buyerRefs|next()&refMask)
+	return p
 }
 
 // Step implements market.Machine.
 func (p *Peer) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	switch ev := ev.(type) {
-	case market.Boot, market.Supply, market.Found, market.Undelivered, market.Near, market.Gone:
+	case market.Boot, market.Near:
+		p.books.Step(now, ev, out)
+		p.all(now, ev, out)
+	case market.Supply, market.Found, market.Undelivered, market.Gone:
 		p.all(now, ev, out)
 	case market.Tick:
 		p.onTick(now, out)
-	case market.UnitChanged, market.EngineChanged:
+	case market.UnitChanged, market.EngineChanged, market.Reclaim, market.Measured:
 		p.supplier.Step(now, ev, out)
+	case market.Settle, market.SetPeer:
+		p.books.Step(now, ev, out)
 	case market.Leave:
 		p.supplier.Step(now, ev, out)
 		p.trader.Step(now, ev, out)
 	case market.Wanted:
 		p.onWanted(now, ev, out)
-	case market.Abandon, market.Ordered:
+	case market.Abandon, market.Ordered, market.Renewal:
 		p.buyer.Step(now, ev, out)
 	case market.Received:
 		p.onReceived(now, ev, out)
@@ -81,7 +87,7 @@ func (p *Peer) all(now market.Time, ev market.Event, out *market.Outbox) {
 
 // onTick wakes the roles that are due.
 func (p *Peer) onTick(now market.Time, out *market.Outbox) {
-	for _, m := range []market.Machine{&p.supplier, &p.trader, &p.buyer} {
+	for _, m := range []market.Machine{&p.supplier, &p.trader, &p.buyer, &p.books} {
 		if m.Deadline() <= now.Mono {
 			m.Step(now, market.Tick{}, out)
 		}
@@ -115,10 +121,14 @@ func (p *Peer) onReceived(now market.Time, ev market.Received, out *market.Outbo
 	switch m := ev.Msg.(type) {
 	case *market.CreateOffer, *market.UpdateOffer, *market.RefreshAck, *market.RemoveOffer, *market.AdvertiseOffersNeighbor:
 		p.trader.Step(now, ev, out)
-	case *market.OfferAck, *market.RefreshOffer, *market.LaunchContainer, *market.StopContainer, *market.StatusAck:
+	case *market.OfferAck, *market.RefreshOffer, *market.LaunchContainer, *market.StopContainer, *market.StatusAck,
+		*market.RequestHold, *market.ReleaseHold, *market.AckUsage, *market.AckNotice, *market.SignReceipt:
 		p.supplier.Step(now, ev, out)
-	case *market.Grant, *market.Refusal, *market.StatusUpdate, *market.StopAck:
+	case *market.Grant, *market.Refusal, *market.StatusUpdate, *market.StopAck,
+		*market.GrantHold, *market.ReportUsage, *market.GiveNotice, *market.IssueReceipt:
 		p.buyer.Step(now, ev, out)
+	case *market.ProposeSettlement, *market.AnswerSettlement:
+		p.books.Step(now, ev, out)
 	case *market.Offers:
 		p.buyer.Step(now, ev, out)
 		p.trader.Step(now, ev, out)
@@ -150,9 +160,12 @@ func (p *Peer) onGetOffers(now market.Time, from market.Ref, m *market.GetOffers
 
 // Deadline implements market.Machine.
 func (p *Peer) Deadline() time.Duration {
-	return min(p.supplier.Deadline(), p.trader.Deadline(), p.buyer.Deadline())
+	return min(p.supplier.Deadline(), p.trader.Deadline(), p.buyer.Deadline(), p.books.Deadline())
 }
 
 // EnableTrader says whether this peer may keep others' offers: not while it
 // cannot be reached, nor on a weak machine.
 func (p *Peer) EnableTrader(on bool) { p.trader.Enable(on) }
+
+// Books are this peer's accounts.
+func (p *Peer) Books() *ledger.Books { return &p.books }

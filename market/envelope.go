@@ -23,6 +23,12 @@ const (
 	KindStatus  Kind = "status"
 	KindGenesis Kind = "genesis"
 	KindParams  Kind = "params"
+
+	KindHold       Kind = "hold"
+	KindUsage      Kind = "usage"
+	KindNotice     Kind = "notice"
+	KindReceipt    Kind = "receipt"
+	KindSettlement Kind = "settlement"
 )
 
 func (k Kind) domain() string      { return "caravela/" + string(k) + "/1" }

@@ -68,3 +68,70 @@ func (k *Keyring) Params(p Params) []byte {
 	encParams(&e, &p)
 	return Seal(k.key, KindParams, e.b)
 }
+
+// Hold implements Sealer.
+func (k *Keyring) Hold(h Hold) *SignedHold {
+	id, env := seal(k, KindHold, encHold, &h)
+	return &SignedHold{h, id, env}
+}
+
+// Usage implements Sealer.
+func (k *Keyring) Usage(n UsageNote) *SignedUsage {
+	id, env := seal(k, KindUsage, encUsageNote, &n)
+	return &SignedUsage{UsageNote: n, By: k.self, Hash: id, BySupplier: env}
+}
+
+// AckUsage implements Sealer.
+func (k *Keyring) AckUsage(n *SignedUsage) *SignedUsage {
+	c := *n
+	c.ByBuyer, c.Buyer = k.second(KindUsage, n.BySupplier), k.self
+	return &c
+}
+
+// Notice implements Sealer.
+func (k *Keyring) Notice(n Notice) *SignedNotice {
+	_, env := seal(k, KindNotice, encNotice, &n)
+	return &SignedNotice{n, k.self, env}
+}
+
+// Receipt implements Sealer.
+func (k *Keyring) Receipt(r Receipt) *SignedReceipt {
+	id, env := seal(k, KindReceipt, encReceipt, &r)
+	return &SignedReceipt{Receipt: r, By: k.self, ID: id, BySupplier: env}
+}
+
+// SignReceipt implements Sealer.
+func (k *Keyring) SignReceipt(r *SignedReceipt) *SignedReceipt {
+	c := *r
+	c.ByBuyer, c.Buyer = k.second(KindReceipt, r.BySupplier), k.self
+	return &c
+}
+
+// Settlement implements Sealer.
+func (k *Keyring) Settlement(s Settlement) *SignedSettlement {
+	id, env := seal(k, KindSettlement, encSettlement, &s)
+	return &SignedSettlement{Settlement: s, ID: id, By: k.self, Proposal: env}
+}
+
+// SignSettlement implements Sealer.
+func (k *Keyring) SignSettlement(s *SignedSettlement) *SignedSettlement {
+	c := *s
+	c.Answer = k.second(KindSettlement, s.Proposal)
+	return &c
+}
+
+func seal[T any](k *Keyring, kind Kind, encode func(*enc, *T), v *T) (id [32]byte, envelope []byte) {
+	var e enc
+	encode(&e, v)
+	return hash(e.b), Seal(k.key, kind, e.b)
+}
+
+// second signs the payload of another's envelope as it came: it may hold
+// fields that this version does not know.
+func (k *Keyring) second(kind Kind, first []byte) []byte {
+	_, payload, err := Open(kind, first)
+	if err != nil {
+		panic("market: countersign of an unverified " + string(kind) + ": " + err.Error())
+	}
+	return Seal(k.key, kind, payload)
+}

@@ -25,6 +25,9 @@ type Lease struct {
 	Start     Wall
 	End       Wall
 	Renew     Renew
+	Terms     *Terms // nil = free and not metered
+	Hold      HoldID // the hold that it makes use of; zero = none
+	MaxCost   Micro  // the supplier ends it before it costs more; 0 = no bound
 }
 
 // Renew says whether the buyer's node asks for a renewal at 2/3 of the term.
@@ -55,8 +58,10 @@ func (l *Lease) Validate() error {
 		return fmt.Errorf("%w: lease with half a chain", ErrMalformed)
 	case len(l.Ports) > MaxPorts || l.Renew > RenewNever || l.Image == "" || len(l.Image) > 512 || len(l.Digest) > 256:
 		return fmt.Errorf("%w: lease out of bounds", ErrMalformed)
+	case l.MaxCost < 0:
+		return fmt.Errorf("%w: lease that may cost %d at most", ErrMalformed, l.MaxCost)
 	}
-	return nil
+	return l.Terms.Validate()
 }
 
 // MaxTerm bounds a lease's length.

@@ -91,6 +91,11 @@ type Stock struct {
 	Units    int      // most units at once; 0 = no bound
 	Starting int      // most launches at once; 0 = no bound
 	Addrs    []string // where this peer can be dialled
+	Pids     int64    // processes of all units together; 0 = no bound
+	Can      []string // capabilities, sorted
+	Topology string
+	Terms    *Terms        // what is asked for; nil = free
+	Credit   time.Duration // of a lease's price, for peers without a limit of their own; 0 = DefaultCredit
 }
 
 // Wanted is the local user's request for containers.
@@ -106,6 +111,9 @@ type Wanted struct {
 	Auth     string
 	DryRun   bool          // search only
 	Wait     time.Duration // keep looking for an offer this long
+	Quote    bool          // with DryRun: have the best offers held (Holding) instead of only shown
+	Hold     HoldID        // lease by this hold, which Quote gave, and by no other offer
+	MaxCost  Micro         // of each lease; 0 = its price for the whole term
 }
 
 // Abandon says that the user who sent Wanted{Ref} no longer waits: what was
@@ -116,6 +124,54 @@ type Abandon struct{ Ref uint64 }
 type Ordered struct {
 	Ref uint64
 	Cmd StopContainer
+}
+
+// Renewal asks for a new term of a bought unit now. Term 0 = as long as the
+// one before.
+type Renewal struct {
+	Ref  uint64
+	Unit LeaseID
+	Term time.Duration
+}
+
+// Reclaim takes a sold unit's resources back: after the agreed notice, or
+// Notice if that is longer; with Now at once, which the receipt then shows.
+// With Cancel an announced reclaim is taken back.
+type Reclaim struct {
+	Ref    uint64
+	Unit   LeaseID
+	Notice time.Duration
+	Now    bool
+	Cancel bool
+	Detail string
+}
+
+// Settle proposes a settlement with a peer, or, with Accept set, agrees to one
+// that the peer proposed.
+type Settle struct {
+	Ref       uint64
+	Peer      PeerID
+	Amount    Micro
+	Unit      string
+	Owed      bool // true: the peer paid its debt to us; false: we paid ours
+	Reference string
+	Accept    [32]byte
+}
+
+// SetPeer changes what this peer thinks of a counterparty. Nil parts stay.
+type SetPeer struct {
+	Ref     uint64
+	Peer    PeerID
+	Limit   *Limit
+	Blocked *bool
+	Trusted *bool
+	Remark  *string
+}
+
+// Measured are the engine's counters of a unit, cumulative since its start.
+type Measured struct {
+	Unit     LeaseID
+	Counters Counters
 }
 
 // Leave withdraws the offer and says goodbye; with End set every lease that
@@ -136,6 +192,11 @@ func (Wanted) event()        {}
 func (Abandon) event()       {}
 func (Ordered) event()       {}
 func (Leave) event()         {}
+func (Renewal) event()       {}
+func (Reclaim) event()       {}
+func (Settle) event()        {}
+func (SetPeer) event()       {}
+func (Measured) event()      {}
 
 // Outbox is what the driver must do after a step. It is reused and never
 // retained. No effect leaves before the Saves of its step, and of all earlier
@@ -225,6 +286,8 @@ type Outcome struct {
 	Tally   *Tally        // with Searched, GaveUp
 	Reason  Reason        // with Refused, GaveUp, Done
 	Detail  string
+	Holds   []*SignedHold     // with Holding
+	Settled *SignedSettlement // with Done, of a Settle
 }
 
 // OutcomeKind is what an Outcome tells.
@@ -239,6 +302,7 @@ const (
 	Progress                    // a unit's status changed while the request was open
 	GaveUp                      // no (further) unit can be placed
 	Done                        // all units are placed; or the command was carried out
+	Holding                     // suppliers hold what was quoted
 )
 
 // Note is a fact for logs, counters and measurements; it has no effect.
@@ -270,13 +334,24 @@ const (
 	NoteStatus                       // as a buyer: a unit's status came in
 	NoteRenewed                      // as a buyer
 	NoteUndone                       // as a buyer: an unwanted grant was taken back
+	NoteHeld                         // as a supplier: a hold was given
+	NoteBilled                       // as a supplier: a usage note was acknowledged
+	NoteUnacked                      // as a supplier: a usage note was not acknowledged in time
+	NoteCharged                      // as a buyer: a usage note was acknowledged
+	NoteDisputed                     // a peer's numbers are not agreed with, or ours not by it
+	NoteNotice                       // either: a lease will end, or a limit is near; the text says which and when
+	NoteReceipt                      // either: a receipt has both signatures
+	NoteSettled                      // either: a settlement has both signatures
+	NoteProposed                     // either: a settlement waits for this user's agreement
+	NoteAccount                      // either: a counterparty was blocked, trusted, or given a limit
 	maxNote
 )
 
 // String returns the event's name in the API.
 func (k NoteKind) String() string {
 	return name(int(k), "bad-message", "offer-stored", "offer-expired", "offer-removed", "handed-over", "published",
-		"unpublished", "granted", "refused", "unit", "lease-ended", "search", "bought", "status", "renewed", "undone")
+		"unpublished", "granted", "refused", "unit", "lease-ended", "search", "bought", "status", "renewed", "undone", "held", "billed", "unacknowledged",
+		"charged", "disputed", "notice", "receipt", "settled", "settlement-proposed", "account")
 }
 
 // Sealer signs in the name of this peer. The node's uses Ed25519; a driver
@@ -287,4 +362,12 @@ type Sealer interface {
 	Countersign(*SignedLease) *SignedLease // as the supplier, the same payload
 	Status(Status) *SignedStatus           // as the supplier
 	SpecHash(*Spec) [32]byte
+	Hold(Hold) *SignedHold                              // as the supplier
+	Usage(UsageNote) *SignedUsage                       // as the supplier
+	AckUsage(*SignedUsage) *SignedUsage                 // as the buyer, the same payload
+	Notice(Notice) *SignedNotice                        // as the supplier
+	Receipt(Receipt) *SignedReceipt                     // as the supplier
+	SignReceipt(*SignedReceipt) *SignedReceipt          // as the buyer, the same payload
+	Settlement(Settlement) *SignedSettlement            // as either
+	SignSettlement(*SignedSettlement) *SignedSettlement // as the other, the same payload
 }

@@ -133,6 +133,8 @@ type Refusal struct {
 	Reason Reason
 	Detail string
 	Free   Resources
+	Ref    uint64       // of the RequestHold that it answers; 0 = of a launch
+	Offer  *SignedOffer // the offer of now, with PriceChanged
 }
 
 // StopContainer is the owner's command to a unit. OpRemove ends the lease.
@@ -180,6 +182,75 @@ type StatusAck struct {
 // Goodbye says that the sender leaves: do not count on it.
 type Goodbye struct{}
 
+// RequestHold asks a supplier to keep resources for the sender for a while:
+// GrantHold, or a Refusal with the same Ref.
+type RequestHold struct {
+	Ref       uint64
+	OfferSeq  uint64
+	Resources Resources
+	Pids      int64
+	Ports     []Port
+	Image     string        // for the allow-list
+	Terms     *Terms        // that the buyer saw
+	Term      time.Duration // of the lease that shall follow
+	For       time.Duration // at most HoldTime
+}
+
+// GrantHold is the supplier's yes to RequestHold.
+type GrantHold struct {
+	Ref  uint64
+	Hold *SignedHold
+}
+
+// ReleaseHold gives a hold back. It is not answered.
+type ReleaseHold struct{ Hold HoldID }
+
+// ReportUsage brings the newest usage note of a lease to its owner, until
+// AckUsage.
+type ReportUsage struct{ Note *SignedUsage }
+
+// AckUsage is the buyer's answer: its signature under the note, which covers
+// all earlier ones; or, with a Reason, why it does not sign.
+type AckUsage struct {
+	Lease  LeaseID
+	Seq    uint64
+	Note   *SignedUsage // with both signatures; nil when refused
+	Reason Reason
+	Detail string
+}
+
+// GiveNotice announces something to a unit's owner, until AckNotice.
+type GiveNotice struct{ Notice *SignedNotice }
+
+// AckNotice says that the owner has stored the notice.
+type AckNotice struct {
+	Unit LeaseID
+	Seq  uint64
+}
+
+// IssueReceipt closes a lease, until SignReceipt.
+type IssueReceipt struct{ Receipt *SignedReceipt }
+
+// SignReceipt is the buyer's answer: its signature under the receipt, or, with
+// a Reason, why it does not sign.
+type SignReceipt struct {
+	Lease   LeaseID
+	Receipt *SignedReceipt // with both signatures; nil when refused
+	Reason  Reason
+	Detail  string
+}
+
+// ProposeSettlement says that a debt was paid, until AnswerSettlement.
+type ProposeSettlement struct{ Settlement *SignedSettlement }
+
+// AnswerSettlement agrees by a signature, or, with a Reason, does not.
+type AnswerSettlement struct {
+	ID         [32]byte
+	Settlement *SignedSettlement // with both signatures; nil when refused
+	Reason     Reason
+	Detail     string
+}
+
 func (*CreateOffer) message()             {}
 func (*UpdateOffer) message()             {}
 func (*OfferAck) message()                {}
@@ -197,6 +268,17 @@ func (*StopAck) message()                 {}
 func (*StatusUpdate) message()            {}
 func (*StatusAck) message()               {}
 func (*Goodbye) message()                 {}
+func (*RequestHold) message()             {}
+func (*GrantHold) message()               {}
+func (*ReleaseHold) message()             {}
+func (*ReportUsage) message()             {}
+func (*AckUsage) message()                {}
+func (*GiveNotice) message()              {}
+func (*AckNotice) message()               {}
+func (*IssueReceipt) message()            {}
+func (*SignReceipt) message()             {}
+func (*ProposeSettlement) message()       {}
+func (*AnswerSettlement) message()        {}
 
 // Bounds of lists in messages.
 const (

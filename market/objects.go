@@ -116,6 +116,11 @@ func encOffer(e *enc, o *Offer) {
 	e.uint(13, uint64(o.PortHigh))
 	e.seconds(14, o.Longest)
 	e.wall(15, o.ValidUntil)
+	e.terms(16, o.Terms)
+	for _, c := range o.Can {
+		e.bytes(17, []byte(c))
+	}
+	e.str(18, o.Topology)
 }
 
 func decOffer(d *dec, o *Offer) {
@@ -150,6 +155,16 @@ func decOffer(d *dec, o *Offer) {
 		o.Longest = d.seconds()
 	case 15:
 		o.ValidUntil = d.wall()
+	case 16:
+		o.Terms = d.terms()
+	case 17:
+		if len(o.Can) == MaxCan {
+			d.fail("too many capabilities")
+			return
+		}
+		o.Can = append(o.Can, d.str(32))
+	case 18:
+		o.Topology = d.str(MaxTopology)
 	}
 }
 
@@ -178,6 +193,9 @@ func encLease(e *enc, l *Lease) {
 	e.wall(15, l.Start)
 	e.wall(16, l.End)
 	e.uint(17, uint64(l.Renew))
+	e.terms(18, l.Terms)
+	e.id(19, l.Hold)
+	e.uint(20, uint64(l.MaxCost))
 }
 
 func decLease(d *dec, l *Lease) {
@@ -216,6 +234,12 @@ func decLease(d *dec, l *Lease) {
 		l.End = d.wall()
 	case 17:
 		l.Renew = Renew(d.upTo(255))
+	case 18:
+		l.Terms = d.terms()
+	case 19:
+		l.Hold = d.id()
+	case 20:
+		l.MaxCost = d.amount()
 	}
 }
 

@@ -2,6 +2,7 @@ package market
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -37,12 +38,17 @@ type Offer struct {
 	PortHigh   uint16
 	Longest    time.Duration // longest lease, in whole seconds; 0 = no bound
 	ValidUntil Wall
+	Terms      *Terms   // nil = free and not metered
+	Can        []string // capabilities, sorted: "exec", "pause", ...
+	Topology   string   // "4 cores, 8 threads"; at most MaxTopology bytes
 }
 
 // Bounds of an offer, in bytes.
 const (
 	MaxOfferBytes  = 16 << 10 // encoded, with its envelope
 	MaxOfferLabels = 8 << 10  // all labels together
+	MaxCan         = 16       // capabilities, of 32 bytes
+	MaxTopology    = 64
 )
 
 // Validate refuses what no honest supplier signs.
@@ -65,6 +71,12 @@ func (o *Offer) Validate() error {
 	}
 	if size > MaxOfferLabels {
 		return fmt.Errorf("%w: offer with %d bytes of labels; at most %d", ErrMalformed, size, MaxOfferLabels)
+	}
+	if len(o.Can) > MaxCan || len(o.Topology) > MaxTopology || !slices.IsSorted(o.Can) {
+		return fmt.Errorf("%w: offer with capabilities out of bounds", ErrMalformed)
+	}
+	if err := o.Terms.Validate(); err != nil {
+		return err
 	}
 	return ValidLabels(o.Labels)
 }

@@ -18,6 +18,14 @@ const (
 	SoldTable   Table = 1 // what this peer sold
 	BoughtTable Table = 2 // what this peer bought
 	SeqTable    Table = 3 // one record: the offers' sequence number
+
+	SoldMeterTable   Table = 4  // billing of what this peer sold
+	BoughtMeterTable Table = 5  // and of what it bought
+	AccountTable     Table = 6  // one record a counterparty
+	ReservedTable    Table = 7  // holds that this peer gave
+	TombTable        Table = 8  // launches that must not be granted any more
+	EntryTable       Table = 9  // the logs; never loaded into memory as a whole
+	ProposedTable    Table = 10 // settlements that wait for the second signature
 )
 
 // Sold is a supplier's memory of one unit.
@@ -45,6 +53,14 @@ type Bought struct {
 // Seq is the highest sequence number that an offer may have used.
 type Seq struct{ Seq uint64 }
 
+// Tomb forbids a lease that was cancelled before it was seen, or is over.
+type Tomb struct {
+	Lease LeaseID
+	Buyer PeerID
+	Until Wall
+}
+
+func (*Tomb) record()   {}
 func (*Sold) record()   {}
 func (*Bought) record() {}
 func (*Seq) record()    {}
@@ -54,6 +70,9 @@ func (s *Sold) Key() (Table, [32]byte) { return SoldTable, s.Lease.Unit() }
 
 // Key implements Record.
 func (b *Bought) Key() (Table, [32]byte) { return BoughtTable, b.Lease.Unit() }
+
+// Key implements Record.
+func (t *Tomb) Key() (Table, [32]byte) { return TombTable, t.Lease }
 
 // Key implements Record.
 func (*Seq) Key() (Table, [32]byte) { return SeqTable, [32]byte{} }

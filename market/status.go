@@ -73,6 +73,16 @@ const (
 	DiskFull               // no space left at the supplier
 	Unreachable            // the peer did not answer
 	Unsupported            // the peer does not know this request
+	PriceChanged           // the supplier asks for other terms now
+	OverCredit             // the buyer owes too much, or would
+	Blocked                // the supplier does not deal with this peer
+	NoSuchHold             // the hold is over, or was for something else
+	Unacknowledged         // usage notes were not acknowledged for too long
+	Reclaimed              // the supplier took its resources back
+	CostReached            // the lease reached the most that it may cost
+	Renewed                // the lease was replaced by its renewal
+	Disputed               // the peer does not agree with the numbers
+	NotHonoured            // the supplier did not do what it signed
 	maxReason
 )
 
@@ -82,7 +92,8 @@ func (r Reason) String() string {
 		"platform or cpu class", "label constraint", "not selling", "bad lease", "clocks differ", "term too long",
 		"container engine down", "busy", "not the owner", "no such lease", "superseded", "no such image", "pull failed",
 		"start failed", "exited", "out of memory", "container vanished", "stopped by owner", "removed by owner",
-		"expired", "supplier left", "undone", "disk full", "unreachable", "unsupported")
+		"expired", "supplier left", "undone", "disk full", "unreachable", "unsupported", "terms changed", "over the credit limit", "blocked",
+		"no such hold", "usage not acknowledged", "reclaimed by supplier", "cost limit reached", "renewed", "disputed", "not honoured")
 }
 
 // Status is one signed link in the chain of what a supplier says of a unit.

@@ -14,10 +14,11 @@ type Strategy uint8
 const (
 	Binpack Strategy = iota
 	Spread
+	Cheapest // the lowest price an hour; of equal ones as Binpack
 )
 
 // String returns the value of the --strategy flag.
-func (s Strategy) String() string { return name(int(s), "binpack", "spread") }
+func (s Strategy) String() string { return name(int(s), "binpack", "spread", "cheapest") }
 
 // Constraint asks something of the supplier's labels.
 type Constraint struct {
@@ -67,6 +68,9 @@ type Want struct {
 	Strategy    Strategy
 	On          PeerID   // only this supplier; zero = any
 	Exclude     []PeerID // not these
+	MaxPrice    Micro    // most that Need may cost an hour; 0 with MaxPriceSet = free only
+	MaxPriceSet bool
+	Unit        string // of MaxPrice; "" = any
 }
 
 // MissKind is why an offer does not fit.
@@ -89,13 +93,14 @@ const (
 	MissRefused  // the supplier itself said no; Reason tells
 	MissTaken    // it has a replica of the same request already, and they are to be kept apart
 	MissPromised // it was shown to another buyer just now
+	MissPrice    // it costs more, or in another unit
 	maxMiss
 )
 
 // String returns one or two words.
 func (k MissKind) String() string {
 	return name(int(k), "fits", "excluded", "other node", "platform", "cpu class", "label", "reachability", "port",
-		"term", "cpu", "memory", "disk", "refused", "has a replica already", "promised to another")
+		"term", "cpu", "memory", "disk", "refused", "has a replica already", "promised to another", "price")
 }
 
 // Miss returns the first reason for which o does not serve w, and how many

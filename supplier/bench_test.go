@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"caravela/ledger"
 	"caravela/market"
 	"caravela/supplier"
 )
@@ -55,7 +56,8 @@ func newBench(t *testing.T, change func(*market.Stock)) *bench {
 
 // boot starts a new life from what the disk holds.
 func (b *bench) boot() *market.Outbox {
-	s := supplier.New(b.keys.Self(), network, &b.params, b.keys, uint64(b.now.Mono), 1)
+	books := ledger.New(b.keys.Self(), network, b.keys)
+	s := supplier.New(b.keys.Self(), network, &b.params, b.keys, &books, uint64(b.now.Mono), 1)
 	b.Supplier = &s
 	var records []market.Record
 	for _, r := range b.disk {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"caravela/ledger"
 	"caravela/market"
 )
 
@@ -46,6 +47,7 @@ type Supplier struct {
 	network market.NetworkID
 	params  *market.Params
 	seal    market.Sealer
+	books   *ledger.Books // shared by the roles of this peer
 	rng     market.Rand
 	refs    uint64
 
@@ -62,8 +64,8 @@ type Supplier struct {
 
 // New returns a supplier that sells nothing until Supply. refs is the start
 // of the numbers by which it knows its lookups again.
-func New(self market.PeerID, network market.NetworkID, params *market.Params, seal market.Sealer, seed, refs uint64) Supplier {
-	return Supplier{self: self, network: network, params: params, seal: seal, rng: market.Rand(seed), refs: refs,
+func New(self market.PeerID, network market.NetworkID, params *market.Params, seal market.Sealer, books *ledger.Books, seed, refs uint64) Supplier {
+	return Supplier{self: self, network: network, params: params, seal: seal, books: books, rng: market.Rand(seed), refs: refs,
 		pub: publication{at: market.Never, lookAt: market.Never}}
 }
 
