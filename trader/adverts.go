@@ -39,7 +39,7 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 // sync fetches what another replica has and this one has not, where one
 // answer holds it all.
 func (t *Trader) sync(p *place, from market.Ref, s *market.Summary, out *market.Outbox) {
-	if p.split || !slices.Contains(p.replicas, from.Peer) || s.Offers > market.MaxOffers || int(s.Offers) <= t.count(p.region)+p.childOffers() {
+	if p.split || !slices.Contains(p.replicas, from.Peer) || s.Offers > market.MaxOffers || int(s.Offers) <= p.shelf.count()+p.childOffers() {
 		return
 	}
 	t.refs++
@@ -118,7 +118,7 @@ func (t *Trader) onOffers(now market.Time, from market.Ref, m *market.Offers, ou
 	}
 	p.syncing = 0
 	for _, o := range m.Offers {
-		if _, known := t.find(m.Region, o.Offer.Supplier); known {
+		if t.find(m.Region, o.Offer.Supplier) != nil {
 			continue
 		}
 		c := &market.CreateOffer{Offer: o.Offer, At: market.Ref{Peer: o.Offer.Supplier, Addrs: o.Addrs}, Region: m.Region}

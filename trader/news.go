@@ -42,9 +42,10 @@ func (t *Trader) tellNews(now market.Time, p *place, out *market.Outbox) {
 // summarize works out anew what is free in a place and below.
 func (t *Trader) summarize(p *place) {
 	s := market.Summary{Region: p.region, Peaks: p.summary.Peaks[:0]}
-	for i := t.first(p.region); i < len(t.held) && t.held[i].region == p.region; i++ {
-		s.Add(point(&t.held[i].offer.Offer))
-		s.Offers++
+	s.Offers = uint32(p.shelf.count())
+	for i := range p.shelf.briefs {
+		b := &p.shelf.briefs[i]
+		s.Add(market.Point{Free: b.free, Class: b.class})
 	}
 	for c := range p.believed() {
 		s.Merge(&c.summary)

@@ -12,6 +12,8 @@ import (
 type place struct {
 	region      market.Region
 	since       time.Duration
+	shelf       shelf
+	promises    []promise       // to buyers who were shown offers
 	replicas    []market.PeerID // the region's traders, as far as known; nearest first
 	above       []market.Ref    // those of the parent region; nearest first
 	lost        []market.PeerID // of those above, not reached though the overlay still names them
@@ -136,7 +138,7 @@ func point(o *market.Offer) market.Point { return market.Point{Free: o.Free, Cla
 // its being split when few are left. It advertises the place early when it
 // has grown or shrunk by much.
 func (t *Trader) recount(now market.Time, p *place) {
-	n := t.count(p.region)
+	n := p.shelf.count()
 	if change := max(n-p.told, p.told-n); change > 4+p.told/4 || n == 0 && p.told > 0 {
 		p.advertiseAt = min(p.advertiseAt, now.Mono+firstWord)
 	}
@@ -173,7 +175,7 @@ func (t *Trader) tickPlaces(now market.Time, out *market.Outbox) {
 
 func (t *Trader) advertise(now market.Time, p *place, out *market.Outbox) {
 	p.advertiseAt = now.Mono + t.rng.Jitter(2*t.params.Refresh)/2 + t.params.Refresh/2
-	p.told = t.count(p.region)
+	p.told = p.shelf.count()
 	ad := t.advert(now, p)
 	for _, id := range p.replicas {
 		if id != t.self {
@@ -269,14 +271,12 @@ func (t *Trader) onNear(now market.Time, ev market.Near, out *market.Outbox) {
 }
 
 func (t *Trader) handOver(p *place, to market.Ref, out *market.Outbox) {
-	n := 0
-	for i := t.first(p.region); i < len(t.held) && t.held[i].region == p.region; i++ {
-		h := &t.held[i]
+	for i := range p.shelf.rest {
+		h := &p.shelf.rest[i]
 		out.Send(to, &market.CreateOffer{Offer: h.offer, At: market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
 			Region: p.region, Replicas: p.replicas, Above: p.above})
-		n++
 	}
-	if n > 0 {
+	if p.shelf.count() > 0 {
 		out.Note(market.NoteHandedOver, to.Peer, market.LeaseID{}, p.region.String())
 	}
 }

@@ -2,37 +2,43 @@ package trader
 
 import (
 	"slices"
+	"time"
 
 	"caravela/market"
 )
 
 // onTick asks, expires and advertises.
 func (t *Trader) onTick(now market.Time, out *market.Outbox) {
-	for i := len(t.held) - 1; i >= 0; i-- {
-		h := &t.held[i]
-		switch {
-		case now.Mono >= h.expires:
-			t.drop(now, i, market.NoteOfferExpired, out)
-		case now.Mono < h.refreshAt:
-		case h.asked && h.missed+1 >= maxMissed:
-			t.drop(now, i, market.NoteOfferExpired, out)
-		default:
-			t.ask(now, h, out)
-		}
+	for i := len(t.places) - 1; i >= 0; i-- {
+		t.tickShelf(now, &t.places[i], out)
+		t.tidy(t.places[i].region)
 	}
 	t.tombs = slices.DeleteFunc(t.tombs, func(b tomb) bool { return now.Mono >= b.until })
 	t.tickPulls(now, out)
 	t.tickPlaces(now, out)
 }
 
+func (t *Trader) tickShelf(now market.Time, p *place, out *market.Outbox) {
+	s := &p.shelf
+	for i := s.dueBefore(now.Mono, s.count()); i >= 0; i = s.dueBefore(now.Mono, i) {
+		switch h := &s.rest[i]; {
+		case now.Mono >= h.expires, h.asked && h.missed+1 >= maxMissed:
+			t.dropAt(now, p, i, market.NoteOfferExpired, out)
+		default:
+			t.ask(now, p, h, out)
+			s.redated(i)
+		}
+	}
+}
+
 // ask sends the audit: are you there, and is this still your offer?
-func (t *Trader) ask(now market.Time, h *held, out *market.Outbox) {
+func (t *Trader) ask(now market.Time, p *place, h *held, out *market.Outbox) {
 	if h.asked {
 		h.missed++
 	}
 	h.asked, h.refreshAt = true, now.Mono+ackTimeout
 	out.Send(market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
-		&market.RefreshOffer{Seq: h.offer.Seq, Region: h.region, Code: t.advice(now, h.region), Depth: t.depth(h.region, h.offer.Supplier)})
+		&market.RefreshOffer{Seq: h.offer.Seq, Region: p.region, Code: t.advice(now, p.region), Depth: t.depth(p.region, h.offer.Supplier)})
 }
 
 // advice sends a supplier to another region when this one has too many
@@ -64,21 +70,28 @@ func (t *Trader) depth(r market.Region, supplier market.PeerID) uint8 {
 }
 
 func (t *Trader) onRefreshAck(now market.Time, from market.Ref, m *market.RefreshAck, out *market.Outbox) {
-	i, known := t.find(m.Region, from.Peer)
-	if !known {
-		return
-	}
-	h := &t.held[i]
+	h := t.find(m.Region, from.Peer)
 	switch {
+	case h == nil:
 	case m.Offer == nil:
 		t.bury(now, m.Region, from.Peer, h.offer.Seq) // other replicas may still have it
-		t.drop(now, i, market.NoteOfferRemoved, out)
+		t.drop(now, m.Region, from.Peer, market.NoteOfferRemoved, out)
 	case m.Offer.Supplier != from.Peer || m.Offer.Network != t.network || !m.Region.Contains(&m.Offer.Offer):
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "refresh with another offer")
-		t.drop(now, i, market.NoteOfferRemoved, out)
+		t.drop(now, m.Region, from.Peer, market.NoteOfferRemoved, out)
 	case m.Offer.Seq >= h.offer.Seq:
 		t.store(now, from, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region}, out)
-		h.refreshAt = now.Mono + t.rng.Jitter(2*t.params.Refresh)/2 + t.params.Refresh/2
+		t.askAt(m.Region, from.Peer, now.Mono+t.rng.Jitter(2*t.params.Refresh)/2+t.params.Refresh/2)
+	}
+}
+
+// askAt sets when a supplier is asked next.
+func (t *Trader) askAt(r market.Region, supplier market.PeerID, at time.Duration) {
+	if p := t.place(r); p != nil {
+		if i, known := p.shelf.find(supplier); known {
+			p.shelf.rest[i].refreshAt = at
+			p.shelf.redated(i)
+		}
 	}
 }
 
@@ -87,9 +100,7 @@ func (t *Trader) onRefreshAck(now market.Time, from market.Ref, m *market.Refres
 func (t *Trader) onUndelivered(now market.Time, ev market.Undelivered, out *market.Outbox) {
 	switch m := ev.Msg.(type) {
 	case *market.RefreshOffer:
-		if i, known := t.find(m.Region, ev.To); known {
-			t.held[i].refreshAt = now.Mono + missRetry
-		}
+		t.askAt(m.Region, ev.To, now.Mono+missRetry)
 	case *market.AdvertiseOffersNeighbor:
 		t.lostAdvert(now, ev.To, m.Summary.Region)
 	case *market.GetOffers:
@@ -99,9 +110,11 @@ func (t *Trader) onUndelivered(now market.Time, ev market.Undelivered, out *mark
 
 // onGone asks after the offers of a peer whose connection broke.
 func (t *Trader) onGone(now market.Time, peer market.PeerID) {
-	for i := range t.held {
-		if h := &t.held[i]; h.offer.Supplier == peer && !h.asked {
-			h.refreshAt = min(h.refreshAt, now.Mono+t.rng.Jitter(goneRetry))
+	for i := range t.places {
+		s := &t.places[i].shelf
+		if j, known := s.find(peer); known && !s.rest[j].asked {
+			s.rest[j].refreshAt = min(s.rest[j].refreshAt, now.Mono+t.rng.Jitter(goneRetry))
+			s.redated(j)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (t *Trader) Answer(now market.Time, from market.PeerID, m *market.GetOffers
 	}
 	a.Trader, a.Tally.Regions = true, 1
 	if m.Max > 0 && (m.Relay || !m.Buy || p.summary.MayFit(&m.Want)) { // who was led here does not ask why not
-		t.filter(now, from, m, a)
+		t.filter(now, p, from, m, a)
 	}
 	if len(a.Offers) == 0 || m.Max == market.MaxOffers {
 		a.Hints = t.hints(now, p, m)
@@ -42,7 +42,7 @@ func (t *Trader) Answer(now market.Time, from market.PeerID, m *market.GetOffers
 	return a
 }
 
-func (t *Trader) filter(now market.Time, from market.PeerID, m *market.GetOffers, a *market.Offers) {
+func (t *Trader) filter(now market.Time, p *place, from market.PeerID, m *market.GetOffers, a *market.Offers) {
 	type ranked struct {
 		h     *held
 		score int64
@@ -50,17 +50,25 @@ func (t *Trader) filter(now market.Time, from market.PeerID, m *market.GetOffers
 	}
 	salt := t.rng.Uint64()
 	var fits []ranked
-	for i := t.first(m.Region); i < len(t.held) && t.held[i].region == m.Region; i++ {
-		h := &t.held[i]
-		if now.Mono >= h.expires || !a.Tally.Look(&m.Want, &h.offer.Offer) {
+	promised := 0
+	s := &p.shelf
+	v := newSieve(s, p.region, &m.Want, &a.Tally)
+	lapsed := s.due() <= now.Mono // some may be, of which the tick is to come
+	for i := range s.rest {
+		if lapsed && now.Mono >= s.rest[i].expires || !v.fits(s, i) {
 			continue
 		}
-		if m.Buy && now.Mono < h.promisedTill && from != h.promisedTo && !h.offer.Free.Sub(h.promised).Fits(m.Want.Need) {
-			a.Tally.Promised()
+		h := &s.rest[i]
+		if m.Buy && p.promised(now, &h.offer.Offer, from, m.Want.Need) {
+			promised++
 			continue
 		}
 		tie := market.Rand(salt ^ uint64(i))
 		fits = append(fits, ranked{h, m.Want.Score(&h.offer.Offer), tie.Uint64()})
+	}
+	v.finish(s)
+	for range promised {
+		a.Tally.Promised()
 	}
 	slices.SortFunc(fits, func(x, y ranked) int {
 		return cmp.Or(cmp.Compare(x.score, y.score), cmp.Compare(x.tie, y.tie))
@@ -68,17 +76,9 @@ func (t *Trader) filter(now market.Time, from market.PeerID, m *market.GetOffers
 	for _, f := range fits[:min(len(fits), m.Max, market.MaxOffers)] {
 		a.Offers = append(a.Offers, market.OfferAt{Offer: f.h.offer, Addrs: f.h.addrs})
 		if m.Buy && len(fits) <= few {
-			f.h.promise(now, from, m.Want.Need)
+			p.promise(now, f.h.offer.Supplier, from, m.Want.Need)
 		}
 	}
-}
-
-// promise keeps an offer from others while its first taker leases it.
-func (h *held) promise(now market.Time, to market.PeerID, need market.Resources) {
-	if now.Mono >= h.promisedTill || to == h.promisedTo {
-		h.promised = market.Resources{}
-	}
-	h.promised, h.promisedTo, h.promisedTill = h.promised.Add(need), to, now.Mono+promiseTime
 }
 
 // hints tells of the regions below, and elsewhere if that is wanted, which may

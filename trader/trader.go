@@ -1,7 +1,6 @@
 package trader
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -52,24 +51,8 @@ type Trader struct {
 	on      bool
 	addrs   []string // where this peer can be dialled
 
-	held   []held  // sorted by region, then supplier
 	places []place // sorted by region
 	tombs  []tomb
-}
-
-type held struct {
-	region    market.Region
-	offer     *market.SignedOffer
-	addrs     []string
-	heard     time.Duration // when the supplier last confirmed it
-	refreshAt time.Duration
-	expires   time.Duration
-	missed    int
-	asked     bool // a RefreshOffer is under way
-
-	promised     market.Resources // to buyers who were shown the offer
-	promisedTo   market.PeerID    // the last of them
-	promisedTill time.Duration
 }
 
 type tomb struct {
@@ -130,15 +113,14 @@ func (t *Trader) onReceived(now market.Time, ev market.Received, out *market.Out
 // Enable switches the role on or off; switched off it forgets everything.
 func (t *Trader) Enable(on bool) {
 	if t.on = on; !on {
-		t.held, t.places, t.tombs = nil, nil, nil
+		t.places, t.tombs = nil, nil
 	}
 }
 
 // onLeave tells the suppliers to look for another trader.
 func (t *Trader) onLeave(out *market.Outbox) {
 	var told []market.PeerID
-	for i := range t.held {
-		h := &t.held[i]
+	for h := range t.all() {
 		if j, known := slices.BinarySearchFunc(told, h.offer.Supplier, market.PeerID.Compare); !known {
 			told = slices.Insert(told, j, h.offer.Supplier)
 			out.Send(market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs}, &market.Goodbye{})
@@ -168,21 +150,21 @@ func (t *Trader) accept(now market.Time, from market.Ref, m *market.CreateOffer)
 	o := &m.Offer.Offer
 	handed := from.Peer != o.Supplier
 	left := o.ValidUntil.Sub(now.Wall)
-	i, known := t.find(m.Region, o.Supplier)
+	h := t.find(m.Region, o.Supplier)
 	switch {
 	case !t.on || o.Network != t.network || !m.Region.Contains(o):
 		return market.AckRefused, o.Seq
 	case handed && left <= 0, left < -maxSkew, left > t.params.OfferTTL+maxSkew:
 		return market.AckRefused, o.Seq // lapsed, or by a clock that nobody shares
-	case known && t.held[i].offer.Seq > o.Seq:
-		return market.AckStale, t.held[i].offer.Seq
-	case known:
+	case h != nil && h.offer.Seq > o.Seq:
+		return market.AckStale, h.offer.Seq
+	case h != nil:
 		return market.AckStored, o.Seq
 	}
 	if b := t.tomb(m.Region, o.Supplier); b != nil && b.seq >= o.Seq {
 		return market.AckStale, b.seq
 	}
-	if len(t.held) >= loadFactor*t.params.SplitAt {
+	if t.total() >= loadFactor*t.params.SplitAt {
 		return market.AckFull, o.Seq
 	}
 	if p := t.place(m.Region); p != nil && p.split {
@@ -200,16 +182,22 @@ func (t *Trader) accept(now market.Time, from market.Ref, m *market.CreateOffer)
 
 func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, out *market.Outbox) {
 	o := m.Offer
-	i, known := t.find(m.Region, o.Supplier)
-	if !known {
-		t.held = slices.Insert(t.held, i, held{region: m.Region, refreshAt: now.Mono + t.rng.Jitter(t.params.Refresh)})
+	var first time.Duration
+	if t.find(m.Region, o.Supplier) == nil {
+		first = now.Mono + t.rng.Jitter(t.params.Refresh)
 		out.Note(market.NoteOfferStored, o.Supplier, market.LeaseID{}, m.Region.String())
 	}
-	h := &t.held[i]
+	p := t.mustPlace(now, m.Region)
+	i, known := p.shelf.find(o.Supplier)
+	if !known {
+		p.shelf.insert(i, held{refreshAt: first})
+	}
+	h := &p.shelf.rest[i]
 	old := h.offer
-	h.offer, h.heard = o, now.Mono
+	p.shelf.set(i, o)
+	h.heard = now.Mono
 	if old == nil || old.Seq != o.Seq {
-		h.promisedTill = 0
+		p.settled(o.Supplier)
 	}
 	h.expires = now.Mono + t.params.OfferTTL
 	if from.Peer != o.Supplier { // else it speaks for itself, whatever the clocks say
@@ -223,7 +211,7 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 	} else if !known { // handed over: hear it from the supplier itself
 		h.refreshAt = now.Mono
 	}
-	p := t.mustPlace(now, m.Region)
+	p.shelf.redated(i)
 	t.learn(now, p, m.Replicas, m.Above)
 	switch {
 	case old == nil:
@@ -238,8 +226,8 @@ func (t *Trader) onRemove(now market.Time, from market.Ref, m *market.RemoveOffe
 		return
 	}
 	t.bury(now, m.Region, from.Peer, m.Seq)
-	if i, known := t.find(m.Region, from.Peer); known && t.held[i].offer.Seq <= m.Seq {
-		t.drop(now, i, market.NoteOfferRemoved, out)
+	if h := t.find(m.Region, from.Peer); h != nil && h.offer.Seq <= m.Seq {
+		t.drop(now, m.Region, from.Peer, market.NoteOfferRemoved, out)
 	}
 }
 
@@ -267,14 +255,21 @@ func (t *Trader) bury(now market.Time, r market.Region, supplier market.PeerID, 
 
 // drop forgets an offer. When it was the last one the neighbours hear so
 // before the place is forgotten, too.
-func (t *Trader) drop(now market.Time, i int, why market.NoteKind, out *market.Outbox) {
-	h := t.held[i]
-	t.held = slices.Delete(t.held, i, i+1)
-	out.Note(why, h.offer.Supplier, market.LeaseID{}, h.region.String())
-	if p := t.place(h.region); p != nil {
-		t.changed(now, p, &h.offer.Offer, nil)
+func (t *Trader) drop(now market.Time, r market.Region, supplier market.PeerID, why market.NoteKind, out *market.Outbox) {
+	p := t.place(r)
+	if i, known := p.shelf.find(supplier); known {
+		t.dropAt(now, p, i, why, out)
 	}
-	t.tidy(h.region)
+	t.tidy(r)
+}
+
+// dropAt keeps the place, for the sake of those who walk through it.
+func (t *Trader) dropAt(now market.Time, p *place, i int, why market.NoteKind, out *market.Outbox) {
+	o := &p.shelf.rest[i].offer.Offer
+	p.shelf.remove(i)
+	p.settled(o.Supplier)
+	out.Note(why, o.Supplier, market.LeaseID{}, p.region.String())
+	t.changed(now, p, o, nil)
 }
 
 // tidy forgets a place without offers or children that was advertised so.
@@ -287,12 +282,9 @@ func (t *Trader) tidy(r market.Region) {
 // Deadline implements market.Machine.
 func (t *Trader) Deadline() time.Duration {
 	d := market.Never
-	for i := range t.held {
-		d = min(d, t.held[i].refreshAt, t.held[i].expires)
-	}
 	for i := range t.places {
 		p := &t.places[i]
-		d = min(d, p.advertiseAt, p.lookAt, p.newsAt, p.pullDeadline())
+		d = min(d, p.shelf.due(), p.advertiseAt, p.lookAt, p.newsAt, p.pullDeadline())
 	}
 	return d
 }
@@ -307,37 +299,54 @@ type Holding struct {
 
 // Held lists the offers that this peer keeps.
 func (t *Trader) Held() []Holding {
-	list := make([]Holding, 0, len(t.held))
-	for i := range t.held {
-		h := &t.held[i]
-		list = append(list, Holding{h.region, h.offer, h.addrs, h.heard})
+	list := make([]Holding, 0, t.total())
+	for i := range t.places {
+		p := &t.places[i]
+		for j := range p.shelf.rest {
+			h := &p.shelf.rest[j]
+			list = append(list, Holding{p.region, h.offer, h.addrs, h.heard})
+		}
 	}
 	return list
 }
 
-func (t *Trader) find(r market.Region, p market.PeerID) (int, bool) {
-	return slices.BinarySearchFunc(t.held, p, func(h held, p market.PeerID) int {
-		if c := h.region.Compare(r); c != 0 {
-			return c
+// find returns a supplier's offer in a region, or nil.
+func (t *Trader) find(r market.Region, supplier market.PeerID) *held {
+	if p := t.place(r); p != nil {
+		if i, known := p.shelf.find(supplier); known {
+			return &p.shelf.rest[i]
 		}
-		return h.offer.Supplier.Compare(p)
-	})
+	}
+	return nil
 }
 
-// first is the index of the first offer held in a region.
-func (t *Trader) first(r market.Region) int {
-	i, _ := slices.BinarySearchFunc(t.held, r, func(h held, r market.Region) int {
-		return cmp.Or(h.region.Compare(r), 1) // all offers of the region stand after this point
-	})
-	return i
+// all yields the offers of all regions.
+func (t *Trader) all() func(func(*held) bool) {
+	return func(yield func(*held) bool) {
+		for i := range t.places {
+			for j := range t.places[i].shelf.rest {
+				if !yield(&t.places[i].shelf.rest[j]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // count is the number of offers held in a region.
 func (t *Trader) count(r market.Region) int {
-	i, _ := slices.BinarySearchFunc(t.held, r, func(h held, r market.Region) int {
-		return cmp.Or(h.region.Compare(r), -1) // all offers of the region stand before this point
-	})
-	return i - t.first(r)
+	if p := t.place(r); p != nil {
+		return p.shelf.count()
+	}
+	return 0
+}
+
+// total is the number of offers held.
+func (t *Trader) total() (n int) {
+	for i := range t.places {
+		n += t.places[i].shelf.count()
+	}
+	return n
 }
 
 func (t *Trader) tomb(r market.Region, p market.PeerID) *tomb {
