@@ -60,7 +60,7 @@ type SearchResult struct {
 	Verdicts     []Verdict   `json:"verdicts,omitzero"`      // by Explain only
 	Regions      []Region    `json:"regions"`                // in the order in which they were asked
 	Rounds       int         `json:"rounds"`                 // of questions, one after the other
-	Messages     int         `json:"messages"`               // sent for this search
+	Messages     int         `json:"messages"`               // questions sent for this search
 	OffersSeen   int         `json:"offers_seen"`            // distinct
 	NodesSeen    int         `json:"nodes_seen"`             // distinct suppliers
 	ElapsedUS    int64       `json:"elapsed_us"`             // from request to answer

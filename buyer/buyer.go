@@ -13,6 +13,8 @@ import (
 const (
 	answerTimeout = 1500 * time.Millisecond // for a trader's answer before another one is asked
 	lateAnswer    = 6 * time.Second         // for any answer, where a region's traders are all late
+	firstAgain    = 50 * time.Millisecond   // before asking again where nobody could be asked; grows by half of what has passed
+	busyAgain     = 300 * time.Millisecond  // during which only those who were busy are asked again
 	secondAnswer  = 60 * time.Millisecond   // for the other trader, once one had something
 	startTimeout  = time.Hour               // for the first running status after a grant; pulls are slow
 	roundPause    = 180 * time.Millisecond  // before searching again after refusals
@@ -30,6 +32,7 @@ const (
 	keepEnded     = 24 * time.Hour          // an ended unit stays visible this long
 	maxKnown      = 128                     // traders that are remembered
 	knownFor      = time.Hour               //
+	mournFor      = 30 * time.Second        // for suppliers to find others in place of a dead trader
 	maxRequests   = 1024                    //
 	maxOrders     = 32                      // commands under way to one unit
 	abreast       = 3                       // regions asked at the same time
@@ -110,7 +113,7 @@ func (b *Buyer) onReceived(now market.Time, ev market.Received, out *market.Outb
 func (b *Buyer) onUndelivered(now market.Time, ev market.Undelivered, out *market.Outbox) {
 	switch m := ev.Msg.(type) {
 	case *market.GetOffers:
-		b.onUnanswered(now, ev.To, m.Ref, out)
+		b.onUnanswered(now, ev, m.Ref, out)
 	case *market.LaunchContainer:
 		b.onLostLaunch(now, m, out)
 	case *market.StopContainer:

@@ -13,6 +13,7 @@ type trader struct {
 	market.Ref
 	at   time.Duration // when it was learnt or last answered
 	bad  bool          // did not answer
+	gone bool          // could not be reached
 	home bool          // a region to start from
 }
 
@@ -48,10 +49,16 @@ func (b *Buyer) learn(now market.Time, r market.Region, ref market.Ref) {
 		i = len(b.known) - 1
 	}
 	k := &b.known[i]
-	k.at, k.bad, k.Peer = now.Mono, false, ref.Peer
+	k.at, k.bad, k.gone, k.Peer = now.Mono, false, false, ref.Peer
 	if len(ref.Addrs) > 0 {
 		k.Addrs = ref.Addrs
 	}
+}
+
+// bereft reports whether a trader of the region that answered a moment ago
+// is gone now. Until the suppliers have noticed, others know nothing.
+func (b *Buyer) bereft(now market.Time, r market.Region) bool {
+	return slices.ContainsFunc(b.known, func(k trader) bool { return k.region == r && k.gone && now.Mono-k.at < mournFor })
 }
 
 func (b *Buyer) unlearn(r market.Region, p market.PeerID) {

@@ -27,6 +27,7 @@ type request struct {
 	asked     int // questions in this round
 	offers    []market.OfferAt
 	tally     market.Tally
+	cover     market.Coverage
 	refusals  []refusal
 	slots     []slot
 	pauseAt   time.Duration
@@ -141,7 +142,7 @@ func (b *Buyer) giveUp(now market.Time, r *request, why market.Reason, detail st
 			b.undo(now, s.unit, out)
 		}
 	}
-	b.finish(r, market.Outcome{Kind: market.GaveUp, Reason: why, Detail: detail, Tally: &tally}, out)
+	b.finish(r, market.Outcome{Kind: market.GaveUp, Reason: why, Detail: detail, Tally: &tally, Cover: r.cover}, out)
 }
 
 func (b *Buyer) finish(r *request, o market.Outcome, out *market.Outbox) {

@@ -20,6 +20,9 @@ type inquiry struct {
 	settled  bool
 	tally    market.Tally // the fullest answer
 	dueAt    time.Duration
+	since    time.Duration // when the first question was due
+	againAt  time.Duration // when to ask once more, where nobody could be asked; 0 = no need
+	bereft   bool          // whoever traded there a moment ago is gone, or the overlay could not be asked
 }
 
 // ask is one question to one trader.
@@ -29,6 +32,8 @@ type ask struct {
 	at     time.Duration
 	closed bool // answered, or given up
 	late   bool // given up only because it took long: an answer still counts
+	lost   bool // it could not be asked
+	busy   bool // it had no time to be asked
 }
 
 // search starts a round in a region whose traders are known, best the one of
@@ -58,7 +63,7 @@ func (b *Buyer) begin(now market.Time, r *request, out *market.Outbox) {
 		if next < 0 || open >= abreast {
 			return
 		}
-		r.inquiries[next].waiting = false
+		r.inquiries[next].waiting, r.inquiries[next].since = false, now.Mono
 		b.askMore(now, r, next, out)
 	}
 }
@@ -111,17 +116,50 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 		out.Send(t, &market.GetOffers{Ref: a.ref, Region: q.region, Want: r.want, Max: b.most(r), Relay: !q.led, Buy: !r.req.DryRun})
 		open++
 		r.asked++
+		if t.Peer != b.self {
+			r.cover.Questions++
+		}
 	}
 	switch {
 	case open > 0 || q.looking != 0:
+	case q.unheard() && q.busy() && now.Mono < q.since+busyAgain: // they need not be looked for
+		q.again(now)
 	case !q.looked && r.asked < r.mostAsks():
-		q.looking, q.looked = b.ref(), true
+		q.looking, q.looked, q.bereft = b.ref(), true, b.bereft(now, q.region)
 		out.Lookups = append(out.Lookups, market.Lookup{Ref: q.looking, Key: q.region.Key(b.network), N: b.params.Replicas})
+	case q.unheard() && now.Mono < q.since+lateAnswer:
+		q.again(now)
 	case !q.led && now.Mono < q.patience(): // a busy machine's silence does not mean that there is nothing
 		q.dueAt = q.patience()
 	default:
 		q.settled = true
 	}
+}
+
+// unheard reports whether a search knows nothing because those who know, in
+// the region where it began, could not be asked, or died before they had told
+// others: that is no empty market.
+func (q *inquiry) unheard() bool {
+	return !q.led && !q.answered && (q.bereft || slices.ContainsFunc(q.asks, func(a ask) bool { return a.lost }))
+}
+
+func (q *inquiry) busy() bool { return slices.ContainsFunc(q.asks, func(a ask) bool { return a.busy }) }
+
+// again has the region asked once more in a while.
+func (q *inquiry) again(now market.Time) {
+	q.againAt = now.Mono + firstAgain + (now.Mono-q.since)/2
+}
+
+// askAgain forgets who could not be asked, or knew nothing: both may be other
+// by now.
+func (b *Buyer) askAgain(now market.Time, r *request, i int, out *market.Outbox) {
+	q := &r.inquiries[i]
+	had := len(q.asks)
+	q.looked, q.bereft = false, false
+	q.asks = slices.DeleteFunc(q.asks, func(a ask) bool { return !a.late })
+	q.againAt = 0
+	r.asked -= had - len(q.asks)
+	b.askMore(now, r, i, out)
 }
 
 // patience is until when a late answer is waited for where no other came; 0
@@ -159,7 +197,7 @@ func (b *Buyer) onFound(now market.Time, ev market.Found, out *market.Outbox) {
 			if q.looking == 0 || q.looking != ev.Ref {
 				continue
 			}
-			q.looking = 0
+			q.looking, q.bereft = 0, q.bereft || ev.Failed
 			b.Learn(now, q.region, ev.Peers)
 			b.askMore(now, r, j, out)
 			b.settle(now, r, out)
@@ -184,6 +222,7 @@ func (b *Buyer) onOffers(now market.Time, from market.Ref, m *market.Offers, out
 		return
 	}
 	if m.Trader {
+		q.answered = true
 		if from.Peer != r.want.On && !q.led {
 			b.learn(now, q.region, from)
 		}
@@ -248,22 +287,25 @@ func (b *Buyer) take(now market.Time, r *request, o market.OfferAt) {
 	r.offers = append(r.offers, o)
 }
 
-// onUnanswered gives up on a trader and asks another one.
-func (b *Buyer) onUnanswered(now market.Time, peer market.PeerID, ref uint64, out *market.Outbox) {
-	r, i, a := b.asked(ref, peer)
+// onUnanswered gives up on a trader for now and asks another one.
+func (b *Buyer) onUnanswered(now market.Time, ev market.Undelivered, ref uint64, out *market.Outbox) {
+	r, i, a := b.asked(ref, ev.To)
 	if a == nil {
 		return
 	}
-	a.closed, a.late = true, false
-	b.distrust(r.inquiries[i].region, peer)
+	a.closed, a.late, a.lost, a.busy = true, false, true, ev.Busy
+	if !ev.Busy {
+		b.distrust(r.inquiries[i].region, ev.To, true)
+	}
 	b.askMore(now, r, i, out)
 	b.settle(now, r, out)
 }
 
-func (b *Buyer) distrust(region market.Region, peer market.PeerID) {
+// distrust leaves a trader out that did not answer, or is gone.
+func (b *Buyer) distrust(region market.Region, peer market.PeerID, gone bool) {
 	for i := range b.known {
 		if k := &b.known[i]; k.region == region && k.Peer == peer {
-			k.bad = true
+			k.bad, k.gone = true, gone
 		}
 	}
 }
@@ -279,12 +321,14 @@ func (b *Buyer) tickSearch(now market.Time, r *request, out *market.Outbox) {
 		for j := range q.asks {
 			if a := &q.asks[j]; !a.closed && now.Mono >= a.at+answerTimeout {
 				a.closed, a.late, late = true, true, true
-				b.distrust(q.region, a.peer)
+				b.distrust(q.region, a.peer, false)
 			}
 		}
 		switch {
 		case now.Mono >= q.dueAt:
 			q.settled, q.dueAt = true, market.Never
+		case q.againAt > 0 && now.Mono >= q.againAt:
+			b.askAgain(now, r, i, out)
 		case late:
 			b.askMore(now, r, i, out)
 		}
@@ -309,25 +353,46 @@ func (b *Buyer) settle(now market.Time, r *request, out *market.Outbox) {
 	if slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return !q.settled && (!q.waiting || !r.enough()) }) {
 		return
 	}
-	r.tally = market.Tally{}
-	for i := range r.inquiries {
-		if q := &r.inquiries[i]; len(q.asks) > 0 {
-			q.tally.Regions = 1
-			r.tally.Merge(&q.tally)
-		}
-	}
+	r.count()
 	for _, f := range r.refusals {
 		r.tally.Refused(f.reason)
 	}
 	r.phase = choosing
 	tally := r.tally
-	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Searched, Offers: slices.Clone(r.offers), Tally: &tally})
+	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Searched, Offers: slices.Clone(r.offers), Tally: &tally, Cover: r.cover})
 	out.Note(market.NoteSearch, b.self, market.LeaseID{}, r.want.Need.String())
 	if r.req.DryRun {
 		b.finish(r, market.Outcome{Kind: market.Done, Tally: &tally}, out)
 		return
 	}
 	b.choose(now, r, out)
+}
+
+// count adds up what a search has seen, and what it has not.
+func (r *request) count() {
+	r.tally, r.cover.Silent, r.cover.Unasked = market.Tally{}, 0, 0
+	for i := range r.inquiries {
+		q := &r.inquiries[i]
+		switch {
+		case q.silent():
+			r.cover.Silent++
+		case len(q.asks) == 0 && !q.waiting:
+			r.cover.Unasked++
+		}
+		if len(q.asks) > 0 {
+			q.tally.Regions = 1
+			r.tally.Merge(&q.tally)
+		}
+	}
+}
+
+// silent reports whether nobody told what there is in a region: who says that
+// it does not trade there does tell, for suppliers would come to it.
+func (q *inquiry) silent() bool {
+	if q.answered || q.waiting {
+		return false
+	}
+	return !q.led && (q.bereft || len(q.asks) == 0) || slices.ContainsFunc(q.asks, func(a ask) bool { return a.lost || a.late || !a.closed })
 }
 
 // asked finds the question that an answer belongs to, open or late.
@@ -353,6 +418,9 @@ func (r *request) searchDeadline() time.Duration {
 			continue
 		}
 		d = min(d, q.dueAt)
+		if q.againAt > 0 {
+			d = min(d, q.againAt)
+		}
 		for _, a := range q.asks {
 			if !a.closed {
 				d = min(d, a.at+answerTimeout)

@@ -37,13 +37,54 @@ func TestSearchFromNothing(t *testing.T) {
 	}
 }
 
-// A lookup that finds nobody ends the search.
+// A lookup that finds nobody ends the search; one that fails is tried again
+// for some seconds.
 func TestNobodyFound(t *testing.T) {
 	b := newBench(t)
 	out := b.step(wanted(nil))
 	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Failed: true})
-	if g := told(out, market.GaveUp); len(g) != 1 || g[0].Reason != market.NoCapacity || g[0].Tally == nil {
+	began, lookups := b.now.Mono, 0
+	for ; len(told(out, market.GaveUp)) == 0; lookups++ {
+		if out = b.advance(b.Deadline() - b.now.Mono); len(out.Lookups) != 1 {
+			t.Fatalf("looks up %d times", len(out.Lookups))
+		}
+		out = b.step(market.Found{Ref: out.Lookups[0].Ref, Failed: true})
+	}
+	if took := b.now.Mono - began; took < 5*time.Second || took > 15*time.Second || lookups > 16 {
+		t.Errorf("%d lookups in %v", lookups, took)
+	}
+
+	b = newBench(t)
+	out = b.step(wanted(nil))
+	out = b.step(market.Found{Ref: out.Lookups[0].Ref})
+	if g := told(out, market.GaveUp); len(g) != 1 || g[0].Reason != market.NoCapacity || g[0].Tally == nil || g[0].Cover.Silent != 1 {
 		t.Errorf("tells %+v", out.Outcomes)
+	}
+}
+
+// A trader that has no time is there: it is not looked for, nor are others at
+// first, but asked again.
+func TestBusyTrader(t *testing.T) {
+	b := newBench(t)
+	asked := b.search(dry, ref(1))
+	for range 3 {
+		out := b.step(market.Undelivered{To: ref(1).Peer, Msg: asked[0], Busy: true})
+		if len(out.Lookups)+len(out.Sends)+len(out.Outcomes) > 0 {
+			t.Fatalf("emits %+v", out)
+		}
+		asked = b.untilAsked()
+	}
+	out := b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true, Offers: []market.OfferAt{b.offer(1, 2000)}})
+	if s := told(out, market.Searched); len(s) != 1 || len(s[0].Offers) != 1 || s[0].Cover != (market.Coverage{Questions: 4}) {
+		t.Errorf("tells %+v", out.Outcomes)
+	}
+
+	asked = b.search(dry, ref(1))
+	b.step(market.Undelivered{To: ref(1).Peer, Msg: asked[0], Busy: true})
+	b.pass(time.Second)
+	asked = b.untilAsked()
+	if out = b.step(market.Undelivered{To: ref(1).Peer, Msg: asked[0], Busy: true}); len(out.Lookups) != 1 {
+		t.Error("looks for nobody else, however long the trader has no time")
 	}
 }
 
@@ -77,8 +118,9 @@ func TestNextTrader(t *testing.T) {
 	}
 }
 
-// Where all known traders fail the overlay is asked, and if that is of no use
-// the search ends.
+// Where all known traders fail the overlay is asked. If others know nothing
+// they are asked again, for suppliers are about to tell them; in the end the
+// search says that it has not heard from those who knew.
 func TestAllTradersGone(t *testing.T) {
 	b := newBench(t)
 	asked := b.search(dry, ref(1))
@@ -89,9 +131,25 @@ func TestAllTradersGone(t *testing.T) {
 	}
 	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(2)}})
 	asked = sent[*market.GetOffers](out)
-	out = b.receive(ref(2), &market.Offers{Ref: asked[0].Ref, Region: root})
-	if s := told(out, market.Searched); len(s) != 1 || len(s[0].Offers) != 0 || s[0].Tally.Regions != 1 {
-		t.Errorf("tells %+v", out.Outcomes)
+	for rounds := 0; ; rounds++ {
+		out = b.receive(ref(2), &market.Offers{Ref: asked[0].Ref, Region: root})
+		if s := told(out, market.Searched); len(s) == 1 {
+			if len(s[0].Offers) != 0 || s[0].Tally.Regions != 1 || s[0].Cover.Silent != 1 || rounds < 3 || rounds > 16 {
+				t.Errorf("after %d rounds it tells %+v", rounds, s)
+			}
+			break
+		}
+		if out = b.advance(b.Deadline() - b.now.Mono); len(out.Lookups) != 1 {
+			t.Fatalf("%d lookups", len(out.Lookups))
+		}
+		asked = sent[*market.GetOffers](b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(2)}}))
+	}
+	b.pass(time.Minute)
+	out = b.step(wanted(dry))
+	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(2)}})
+	out = b.receive(ref(2), &market.Offers{Ref: sent[*market.GetOffers](out)[0].Ref, Region: root})
+	if s := told(out, market.Searched); len(s) != 1 || s[0].Cover.Silent != 0 {
+		t.Errorf("a minute later it tells %+v", out.Outcomes)
 	}
 }
 

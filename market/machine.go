@@ -31,10 +31,12 @@ type Received struct {
 	Msg  Message
 }
 
-// Undelivered says that it is unknown whether a Send arrived.
+// Undelivered says that it is unknown whether a Send arrived. Busy says that
+// it did not: there was no room for it now, and the receiver is not to blame.
 type Undelivered struct {
-	To  PeerID
-	Msg Message
+	To   PeerID
+	Msg  Message
+	Busy bool
 }
 
 // Found answers a Lookup; Failed when the overlay could not search.
@@ -284,10 +286,19 @@ type Outcome struct {
 	Status  *SignedStatus // with Progress
 	Offers  []OfferAt     // with Searched
 	Tally   *Tally        // with Searched, GaveUp
+	Cover   Coverage      // with Searched, GaveUp
 	Reason  Reason        // with Refused, GaveUp, Done
 	Detail  string
 	Holds   []*SignedHold     // with Holding
 	Settled *SignedSettlement // with Done, of a Settle
+}
+
+// Coverage is how far a request's last search got: where Silent and Unasked
+// are zero, whoever was to be asked has answered.
+type Coverage struct {
+	Questions int // sent to other peers, by all searches of the request
+	Silent    int // regions of which no trader answered
+	Unasked   int // regions that were left out: one search asks so many traders only
 }
 
 // OutcomeKind is what an Outcome tells.

@@ -101,8 +101,10 @@ func (n *Node) ask(ctx context.Context, w market.Want) (found market.Outcome, ro
 func (n *Node) result(w *market.Want, o market.Outcome, rounds int) api.SearchResult {
 	r := api.SearchResult{
 		Offers: []api.Candidate{}, WhyNot: []api.Tally{}, Regions: []api.Region{}, Rounds: rounds,
-		OffersSeen: int(o.Tally.Offers), NodesSeen: int(o.Tally.Offers),
+		OffersSeen: int(o.Tally.Offers), NodesSeen: int(o.Tally.Offers), Messages: o.Cover.Questions,
 	}
+	r.IncompleteBy = incompleteBy(o.Cover)
+	r.Incomplete = r.IncompleteBy != ""
 	offers := slices.Clone(o.Offers)
 	slices.SortStableFunc(offers, func(x, y market.OfferAt) int {
 		if c := cmp.Compare(w.Score(&x.Offer.Offer), w.Score(&y.Offer.Offer)); c != 0 {
@@ -129,6 +131,25 @@ func (n *Node) result(w *market.Want, o market.Outcome, rounds int) api.SearchRe
 		r.Regions = append(r.Regions, api.Region{Name: w.Platform.String(), Traders: []string{}})
 	}
 	return r
+}
+
+// incompleteBy says what a search has not seen; "" if it has seen all.
+func incompleteBy(c market.Coverage) string {
+	var by []string
+	if c.Silent > 0 {
+		by = append(by, fmt.Sprintf("no trader of %s answered", regions(c.Silent)))
+	}
+	if c.Unasked > 0 {
+		by = append(by, fmt.Sprintf("%s left out, for one search asks so many only", regions(c.Unasked)))
+	}
+	return strings.Join(by, "; ")
+}
+
+func regions(n int) string {
+	if n == 1 {
+		return "1 region"
+	}
+	return fmt.Sprintf("%d regions", n)
 }
 
 func missName(m market.Miss) string {

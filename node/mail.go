@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,7 +62,7 @@ func (m *mail) send(s market.Send) []market.Event {
 	m.pending.Add(1)
 	if !m.put(s) {
 		m.pending.Add(-1)
-		return []market.Event{market.Undelivered{To: s.To.Peer, Msg: s.Msg}}
+		return []market.Event{market.Undelivered{To: s.To.Peer, Msg: s.Msg, Busy: true}}
 	}
 	return nil
 }
@@ -116,6 +117,6 @@ func (m *mail) deliver(ctx context.Context, s market.Send) {
 	n.stats.sent(s.Msg, err)
 	if err != nil {
 		n.log.Debug("message not delivered", "peer", s.To.Peer.Short(), "message", messageName(s.Msg), "error", err)
-		n.post(ctx, market.Undelivered{To: s.To.Peer, Msg: s.Msg})
+		n.post(ctx, market.Undelivered{To: s.To.Peer, Msg: s.Msg, Busy: errors.Is(err, remote.ErrBusy)})
 	}
 }

@@ -49,10 +49,15 @@ func newSearch(a *app) *cobra.Command {
 	return cmd
 }
 
-// nothingFits explains an empty answer on standard error.
+// nothingFits explains an empty answer on standard error, and says there where
+// one may lack something.
 func (a *app) nothingFits(err error, r *api.SearchResult) error {
-	if err != nil || len(r.Offers) > 0 {
+	if err != nil {
 		return err
+	}
+	if len(r.Offers) > 0 {
+		writeIncomplete(a.err, r)
+		return nil
 	}
 	writeWhyNot(a.err, r)
 	return exitWith(codeNothing, nil)

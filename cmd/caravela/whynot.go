@@ -21,12 +21,21 @@ func writeWhyNot(w io.Writer, r *api.SearchResult) {
 		rows = append(rows, []string{fmt.Sprintf("%4d", t.Count), printable(detailed(t.Reason, t.Detail))})
 	}
 	_, _ = io.WriteString(w, align(rows))
-	if r.Incomplete {
-		_, _ = fmt.Fprintf(w, "not everything was asked: %s\n", printable(r.IncompleteBy))
-	}
+	writeIncomplete(w, r)
 	writeNearest(w, r)
-	if r.OffersSeen == 0 {
+	if r.OffersSeen == 0 && !r.Incomplete {
 		_, _ = fmt.Fprintln(w, "nobody sells anything here yet: caravela join <ip> on another machine, or caravela doctor")
+	}
+}
+
+// writeIncomplete says what a search has not seen: there may be more.
+func writeIncomplete(w io.Writer, r *api.SearchResult) {
+	switch {
+	case !r.Incomplete:
+	case r.OffersSeen == 0:
+		_, _ = fmt.Fprintf(w, "nobody could say what is for sale: %s; try again, or caravela doctor\n", printable(r.IncompleteBy))
+	default:
+		_, _ = fmt.Fprintf(w, "there may be more: %s\n", printable(r.IncompleteBy))
 	}
 }
 

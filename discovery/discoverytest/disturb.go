@@ -10,7 +10,7 @@ import (
 
 // disturbance befalls the next messages of a kind.
 type disturbance struct {
-	what     string // "lose", "drop", "twice" or "slow"
+	what     string // "lose", "busy", "drop", "twice" or "slow"
 	kind     string
 	from, to *Node // nil = anybody
 	left     int

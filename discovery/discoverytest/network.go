@@ -66,8 +66,8 @@ func (w *World) send(n *Node, s market.Send) {
 	}
 	ev := market.Received{From: market.Ref{Peer: n.ID}, Msg: s.Msg}
 	switch fate {
-	case "lose":
-		w.later(2*w.Latency, n, market.Undelivered{To: s.To.Peer, Msg: s.Msg})
+	case "lose", "busy":
+		w.later(2*w.Latency, n, market.Undelivered{To: s.To.Peer, Msg: s.Msg, Busy: fate == "busy"})
 	case "twice":
 		w.deliver(n, to, ev, 0)
 		w.deliver(n, to, ev, by)

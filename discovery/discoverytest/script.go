@@ -24,7 +24,7 @@ import (
 //	cut a N [KIND]         crash a in its next step with effects, after N of them (0 = before it saves);
 //	                       with KIND, in the step that takes the next message of that kind
 //	engine a up|down|pull=10s|vanish|exits=image|fail=image:missing|start|port|none
-//	lose|drop|twice|slow KIND [n=1] [from=a] [to=b] [by=3s]     the next n messages are lost, lost without a word, doubled, delayed
+//	lose|busy|drop|twice|slow KIND [n=1] [from=a] [to=b] [by=3s]     the next n messages are lost, not taken for want of time, lost without a word, doubled, delayed
 //	part a b | heal        cut these nodes off, join all again
 //	skew a 10m             move a node's wall clock
 //	leave a [end]          say goodbye
@@ -41,7 +41,7 @@ import (
 func (w *World) Do(cmd string, args []string) string {
 	if need := map[string]int{"order": 3, "engine": 2, "skew": 2, "trader": 2, "cut": 2, "keep": 2, "forge": 3, "lie": 2,
 		"sell": 1, "unsell": 1, "run": 1, "searches": 1, "abandon": 1, "crash": 1, "boot": 1, "leave": 1, "traders": 1, "notes": 1,
-		"lose": 1, "drop": 1, "twice": 1, "slow": 1, "advance": 1}[cmd]; len(args) < need {
+		"lose": 1, "busy": 1, "drop": 1, "twice": 1, "slow": 1, "advance": 1}[cmd]; len(args) < need {
 		return cmd + " needs more"
 	}
 	switch cmd {
@@ -69,7 +69,7 @@ func (w *World) Do(cmd string, args []string) string {
 	case "heal":
 		w.Heal()
 		return ""
-	case "lose", "drop", "twice", "slow":
+	case "lose", "busy", "drop", "twice", "slow":
 		return w.disturb(cmd, args)
 	case "keep":
 		w.kept[args[0]] = w.last[args[1]]
