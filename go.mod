@@ -16,6 +16,7 @@ require (
 	github.com/libp2p/go-libp2p-kbucket v0.9.0
 	github.com/marcopolo/simnet v0.0.7
 	github.com/moby/docker-image-spec v1.3.1
+	github.com/moby/profiles/seccomp v0.1.0
 	github.com/multiformats/go-multiaddr v0.16.1
 	github.com/multiformats/go-multistream v0.6.1
 	github.com/opencontainers/image-spec v1.1.1
@@ -95,6 +96,7 @@ require (
 	github.com/multiformats/go-varint v0.1.0 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
+	github.com/opencontainers/runtime-spec v1.2.1 // indirect
 	github.com/pbnjay/memory v0.0.0-20210728143218-7b4eea64cf58 // indirect
 	github.com/pierrec/lz4/v4 v4.1.21 // indirect
 	github.com/pion/datachannel v1.5.10 // indirect

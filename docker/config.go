@@ -31,6 +31,8 @@ type Config struct {
 	AllowLAN bool         // tenants may reach the supplier's host and LAN; default no
 	DNS      []netip.Addr // resolvers given to tenants; empty = the host's own
 	NoInit   bool         // no init process in front of the tenant's own; default no
+
+	Programs32 bool // tenants may run 32-bit programs in images for a 64-bit machine; default no
 }
 
 // PortRange is first to last, both included.

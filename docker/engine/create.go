@@ -37,8 +37,9 @@ type request struct {
 	name     string
 }
 
-// request translates a unit, whose host ports are all chosen.
-func (e *Engine) request(u *docker.Unit, img *image.InspectResponse, ports []market.Port) request {
+// request translates a unit, whose host ports are all chosen; security is what
+// securityOptions says.
+func (e *Engine) request(u *docker.Unit, img *image.InspectResponse, ports []market.Port, security []string) request {
 	s := &u.Spec
 	digest := digestOf(img, s.Image)
 	exposed, bindings := e.portMaps(ports)
@@ -63,7 +64,7 @@ func (e *Engine) request(u *docker.Unit, img *image.InspectResponse, ports []mar
 			DNS:            addrs(e.cfg.DNS),
 			CapDrop:        append([]string{"ALL"}, s.CapDrop...), // named too, so that the daemon refuses a misspelt one
 			CapAdd:         keptCapabilities(s.CapDrop),
-			SecurityOpt:    []string{"no-new-privileges"},
+			SecurityOpt:    security,
 			CgroupnsMode:   container.CgroupnsModePrivate,
 			IpcMode:        container.IPCModePrivate,
 			Init:           new(!e.cfg.NoInit),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -19,7 +20,9 @@ type Engine struct {
 	api     *client.Client
 	locks   locks
 	wall    *firewall
-	cleanup time.Duration // for what must be taken back although a ctx has ended
+	profile string              // of seccomp, for programs of the daemon's own architecture; "" = none
+	abi     atomic.Pointer[abi] // as Info told last; nil = not asked yet
+	cleanup time.Duration       // for what must be taken back although a ctx has ended
 }
 
 var _ docker.Engine = (*Engine)(nil)
@@ -41,8 +44,12 @@ func New(scope docker.Scope, cfg docker.Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", docker.ErrBadConfig, err)
 	}
+	profile, err := nativeProfile()
+	if err != nil {
+		return nil, err
+	}
 	n := newNames(scope)
-	return &Engine{names: n, cfg: cfg, api: api, wall: newFirewall(n), cleanup: time.Minute}, nil
+	return &Engine{names: n, cfg: cfg, api: api, wall: newFirewall(n), profile: profile, cleanup: time.Minute}, nil
 }
 
 // Close frees the connections to the daemon.
@@ -54,6 +61,7 @@ func (e *Engine) Info(ctx context.Context) (docker.Info, error) {
 	if err != nil {
 		return docker.Info{}, explain("ask for the engine's state", err, nil)
 	}
+	e.learn(&in)
 	info := docker.Info{
 		CPU:           market.MilliCPU(in.NCPU) * 1000,
 		Memory:        market.Bytes(in.MemTotal),

@@ -28,7 +28,7 @@ type firewall struct {
 	input   string // chain
 
 	mu     sync.Mutex
-	rules  string    // as last raised
+	asked  string    // what they were last raised for
 	at     time.Time // when
 	failed error     // of the last attempt
 	gone   bool      // since nothing of ours stands
@@ -74,25 +74,34 @@ func (w *firewall) check(ctx context.Context, daemon string) error {
 func (w *firewall) fresh() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.gone || w.failed == nil && w.rules != "" && time.Since(w.at) < trusted
+	return w.gone || w.failed == nil && w.asked != "" && time.Since(w.at) < trusted
 }
 
 // raise makes the chains hold exactly what the bridges need. The bridges must
-// exist in this network namespace: iptables do nothing for another one.
+// exist in this network namespace: iptables do nothing for another one. While
+// the walls are fresh, a change of the host's own networks and resolvers waits.
 func (w *firewall) raise(ctx context.Context, bridges []string, dns []netip.Addr) error {
+	slices.Sort(bridges)
+	asked := fmt.Sprint(bridges, dns)
+	if w.stands(asked) {
+		return nil
+	}
 	if len(dns) == 0 {
 		dns = hostResolvers()
 	}
 	rules := w.script(bridges, dns, hostNetworks(w.prefix))
-	stand := w.fresh()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if stand && rules == w.rules {
-		return nil
-	}
 	w.failed = w.build(ctx, bridges, rules)
-	w.rules, w.at, w.gone = rules, time.Now(), false
+	w.asked, w.at, w.gone = asked, time.Now(), false
 	return w.failed
+}
+
+// stands reports whether fresh walls are those that are asked for.
+func (w *firewall) stands(asked string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.gone && w.failed == nil && w.asked == asked && time.Since(w.at) < trusted
 }
 
 func (w *firewall) build(ctx context.Context, bridges []string, rules string) error {
@@ -141,7 +150,6 @@ func (w *firewall) script(bridges []string, dns []netip.Addr, lan []netip.Prefix
 		line("-A %s -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN", chain)
 	}
 	line("-A %s -j DROP", w.input)
-	slices.Sort(bridges)
 	for _, br := range bridges { // a tenant's own units may talk to each other
 		line("-A %s -i %s -o %s -j RETURN", w.forward, br, br)
 	}
@@ -168,7 +176,7 @@ func (w *firewall) drop(ctx context.Context) error {
 	if w.gone {
 		return nil
 	}
-	w.rules, w.failed = "", nil
+	w.asked, w.failed = "", nil
 	for i, chain := range []string{w.forward, w.input} {
 		if _, err := iptables(ctx, "-n", "-L", chain); mayStand(err) {
 			return fmt.Errorf("look for the tenants' walls: %w", err)

@@ -11,7 +11,7 @@ import (
 
 func TestScript(t *testing.T) {
 	w := &firewall{prefix: "cvabcde", forward: "FWD", input: "IN"}
-	got := w.script([]string{"cvabcde2", "cvabcde1"}, []netip.Addr{netip.MustParseAddr("192.168.1.1")},
+	got := w.script([]string{"cvabcde1", "cvabcde2"}, []netip.Addr{netip.MustParseAddr("192.168.1.1")},
 		[]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")})
 	want := `*filter
 :FWD - [0:0]

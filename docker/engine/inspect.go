@@ -99,5 +99,10 @@ func keep(part json.RawMessage, fields []string) (map[string]any, error) {
 	if labels, ok := kept["Labels"].(map[string]any); ok {
 		maps.DeleteFunc(labels, func(k string, _ any) bool { return strings.HasPrefix(k, docker.LabelPrefix) })
 	}
+	if options, ok := kept["SecurityOpt"].([]any); ok {
+		for i, o := range options {
+			options[i] = shortOption(o)
+		}
+	}
 	return kept, nil
 }

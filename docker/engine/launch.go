@@ -126,13 +126,17 @@ func (e *Engine) prepare(ctx context.Context, u *docker.Unit) (release func(), e
 
 // createAndStart tries other ports if a chosen one turns out to be taken.
 func (e *Engine) createAndStart(ctx context.Context, u *docker.Unit, img *image.InspectResponse) error {
+	security, err := e.securityOptions(ctx, img)
+	if err != nil {
+		return err
+	}
 	tried := make(map[uint16]bool)
 	for try := 1; ; try++ {
 		ports, err := e.choosePorts(ctx, u, tried)
 		if err != nil {
 			return err
 		}
-		if err := e.create(ctx, e.request(u, img, ports)); err != nil {
+		if err := e.create(ctx, e.request(u, img, ports, security)); err != nil {
 			return err
 		}
 		if err := e.checkCommand(ctx, u, img); err != nil {

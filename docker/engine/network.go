@@ -24,30 +24,30 @@ func (e *Engine) makeNetwork(ctx context.Context, owner market.PeerID) error {
 		return fmt.Errorf("make the tenant's network: %w", err)
 	}
 	defer release()
-	if err := e.ensureBridge(ctx, owner); err != nil {
+	nets, err := e.networks(ctx)
+	if err != nil {
 		return err
 	}
-	return e.settleWalls(ctx)
+	bridges := bridgesOf(nets)
+	if !slices.ContainsFunc(nets, func(n network.Summary) bool { return n.Labels[labelOwner] == owner.String() }) {
+		if err := e.makeBridge(ctx, owner); err != nil {
+			return err
+		}
+		bridges = append(bridges, e.bridge(owner))
+	}
+	return e.settleWalls(ctx, bridges)
 }
 
-func (e *Engine) ensureBridge(ctx context.Context, owner market.PeerID) error {
-	name := e.names.network(owner)
-	n, err := e.api.NetworkInspect(ctx, name, network.InspectOptions{})
-	if err == nil {
-		if !e.ours(n.Labels) || n.Labels[labelOwner] != owner.String() {
-			return fmt.Errorf("make the tenant's network: %w: a foreign network bears its name", docker.ErrConflict)
-		}
-		return nil
-	}
-	if !cerrdefs.IsNotFound(err) {
-		return explain("look for the tenant's network", err, nil)
-	}
-	_, err = e.api.NetworkCreate(ctx, name, network.CreateOptions{
+func (e *Engine) makeBridge(ctx context.Context, owner market.PeerID) error {
+	_, err := e.api.NetworkCreate(ctx, e.names.network(owner), network.CreateOptions{
 		Driver:     "bridge",
 		EnableIPv6: new(false), // the walls are of IPv4 only
 		Labels:     e.tenantLabels(owner),
 		Options:    map[string]string{bridgeName: e.bridge(owner)},
 	})
+	if cerrdefs.IsConflict(err) {
+		return fmt.Errorf("make the tenant's network: %w: a foreign network bears its name", docker.ErrConflict)
+	}
 	err = explain("make the tenant's network", err, docker.ErrStartFailed)
 	if errors.Is(err, docker.ErrNoCapacity) {
 		err = fmt.Errorf("%w; each tenant takes one: add default-address-pools to the engine's daemon.json", err)
@@ -55,22 +55,36 @@ func (e *Engine) ensureBridge(ctx context.Context, owner market.PeerID) error {
 	return err
 }
 
-// settleWalls keeps all tenants in, and leaves nothing where there are none:
-// the last one may have gone while the caller waited. The caller holds the
-// lock of the networks.
-func (e *Engine) settleWalls(ctx context.Context) error {
+// networks are those of all tenants of the scope.
+func (e *Engine) networks(ctx context.Context) ([]network.Summary, error) {
 	nets, err := e.api.NetworkList(ctx, network.ListOptions{Filters: e.filter()})
-	if err != nil {
-		return explain("list the tenants' networks", err, nil)
+	return nets, explain("list the tenants' networks", err, nil)
+}
+
+func bridgesOf(nets []network.Summary) (names []string) {
+	for _, n := range nets {
+		names = append(names, n.Options[bridgeName])
 	}
-	if len(nets) == 0 || e.cfg.AllowLAN {
+	return names
+}
+
+// settleWalls keeps all tenants in, and leaves nothing where there are none.
+// The caller holds the lock of the networks.
+func (e *Engine) settleWalls(ctx context.Context, bridges []string) error {
+	if len(bridges) == 0 || e.cfg.AllowLAN {
 		return e.wall.drop(ctx)
 	}
-	var bridges []string
-	for _, n := range nets {
-		bridges = append(bridges, n.Options[bridgeName])
-	}
 	return e.wall.raise(ctx, bridges, e.cfg.DNS)
+}
+
+// settleNow is settleWalls for whatever networks there are: the last one may
+// have gone while the caller waited for the lock.
+func (e *Engine) settleNow(ctx context.Context) error {
+	nets, err := e.networks(ctx)
+	if err != nil {
+		return err
+	}
+	return e.settleWalls(ctx, bridgesOf(nets))
 }
 
 // mend makes networks and walls what the units need, unless that was done
@@ -93,12 +107,12 @@ func (e *Engine) mend(ctx context.Context, units []container.Summary) {
 		return // ctx has ended
 	}
 	defer release()
-	_ = e.settleWalls(ctx)
+	_ = e.settleNow(ctx)
 }
 
 // deserted are the tenants that have a network and no unit.
 func (e *Engine) deserted(ctx context.Context, units []container.Summary) (out []market.PeerID) {
-	nets, err := e.api.NetworkList(ctx, network.ListOptions{Filters: e.filter()})
+	nets, err := e.networks(ctx)
 	if err != nil {
 		return nil
 	}
@@ -123,7 +137,7 @@ func (e *Engine) dropNetworks(ctx context.Context, owner market.PeerID) error {
 	if err := e.dropNetwork(ctx, owner); err != nil {
 		return err
 	}
-	return e.settleWalls(ctx)
+	return e.settleNow(ctx)
 }
 
 func (e *Engine) dropNetwork(ctx context.Context, owner market.PeerID) error {

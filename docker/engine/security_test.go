@@ -3,12 +3,15 @@
 package engine_test
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -144,4 +147,47 @@ func TestRuntime(t *testing.T) {
 	if _, err := b.Launch(b.ctx, b.unit(1, nil, "sleep"), nil); docker.ReasonOf(err) != market.Unsupported {
 		t.Errorf("launch: %v", err)
 	}
+}
+
+// TestForeignPrograms runs a program that calls the kernel as 32-bit programs
+// do, in an image for a 64-bit machine.
+func TestForeignPrograms(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Logf("nothing to see on %s", runtime.GOARCH)
+		return
+	}
+	const answer, killed = 42, 128 + 31 // by SIGSYS
+	if err := theLab.load("tiny32:latest", tiny32(answer), ""); err != nil {
+		t.Fatal(err)
+	}
+	tiny := func(s *market.Spec) { s.Image = "tiny32" }
+	for allowed, want := range map[bool]int32{false: killed, true: answer} {
+		a := newSupplier(t, 1, func(c *docker.Config) { c.Programs32 = allowed })
+		c := a.run(1, tiny)
+		if x, err := a.Wait(a.ctx, c.Lease); err != nil || x.Code != want {
+			t.Errorf("allowed %v: exit code %d, %v; want %d", allowed, x.Code, err, want)
+		}
+		if err := a.Remove(a.ctx, c.Lease, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// tiny32 is an i386 program that ends with a code: a header, one segment, and
+// the system call.
+func tiny32(code byte) []byte {
+	const base, header = 0x08048000, 52 + 32
+	text := []byte{0xb8, 1, 0, 0, 0, 0xbb, code, 0, 0, 0, 0xcd, 0x80} // eax = exit, ebx = code, int 0x80
+	var b bytes.Buffer
+	put := func(vs ...any) {
+		for _, v := range vs {
+			_ = binary.Write(&b, binary.LittleEndian, v) // into memory
+		}
+	}
+	put([16]byte{0x7f, 'E', 'L', 'F', 1, 1, 1}, uint16(2), uint16(3), uint32(1), uint32(base+header), uint32(52), uint32(0), uint32(0),
+		uint16(52), uint16(32), uint16(1), uint16(0), uint16(0), uint16(0))
+	size := uint32(header + len(text))
+	put(uint32(1), uint32(0), uint32(base), uint32(base), size, size, uint32(5), uint32(0x1000))
+	put(text)
+	return b.Bytes()
 }
