@@ -66,8 +66,12 @@ type Limit struct {
 	Unit   string
 }
 
-// MaxBalances bounds the units of one account.
-const MaxBalances = 8
+// Bounds of an account and of a meter. Whoever adds to them keeps them: a
+// record beyond is not read again.
+const (
+	MaxBalances = 8 // units of one account
+	MaxOwing    = 64
+)
 
 // Meter is a supplier's or buyer's memory of a metered lease's billing. It is
 // kept apart from the unit's record, since it changes with every note.
@@ -81,7 +85,8 @@ type Meter struct {
 	Notice  *SignedNotice  // the newest
 	Heard   uint64         // the newest notice that was acknowledged
 	Seen    Wall           // when Acked was signed here, by this peer's clock
-	// Owing are leases of this unit that a renewal has replaced, and whose receipts are not yet signed by both.
+	// Owing are receipts of this unit's leases that a renewal has replaced, as
+	// long as not both have signed them: at most MaxOwing.
 	Owing []*SignedReceipt
 }
 

@@ -146,6 +146,10 @@ var messageTypes = [...]func() (Message, func(*dec)){
 				m.Detail = d.str(MaxDetail)
 			case 4:
 				d.sub(func(n *dec) { decResources(n, &m.Free) })
+			case 5:
+				m.Ref = d.uint()
+			case 6:
+				m.Offer = decSignedOffer(d)
 			}
 		}
 	},
@@ -201,6 +205,17 @@ var messageTypes = [...]func() (Message, func(*dec)){
 		}
 	},
 	17: func() (Message, func(*dec)) { return &Goodbye{}, func(*dec) {} },
+	18: reads(decRequestHold),
+	19: reads(decGrantHold),
+	20: reads(decReleaseHold),
+	21: reads(decReportUsage),
+	22: reads(decAckUsage),
+	23: reads(decGiveNotice),
+	24: reads(decAckNotice),
+	25: reads(decIssueReceipt),
+	26: reads(decSignReceipt),
+	27: reads(decProposeSettlement),
+	28: reads(decAnswerSettlement),
 }
 
 // EncodeMessage returns m's bytes, at most MaxMessage of them.
@@ -277,6 +292,10 @@ func EncodeMessage(m Message) ([]byte, error) {
 		e.uint(2, uint64(m.Reason))
 		e.str(3, m.Detail)
 		e.sub(4, func(n *enc) { encResources(n, &m.Free) })
+		e.uint(5, m.Ref)
+		if m.Offer != nil {
+			e.bytes(6, m.Offer.Envelope)
+		}
 	case *StopContainer:
 		number = 13
 		e.id(1, m.Unit)
@@ -300,7 +319,9 @@ func EncodeMessage(m Message) ([]byte, error) {
 	case *Goodbye:
 		number = 17
 	default:
-		panic(fmt.Sprintf("market: message of unknown type %T", m))
+		if number = encDeal(&e, m); number == 0 {
+			panic(fmt.Sprintf("market: message of unknown type %T", m))
+		}
 	}
 	var out enc
 	out.uint(1, uint64(number))
@@ -344,12 +365,6 @@ func DecodeMessage(b []byte) (Message, error) {
 }
 
 func validateMessage(m Message) error {
-	missing := func(is bool) error {
-		if is {
-			return fmt.Errorf("%w: a required field is missing", ErrMalformed)
-		}
-		return nil
-	}
 	region := func(r Region) error {
 		if !r.Valid() {
 			return fmt.Errorf("%w: region", ErrMalformed)
@@ -359,12 +374,12 @@ func validateMessage(m Message) error {
 	switch m := m.(type) {
 	case *CreateOffer:
 		if m.Offer == nil {
-			return missing(true)
+			return required(false)
 		}
 		return region(m.Region)
 	case *UpdateOffer:
 		if m.Offer == nil {
-			return missing(true)
+			return required(false)
 		}
 		return region(m.Region)
 	case *OfferAck:
@@ -376,14 +391,14 @@ func validateMessage(m Message) error {
 	case *RemoveOffer:
 		return region(m.Region)
 	case *GetOffers:
-		if !m.Want.Platform.Valid() {
-			return fmt.Errorf("%w: wanted platform", ErrMalformed)
+		if !m.Want.Platform.Valid() || !validUnit(m.Want.Unit) {
+			return fmt.Errorf("%w: wanted platform or unit", ErrMalformed)
 		}
 		return region(m.Region)
 	case *Offers:
 		for _, o := range m.Offers {
 			if o.Offer == nil {
-				return missing(true)
+				return required(false)
 			}
 		}
 		for _, h := range m.Hints {
@@ -396,15 +411,17 @@ func validateMessage(m Message) error {
 		return region(m.Summary.Region)
 	case *LaunchContainer:
 		if m.Lease == nil || (m.Spec == nil) != !m.Lease.Prev.IsZero() {
-			return missing(true)
+			return required(false)
 		}
 		if m.Spec != nil && HashSpec(m.Spec) != m.Lease.SpecHash {
 			return fmt.Errorf("%w: the container is not the lease's", ErrMalformed)
 		}
 	case *Grant:
-		return missing(m.Lease == nil || m.Lease.BySupplier == nil)
+		return required(m.Lease != nil && m.Lease.BySupplier != nil)
 	case *StatusUpdate:
-		return missing(m.Status == nil)
+		return required(m.Status != nil)
+	default:
+		return validateDeal(m)
 	}
 	return nil
 }
@@ -443,50 +460,13 @@ func (d *dec) spec() *Spec {
 	return s
 }
 
-func decSignedOffer(d *dec) *SignedOffer {
-	if d.once(); d.err != nil {
-		return nil
-	}
-	o, err := OpenOffer(d.envelope())
-	if err != nil && d.err == nil {
-		d.err = err
-	}
-	return o
-}
+func decSignedOffer(d *dec) *SignedOffer { return decOnce(d, OpenOffer) }
 
 func encSignedLease(e *enc, l *SignedLease) { e.bytes(1, l.ByBuyer); e.bytes(2, l.BySupplier) }
 
-func decSignedLease(d *dec) *SignedLease {
-	var buyer, supplier []byte
-	d.once()
-	d.sub(func(n *dec) {
-		switch n.field {
-		case 1:
-			buyer = n.envelope()
-		case 2:
-			supplier = n.envelope()
-		}
-	})
-	if d.err != nil {
-		return nil
-	}
-	l, err := OpenLease(buyer, supplier)
-	if err != nil {
-		d.err = err
-	}
-	return l
-}
+func decSignedLease(d *dec) *SignedLease { return decPairOnce(d, OpenLease) }
 
-func decSignedStatus(d *dec) *SignedStatus {
-	if d.once(); d.err != nil {
-		return nil
-	}
-	s, err := OpenStatus(d.envelope())
-	if err != nil && d.err == nil {
-		d.err = err
-	}
-	return s
-}
+func decSignedStatus(d *dec) *SignedStatus { return decOnce(d, OpenStatus) }
 
 func encAck(e *enc, seq uint64, r *Region, c AckCode, depth uint8) {
 	e.uint(1, seq)
@@ -605,6 +585,9 @@ func encWant(e *enc, w *Want) {
 	e.uint(8, uint64(w.Strategy))
 	e.id(9, w.On)
 	encIDs(e, 10, w.Exclude)
+	e.uint(11, uint64(w.MaxPrice))
+	e.bool(12, w.MaxPriceSet)
+	e.str(13, w.Unit)
 }
 
 func decWant(d *dec, w *Want) {
@@ -646,6 +629,12 @@ func decWant(d *dec, w *Want) {
 		w.On = d.id()
 	case 10:
 		d.addID(&w.Exclude, MaxExclude)
+	case 11:
+		w.MaxPrice = d.amount()
+	case 12:
+		w.MaxPriceSet = d.bool()
+	case 13:
+		w.Unit = d.str(MaxUnit)
 	}
 }
 
@@ -665,6 +654,7 @@ func encTally(e *enc, t *Tally) {
 			n.str(2, t.Near.Name)
 			n.uint(3, uint64(t.Near.Kind))
 			n.int(4, t.Near.Have)
+			n.str(5, t.Near.Unit)
 		})
 	}
 }
@@ -702,6 +692,8 @@ func decTally(d *dec, t *Tally) {
 				t.Near.Kind = n.miss()
 			case 4:
 				t.Near.Have = n.quantity()
+			case 5:
+				t.Near.Unit = n.str(MaxUnit)
 			}
 		})
 	}

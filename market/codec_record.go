@@ -30,47 +30,120 @@ func EncodeRecord(r Record) []byte {
 		e.str(7, r.Offer)
 	case *Seq:
 		e.uint(1, r.Seq)
+	case *Meter:
+		encMeter(&e, r)
+	case *Account:
+		encAccount(&e, r)
+	case *Entry:
+		encEntry(&e, r)
+	case *Reserved:
+		e.bytes(1, r.Hold.Envelope)
+	case *Tomb:
+		encTomb(&e, r)
+	case *Proposed:
+		e.pair(1, r.Settlement.Proposal, r.Settlement.Answer)
 	default:
 		panic(fmt.Sprintf("market: record of unknown type %T", r))
 	}
 	return e.b
 }
 
-// DecodeRecord reads what EncodeRecord wrote, and verifies every signature.
+// DecodeRecord reads what EncodeRecord wrote, and verifies every signature; but
+// the envelopes of an Entry are left closed, since a log is long and ledger
+// verifies it as a whole.
 func DecodeRecord(t Table, b []byte) (Record, error) {
-	var r Record
-	var decode func(*dec)
-	switch t {
-	case SoldTable:
-		s := &Sold{}
-		r, decode = s, func(d *dec) { decSold(d, s) }
-	case BoughtTable:
-		s := &Bought{}
-		r, decode = s, func(d *dec) { decBought(d, s) }
-	case SeqTable:
-		s := &Seq{}
-		r, decode = s, func(d *dec) {
-			if d.field == 1 {
-				s.Seq = d.uint()
-			}
-		}
-	default:
+	r := newRecord(t)
+	if r == nil {
 		return nil, fmt.Errorf("%w: record of table %d", ErrMalformed, t)
 	}
-	if err := fields(b, decode); err != nil {
+	if err := fields(b, func(d *dec) { decRecord(d, r) }); err != nil {
 		return nil, fmt.Errorf("%T: %w", r, err)
 	}
-	switch r := r.(type) {
-	case *Sold:
-		if r.Lease == nil || r.Spec == nil || r.Lease.BySupplier == nil {
-			return nil, fmt.Errorf("%w: incomplete record of a sold lease", ErrMalformed)
-		}
-	case *Bought:
-		if r.Lease == nil || r.Spec == nil {
-			return nil, fmt.Errorf("%w: incomplete record of a bought lease", ErrMalformed)
-		}
+	if m, ok := r.(*Meter); ok && m.settled() {
+		m.Note = m.Acked
+	}
+	if !complete(r) {
+		return nil, fmt.Errorf("%w: incomplete record, %T", ErrMalformed, r)
 	}
 	return r, nil
+}
+
+func newRecord(t Table) Record {
+	switch t {
+	case SoldTable:
+		return &Sold{}
+	case BoughtTable:
+		return &Bought{}
+	case SeqTable:
+		return &Seq{}
+	case SoldMeterTable:
+		return &Meter{Sold: true}
+	case BoughtMeterTable:
+		return &Meter{}
+	case AccountTable:
+		return &Account{}
+	case ReservedTable:
+		return &Reserved{}
+	case TombTable:
+		return &Tomb{}
+	case EntryTable:
+		return &Entry{}
+	case ProposedTable:
+		return &Proposed{}
+	}
+	return nil
+}
+
+func decRecord(d *dec, r Record) {
+	switch r := r.(type) {
+	case *Sold:
+		decSold(d, r)
+	case *Bought:
+		decBought(d, r)
+	case *Seq:
+		if d.field == 1 {
+			r.Seq = d.uint()
+		}
+	case *Meter:
+		decMeter(d, r)
+	case *Account:
+		decAccount(d, r)
+	case *Entry:
+		decEntry(d, r)
+	case *Reserved:
+		if d.field == 1 {
+			r.Hold = decOnce(d, OpenHold)
+		}
+	case *Tomb:
+		decTomb(d, r)
+	case *Proposed:
+		if d.field == 1 {
+			r.Settlement = decPairOnce(d, OpenSettlement)
+		}
+	}
+}
+
+// complete reports whether a record has what those who read it count on.
+func complete(r Record) bool {
+	switch r := r.(type) {
+	case *Sold:
+		return r.Lease != nil && r.Spec != nil && r.Lease.BySupplier != nil
+	case *Bought:
+		return r.Lease != nil && r.Spec != nil
+	case *Meter:
+		return !r.Unit.IsZero() && !r.Lease.IsZero() && (r.Acked == nil || r.Acked.ByBuyer != nil)
+	case *Account:
+		return !r.Peer.IsZero()
+	case *Entry:
+		return !r.Peer.IsZero() && r.Index != 0 && r.Kind != 0 && r.First != nil
+	case *Reserved:
+		return r.Hold != nil
+	case *Tomb:
+		return !r.Lease.IsZero()
+	case *Proposed:
+		return r.Settlement != nil
+	}
+	return true
 }
 
 func decSold(d *dec, r *Sold) {

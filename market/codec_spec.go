@@ -45,7 +45,7 @@ func encSpec(e *enc, s *Spec) {
 func decSpec(d *dec, s *Spec) {
 	switch d.field {
 	case 1:
-		s.Image = d.str(512)
+		s.Image = d.str(MaxImage)
 	case 2:
 		s.Name = d.str(64)
 	case 3:

@@ -31,8 +31,7 @@ func decPrice(d *dec, p *Price) {
 
 func (d *dec) rate() Micro { return Micro(d.upTo(uint64(MaxMicro))) }
 
-// amount is a sum of money; sums are bounded by what capped lets through.
-func (d *dec) amount() Micro { return Micro(d.upTo(1 << 62)) }
+func (d *dec) amount() Micro { return Micro(d.upTo(uint64(MaxAmount))) }
 
 func encTerms(e *enc, t *Terms) {
 	e.sub(1, func(n *enc) { encPrice(n, &t.Price) })

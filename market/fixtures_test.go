@@ -216,6 +216,50 @@ func everyMessage() []market.Message {
 		&market.StatusUpdate{Status: seller.Status(testStatus(lease.ID))},
 		&market.StatusAck{Unit: lease.ID, Seq: 4},
 		&market.Goodbye{},
+		&market.RequestHold{
+			Ref: 12, OfferSeq: 7, Resources: testLease().Resources, Pids: 100, Ports: testPorts(), Image: testSpec().Image,
+			Terms: testTerms(), Term: 24 * time.Hour, For: 30 * time.Second,
+		},
+		&market.GrantHold{Ref: 12, Hold: seller.Hold(testHold())},
+		&market.ReleaseHold{Hold: filled(0x61)},
+		&market.ReportUsage{Note: seller.Usage(testUsage(2))},
+		&market.AckUsage{Lease: priced().ID, Seq: 2, Note: buyer.AckUsage(seller.Usage(testUsage(2)))},
+		&market.GiveNotice{Notice: seller.Notice(testNotice())},
+		&market.AckNotice{Unit: filled(0x62), Seq: 3},
+		&market.IssueReceipt{Receipt: seller.Receipt(testReceipt())},
+		&market.SignReceipt{Lease: priced().ID, Receipt: buyer.SignReceipt(seller.Receipt(testReceipt()))},
+		&market.ProposeSettlement{Settlement: buyer.Settlement(testSettlement())},
+		&market.AnswerSettlement{ID: agreed().ID, Settlement: agreed()},
+	}
+}
+
+// named is a message that the golden files know by a name of its own.
+type named struct {
+	name string // that of the type, a comma, and what it shows
+	market.Message
+}
+
+// laterMessages are messages of which everyMessage shows another form, or in
+// which fields are set that came later than the message's first vector.
+func laterMessages() []named {
+	lease := priced()
+	want := testWant()
+	want.Strategy, want.MaxPrice, want.MaxPriceSet, want.Unit = market.Cheapest, 50_000, true, "credit"
+	tally := market.Tally{
+		Regions: 1, Offers: 3,
+		Misses: []market.Miss{{Kind: market.MissPrice, Detail: "EUR", Count: 2, Best: 61_000}},
+		Near:   &market.Nearest{Supplier: filled(0x51), Name: "oak", Kind: market.MissPrice, Have: 61_000, Unit: "EUR"},
+	}
+	return []named{
+		{"GetOffers, at a price", &market.GetOffers{Ref: 9, Region: testRegion(), Want: want, Max: 5}},
+		{"Offers, too dear", &market.Offers{Ref: 9, Region: testRegion(), Tally: tally, Trader: true}},
+		{"LaunchContainer, with terms", &market.LaunchContainer{Lease: buyer.Lease(lease.Lease), Spec: testSpec(), At: testRef(7)}},
+		{"Grant, with terms", &market.Grant{Lease: lease}},
+		{"Refusal, the terms changed", &market.Refusal{Lease: lease.ID, Reason: market.PriceChanged, Offer: seller.Offer(pricedOffer())}},
+		{"Refusal, of a hold", &market.Refusal{Reason: market.OverCredit, Detail: "0.9 of 1 credit are used", Ref: 12}},
+		{"AckUsage, disputed", &market.AckUsage{Lease: lease.ID, Seq: 2, Reason: market.Disputed, Detail: "90 s in a minute"}},
+		{"SignReceipt, disputed", &market.SignReceipt{Lease: lease.ID, Reason: market.Disputed, Detail: "another note"}},
+		{"AnswerSettlement, disputed", &market.AnswerSettlement{ID: agreed().ID, Reason: market.Disputed, Detail: "nothing came"}},
 	}
 }
 
@@ -227,5 +271,20 @@ func everyRecord() []market.Record {
 		&market.Sold{Lease: lease, Spec: testSpec(), Status: status, Acked: 3, Stopped: true, Ending: market.Expired, Buyer: testRef(7)},
 		&market.Bought{Lease: lease, Renewal: buyer.Lease(renewal(lease)), Spec: testSpec(), Status: status, Undo: true, Supplier: testRef(8), Offer: "cedar"},
 		&market.Seq{Seq: 1 << 33},
+		&market.Meter{
+			Unit: filled(0x62), Lease: priced().ID, Sold: true,
+			Note: seller.Usage(testUsage(3)), Acked: buyer.AckUsage(seller.Usage(testUsage(2))),
+			Receipt: seller.Receipt(testReceipt()), Notice: seller.Notice(testNotice()), Heard: 2, Seen: noon.Add(time.Minute),
+			Owing: []*market.SignedReceipt{buyer.SignReceipt(seller.Receipt(testReceipt())), seller.Receipt(testReceipt())},
+		},
+		&market.Meter{Unit: filled(0x62), Lease: priced().ID, Note: seller.Usage(testUsage(1))},
+		testAccount(),
+		&market.Reserved{Hold: seller.Hold(testHold())},
+		&market.Tomb{Lease: filled(0x63), Buyer: buyer.Self(), Until: noon},
+		&market.Entry{
+			Peer: buyer.Self(), Index: 1 << 33, At: noon, Kind: market.EntryUsage, First: seller.Usage(testUsage(2)).BySupplier,
+			Second: buyer.AckUsage(seller.Usage(testUsage(2))).ByBuyer, Prev: filled(0xbb),
+		},
+		&market.Proposed{Settlement: agreed()},
 	}
 }

@@ -56,7 +56,7 @@ func (l *Lease) Validate() error {
 		return fmt.Errorf("%w: lease with a term of %v", ErrMalformed, l.Term())
 	case l.First.IsZero() != l.Prev.IsZero():
 		return fmt.Errorf("%w: lease with half a chain", ErrMalformed)
-	case len(l.Ports) > MaxPorts || l.Renew > RenewNever || l.Image == "" || len(l.Image) > 512 || len(l.Digest) > 256:
+	case len(l.Ports) > MaxPorts || l.Renew > RenewNever || l.Image == "" || len(l.Image) > MaxImage || len(l.Digest) > 256:
 		return fmt.Errorf("%w: lease out of bounds", ErrMalformed)
 	case l.MaxCost < 0:
 		return fmt.Errorf("%w: lease that may cost %d at most", ErrMalformed, l.MaxCost)
@@ -64,8 +64,21 @@ func (l *Lease) Validate() error {
 	return l.Terms.Validate()
 }
 
-// MaxTerm bounds a lease's length.
-const MaxTerm = 366 * 24 * time.Hour
+// Bounds of a lease.
+const (
+	MaxTerm  = 366 * 24 * time.Hour
+	MaxImage = 512 // bytes of an image's reference
+)
+
+// Due is what usage since the lease's start costs. The start fee is due once a
+// unit: a renewal finds the container started.
+func (l *Lease) Due(u Usage) Micro {
+	p := PriceOf(l.Terms)
+	if !l.Prev.IsZero() {
+		p.Start = 0
+	}
+	return p.Amount(l.Resources, u)
+}
 
 // SignedLease is a lease with one or both signatures. It is immutable.
 type SignedLease struct {

@@ -28,7 +28,7 @@ func messageName(m market.Message) string {
 }
 
 func TestMessagesRoundTrip(t *testing.T) {
-	for _, m := range everyMessage() {
+	for _, m := range append(everyMessage(), laterForms()...) {
 		got, err := market.DecodeMessage(encode(t, m))
 		if err != nil {
 			t.Errorf("%T: %v", m, err)
@@ -36,6 +36,13 @@ func TestMessagesRoundTrip(t *testing.T) {
 			t.Errorf("%T:\n got %+v\nwant %+v", m, got, m)
 		}
 	}
+}
+
+func laterForms() (list []market.Message) {
+	for _, m := range laterMessages() {
+		list = append(list, m.Message)
+	}
+	return list
 }
 
 // Whoever adds a message adds it to the fixtures, and so to every test here,

@@ -221,7 +221,7 @@ func decLease(d *dec, l *Lease) {
 	case 10:
 		l.Pids = int64(d.upTo(1 << 20))
 	case 11:
-		l.Image = d.str(512)
+		l.Image = d.str(MaxImage)
 	case 12:
 		l.Digest = d.str(256)
 	case 13:

@@ -2,7 +2,7 @@ package market
 
 import (
 	"fmt"
-	"math/big"
+	"math/bits"
 	"time"
 )
 
@@ -10,8 +10,12 @@ import (
 // label that both peers agree on, such as "credit" or "EUR".
 type Micro int64
 
-// MaxMicro bounds every price and amount, so that sums of them never overflow.
-const MaxMicro Micro = 1 << 40
+// Bounds of money. No honest price and no honest amount comes near them; they
+// are there so that sums of what hostile peers say cannot overflow.
+const (
+	MaxMicro  Micro = 1 << 40 // a rate: about a million units
+	MaxAmount Micro = 1 << 50 // what one lease costs
+)
 
 // MaxUnit bounds the label of a unit, in bytes.
 const MaxUnit = 16
@@ -61,42 +65,63 @@ type Usage struct {
 }
 
 // Amount is what usage of r costs: the start fee, once it ran, and the rates.
-// It is summed exactly and divided once, rounded down: in the buyer's favour.
+// The rates are summed exactly and divided once, rounded down: in the buyer's
+// favour. It never shrinks as usage grows, and is MaxAmount at most.
+// Quantities out of their bounds count as the bound.
 func (p Price) Amount(r Resources, u Usage) Micro {
 	if p.IsFree() {
 		return 0
 	}
-	// Common denominator: thousandths of a core, bytes of a GiB, seconds of an hour.
-	sum := p.scaled(r, u.Running)
-	sum.Add(sum, product(int64(p.Parked), int64(u.Parked), 1000, int64(GiB)))
-	sum.Div(sum, product(1000, int64(GiB), int64(time.Hour/time.Second), 1))
-	if u.Running > 0 || u.Parked > 0 {
-		sum.Add(sum, big.NewInt(int64(p.Start)))
+	running, parked := min(u.Running, maxSeconds), min(u.Parked, maxSeconds)
+	// Common denominator: thousandths of a core, bytes of a GiB, seconds of an
+	// hour. Each product is below 2^126 and the sum below 2^127.
+	var sum uint128
+	sum.add(within(int64(p.Core), int64(MaxMicro))*within(int64(r.CPU), int64(MaxCPU)), running, uint64(GiB))
+	sum.add(within(int64(p.Memory), int64(MaxMicro)), within(int64(r.Memory), int64(MaxBytes)), running*1000)
+	sum.add(within(int64(p.Disk), int64(MaxMicro)), within(int64(r.Disk), int64(MaxBytes)), running*1000)
+	sum.add(within(int64(p.Parked), int64(MaxMicro)), parked, 1000*uint64(GiB))
+	due := sum.over(1000 * uint64(GiB) * secondsPerHour)
+	if running+parked > 0 {
+		due += within(int64(p.Start), int64(MaxMicro))
 	}
-	return capped(sum)
+	return Micro(min(due, uint64(MaxAmount)))
 }
+
+const secondsPerHour = uint64(time.Hour / time.Second)
 
 // Hourly is what an hour of r costs while it runs, without the start fee.
 func (p Price) Hourly(r Resources) Micro {
 	p.Start = 0
-	return p.Amount(r, Usage{Running: uint64(time.Hour / time.Second)})
+	return p.Amount(r, Usage{Running: secondsPerHour})
 }
 
-func (p Price) scaled(r Resources, seconds uint64) *big.Int {
-	sum := product(int64(p.Core), int64(r.CPU), int64(GiB), int64(seconds))
-	sum.Add(sum, product(int64(p.Memory), int64(r.Memory), 1000, int64(seconds)))
-	return sum.Add(sum, product(int64(p.Disk), int64(r.Disk), 1000, int64(seconds)))
+// FirstHour is the most that the first hour of r can cost, running or parked,
+// with the start fee. No later hour costs more.
+func (p Price) FirstHour(r Resources) Micro {
+	return max(p.Amount(r, Usage{Running: secondsPerHour}), p.Amount(r, Usage{Parked: secondsPerHour}))
 }
 
-func product(a, b, c, d int64) *big.Int {
-	x := big.NewInt(a)
-	return x.Mul(x, big.NewInt(b)).Mul(x, big.NewInt(c)).Mul(x, big.NewInt(d))
+// within is v, or the nearest number from 0 to most.
+func within(v, most int64) uint64 { return uint64(min(max(v, 0), most)) }
+
+// uint128 sums products that an int64 cannot hold.
+type uint128 struct{ hi, lo uint64 }
+
+// add adds a*b*c, which must stay below 2^128.
+func (s *uint128) add(a, b, c uint64) {
+	hi, lo := bits.Mul64(a, b)
+	carry, lo := bits.Mul64(lo, c)
+	var over uint64
+	s.lo, over = bits.Add64(s.lo, lo, 0)
+	s.hi, _ = bits.Add64(s.hi, hi*c+carry, over)
 }
 
-// capped keeps an amount that no honest lease reaches inside of an int64.
-func capped(x *big.Int) Micro {
-	if most := big.NewInt(1 << 62); x.Cmp(most) > 0 {
-		x = most
+// over divides, rounding down; what an uint64 cannot hold is its largest, but
+// for room to add a fee.
+func (s *uint128) over(divisor uint64) uint64 {
+	if s.hi >= divisor {
+		return 1 << 63
 	}
-	return Micro(x.Int64())
+	q, _ := bits.Div64(s.hi, s.lo, divisor)
+	return min(q, 1<<63)
 }

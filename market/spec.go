@@ -137,7 +137,7 @@ func (s *Spec) Validate() error {
 	switch {
 	case s.Image == "":
 		return bad("no image is named")
-	case strings.ContainsAny(s.Image, " \t\r\n") || len(s.Image) > 512:
+	case strings.ContainsAny(s.Image, " \t\r\n") || len(s.Image) > MaxImage:
 		return bad("%q is not an image reference", clip(s.Image))
 	case !s.Limits.Valid():
 		return bad("%v is beyond any machine", s.Limits)

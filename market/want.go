@@ -10,11 +10,11 @@ import (
 type Strategy uint8
 
 // The strategies. The seller with the least (Binpack) or the most (Spread)
-// left over is preferred.
+// left over is preferred, or the one with the lowest price.
 const (
 	Binpack Strategy = iota
 	Spread
-	Cheapest // the lowest price an hour; of equal ones as Binpack
+	Cheapest // what costs least for the wanted term, with the start fee; of equal ones as Binpack
 )
 
 // String returns the value of the --strategy flag.
@@ -68,9 +68,9 @@ type Want struct {
 	Strategy    Strategy
 	On          PeerID   // only this supplier; zero = any
 	Exclude     []PeerID // not these
-	MaxPrice    Micro    // most that Need may cost an hour; 0 with MaxPriceSet = free only
+	MaxPrice    Micro    // most that an hour of Need may cost, the first with its start fee; 0 with MaxPriceSet = free only
 	MaxPriceSet bool
-	Unit        string // of MaxPrice; "" = any
+	Unit        string // in which prices must be; "" = any. What is free fits any
 }
 
 // MissKind is why an offer does not fit.
@@ -130,7 +130,22 @@ func (w *Want) Miss(o *Offer) (first MissKind, misses int) {
 	miss(MissCPU, w.Need.CPU > o.Free.CPU)
 	miss(MissMemory, w.Need.Memory > o.Free.Memory)
 	miss(MissDisk, w.Need.Disk > o.Free.Disk)
+	miss(MissPrice, w.Priced() && w.dear(o.Terms))
 	return first, misses
+}
+
+// Priced reports whether w minds what an offer costs.
+func (w *Want) Priced() bool { return w.MaxPriceSet || w.Unit != "" }
+
+func (w *Want) dear(t *Terms) bool {
+	p := PriceOf(t)
+	switch {
+	case p.IsFree():
+		return false
+	case w.Unit != "" && w.Unit != p.Unit:
+		return true
+	}
+	return w.MaxPriceSet && (w.MaxPrice == 0 || p.FirstHour(w.Need) > w.MaxPrice)
 }
 
 // failed returns the first constraint that o's labels break.
@@ -157,16 +172,39 @@ func (w *Want) portOut(o *Offer) bool {
 }
 
 // Score orders the offers that fit w: smaller is better. It is the leftover
-// of the scarcer resource in thousandths of the supplier's total.
+// of the scarcer resource in thousandths of the supplier's total, from -1000
+// to 1000. With Cheapest a dearer offer is worse by at least ScoreOfPrice for
+// each micro-unit that Need costs more over the term: no leftover makes up for
+// it. Units are not converted; a buyer who wants that names one (Unit).
 func (w *Want) Score(o *Offer) int64 {
+	s := w.leftover(o)
+	switch w.Strategy {
+	case Spread:
+		return -s
+	case Cheapest:
+		return int64(w.cost(o.Terms))*ScoreOfPrice + s
+	}
+	return s
+}
+
+// ScoreOfPrice is what a micro-unit counts in the score of Cheapest. Scores of
+// equal prices differ by less.
+const ScoreOfPrice = 1 << 11
+
+// cost is the price of the term; of an hour where none is given.
+func (w *Want) cost(t *Terms) Micro {
+	seconds := uint64(max(w.Term, 0) / time.Second)
+	if seconds == 0 {
+		seconds = secondsPerHour
+	}
+	return PriceOf(t).Amount(w.Need, Usage{Running: seconds})
+}
+
+func (w *Want) leftover(o *Offer) int64 {
 	left := o.Free.Sub(w.Need)
 	cpu := int64(left.CPU) * 1000 / max(1, int64(o.Total.CPU))
 	mem := int64(left.Memory/MiB) * 1000 / max(1, int64(o.Total.Memory/MiB))
-	s := min(cpu, mem)
-	if w.Strategy == Spread {
-		return -s
-	}
-	return s
+	return min(cpu, mem)
 }
 
 // Tally is why offers were left out: what a "why not" table is made of.
@@ -181,9 +219,9 @@ type Tally struct {
 // Miss is one line of a Tally.
 type Miss struct {
 	Kind   MissKind
-	Detail string // the broken constraint, or the supplier's reason
+	Detail string // the broken constraint, the supplier's reason, or the unit of its price
 	Count  uint32
-	Best   int64 // with cpu, memory, disk: the largest that was free
+	Best   int64 // with cpu, memory, disk: the largest that was free; with price: the lowest first hour, in micro-units
 }
 
 // Nearest is the offer that came closest.
@@ -191,7 +229,8 @@ type Nearest struct {
 	Supplier PeerID
 	Name     string
 	Kind     MissKind
-	Have     int64 // what it has of the missing resource
+	Have     int64  // what it has of the missing resource; with price: what it asks for the first hour, in micro-units
+	Unit     string // with price
 }
 
 // MaxMisses bounds the lines of a Tally on the wire.
@@ -215,12 +254,35 @@ func (t *Tally) Look(w *Want, o *Offer) bool {
 		m.Best = int64(o.Free.Disk)
 	case MissLabel:
 		m.Detail = w.failed(o).String()
+	case MissPrice:
+		m.Detail, m.Best = o.Terms.Price.Unit, int64(o.Terms.Price.FirstHour(w.Need))
 	}
 	t.add(m)
-	if misses == 1 && kind != MissExcluded && kind != MissNode && (t.Near == nil || t.Near.Kind == kind && m.Best > t.Near.Have) {
-		t.Near = &Nearest{o.Supplier, o.Name, kind, m.Best}
+	if misses == 1 && kind != MissExcluded && kind != MissNode {
+		t.nearer(Nearest{Supplier: o.Supplier, Name: o.Name, Kind: kind, Have: m.Best}, m.Detail)
 	}
 	return false
+}
+
+// nearer keeps n if it is the first, or has more of what the nearest lacks.
+// Prices are compared in one unit.
+func (t *Tally) nearer(n Nearest, unit string) {
+	if n.Kind == MissPrice {
+		n.Unit = unit
+	}
+	if t.Near == nil || t.Near.Kind == n.Kind && t.Near.Unit == n.Unit && better(n.Kind, n.Have, t.Near.Have) {
+		kept := n // only what is kept costs an allocation
+		t.Near = &kept
+	}
+}
+
+// better reports whether an offer with x of what is missing comes closer than
+// one with y: more room, or a lower price.
+func better(k MissKind, x, y int64) bool {
+	if k == MissPrice {
+		return x < y
+	}
+	return x > y
 }
 
 // Promised counts an offer that fits, but was shown to another buyer just now.
@@ -257,7 +319,9 @@ func (t *Tally) add(m Miss) {
 		x := &t.Misses[i]
 		if x.Kind == m.Kind && x.Detail == m.Detail {
 			x.Count += m.Count
-			x.Best = max(x.Best, m.Best)
+			if better(m.Kind, m.Best, x.Best) {
+				x.Best = m.Best
+			}
 			return
 		}
 		if x.Kind > m.Kind || x.Kind == m.Kind && x.Detail > m.Detail {

@@ -36,7 +36,7 @@ func newSieve(s *shelf, r market.Region, w *market.Want, t *market.Tally) sieve 
 
 // plain reports whether a request asks for nothing but class and resources.
 func plain(w *market.Want) bool {
-	return len(w.Exclude)+len(w.Constraints)+len(w.Ports) == 0 && !w.Publishes && w.On.IsZero()
+	return len(w.Exclude)+len(w.Constraints)+len(w.Ports) == 0 && !w.Publishes && w.On.IsZero() && !w.Priced()
 }
 
 // fits looks at an offer.
