@@ -21,6 +21,9 @@ func someOffer(r *rand.Rand, p market.PeerID) *market.SignedOffer {
 	if r.IntN(100) == 0 {
 		o.Longest = time.Duration(r.IntN(3)) * time.Hour
 	}
+	if r.IntN(3) == 0 {
+		o.Terms = &market.Terms{Price: market.Price{Unit: "credit", Core: market.Micro(r.IntN(3))}, Interval: time.Minute}
+	}
 	return &market.SignedOffer{Offer: o}
 }
 
