@@ -74,7 +74,9 @@ const (
 )
 
 // Meter is a supplier's or buyer's memory of a metered lease's billing. It is
-// kept apart from the unit's record, since it changes with every note.
+// kept apart from the unit's record, since it changes with every note. A
+// supplier keeps one a unit; a buyer one a lease, until its receipt is signed
+// by both and for a while after that.
 type Meter struct {
 	Unit    LeaseID
 	Lease   LeaseID // the lease in force
@@ -88,6 +90,9 @@ type Meter struct {
 	// Owing are receipts of this unit's leases that a renewal has replaced, as
 	// long as not both have signed them: at most MaxOwing.
 	Owing []*SignedReceipt
+	// Past is a bought lease that was renewed, or whose unit is forgotten: what
+	// the unit's own record does not tell any more.
+	Past *SignedLease
 }
 
 func (*Entry) record()    {}
@@ -116,7 +121,7 @@ func (m *Meter) Key() (Table, [32]byte) {
 	if m.Sold {
 		return SoldMeterTable, m.Unit
 	}
-	return BoughtMeterTable, m.Unit
+	return BoughtMeterTable, m.Lease
 }
 
 // Key implements Record.

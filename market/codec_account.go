@@ -29,6 +29,9 @@ func encMeter(e *enc, m *Meter) {
 	for _, r := range m.Owing {
 		e.pair(10, r.BySupplier, r.ByBuyer)
 	}
+	if m.Past != nil {
+		e.pair(11, m.Past.ByBuyer, m.Past.BySupplier)
+	}
 }
 
 // settled reports whether the newest note is acknowledged.
@@ -64,6 +67,8 @@ func decMeter(d *dec, m *Meter) {
 			return
 		}
 		m.Owing = append(m.Owing, decPair(d, OpenReceipt))
+	case 11:
+		m.Past = decPairOnce(d, OpenLease)
 	}
 }
 

@@ -277,7 +277,7 @@ func everyRecord() []market.Record {
 			Receipt: seller.Receipt(testReceipt()), Notice: seller.Notice(testNotice()), Heard: 2, Seen: noon.Add(time.Minute),
 			Owing: []*market.SignedReceipt{buyer.SignReceipt(seller.Receipt(testReceipt())), seller.Receipt(testReceipt())},
 		},
-		&market.Meter{Unit: filled(0x62), Lease: priced().ID, Note: seller.Usage(testUsage(1))},
+		&market.Meter{Unit: filled(0x62), Lease: priced().ID, Note: seller.Usage(testUsage(1)), Past: granted()},
 		testAccount(),
 		&market.Reserved{Hold: seller.Hold(testHold())},
 		&market.Tomb{Lease: filled(0x63), Buyer: buyer.Self(), Until: noon},
