@@ -117,6 +117,10 @@ func (m *mail) deliver(ctx context.Context, s market.Send) {
 	n.stats.sent(s.Msg, err)
 	if err != nil {
 		n.log.Debug("message not delivered", "peer", s.To.Peer.Short(), "message", messageName(s.Msg), "error", err)
-		n.post(ctx, market.Undelivered{To: s.To.Peer, Msg: s.Msg, Busy: errors.Is(err, remote.ErrBusy)})
+		n.post(ctx, undelivered(s, err))
 	}
+}
+
+func undelivered(s market.Send, err error) market.Undelivered {
+	return market.Undelivered{To: s.To.Peer, Msg: s.Msg, Busy: errors.Is(err, remote.ErrBusy)}
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"caravela/api"
 	"caravela/docker"
 	"caravela/market"
+	"caravela/remote"
 )
 
 func TestSaleNeverSellsMoreThanThereIs(t *testing.T) {
@@ -114,5 +116,26 @@ func TestPlainErrors(t *testing.T) {
 	}
 	if got := clip(strings.Repeat("x", 100), 10); len(got) != 10 {
 		t.Errorf("%q", got)
+	}
+}
+
+// A receiver without time is not dead: only then nothing of the message was read.
+func TestUndelivered(t *testing.T) {
+	for err, busy := range map[error]bool{remote.ErrBusy: true, remote.ErrUnknown: false, remote.ErrUnreachable: false} {
+		if u := undelivered(market.Send{To: market.Ref{Peer: market.PeerID{1}}}, fmt.Errorf("send: %w", err)); u.Busy != busy || u.To != (market.PeerID{1}) {
+			t.Errorf("%v: %+v", err, u)
+		}
+	}
+}
+
+func TestIncompleteBy(t *testing.T) {
+	for c, want := range map[market.Coverage]string{
+		{Questions: 2}:                         "",
+		{Questions: 2, Silent: 1}:              "no trader of 1 region answered",
+		{Questions: 64, Silent: 2, Unasked: 3}: "no trader of 2 regions answered; 3 regions left out, for one search asks so many only",
+	} {
+		if got := incompleteBy(c); got != want {
+			t.Errorf("%+v: %q, want %q", c, got, want)
+		}
 	}
 }

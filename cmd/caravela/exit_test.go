@@ -120,6 +120,26 @@ try: caravela market explain ... with the same flags, or --wait-for-offer 30m
 	}
 }
 
+// Where nobody answered the market is not called empty, and where some did not
+// it is said that there may be more.
+func TestIncomplete(t *testing.T) {
+	silent := api.SearchResult{Regions: make([]api.Region, 1), Incomplete: true, IncompleteBy: "no trader of 1 region answered"}
+	some := silent
+	some.OffersSeen, some.NodesSeen = 3, 3
+	for _, c := range []struct {
+		name, want string
+		r          api.SearchResult
+	}{
+		{"nobody", "no offer fits  (asked 1 region, 0 offers, 0 nodes)\nnobody could say what is for sale: no trader of 1 region answered; try again, or caravela doctor\n", silent},
+		{"some", "no offer fits  (asked 1 region, 3 offers, 3 nodes)\nthere may be more: no trader of 1 region answered\n", some},
+	} {
+		var b strings.Builder
+		if writeWhyNot(&b, &c.r); b.String() != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.name, b.String(), c.want)
+		}
+	}
+}
+
 // A failed run of several replicas prints those that run and fails.
 func TestSomeReplicasFail(t *testing.T) {
 	node := record()

@@ -49,3 +49,40 @@ func TestCrowdSearches(t *testing.T) {
 		crowd, crowdSearch, took.Seconds(), crowdSearch/took.Seconds(),
 		float64(nowMessages-messages)/crowdSearch, float64(nowLookups-lookups)/crowdSearch)
 }
+
+// TestSearchesOverTheRate has one node search faster than its traders let
+// anybody ask. It has to wait; it never takes them for dead, nor the market
+// for empty.
+func TestSearchesOverTheRate(t *testing.T) {
+	const sellers, searches, atOnce = 3, 400, 4
+	net := &wires{rate: 50}
+	w := nodetest.NewOver(t, net)
+	defer w.Close()
+	for i := range sellers {
+		w.Host(fmt.Sprintf("node%d", i)).Start()
+	}
+	b := buyer(w, "buyer")
+	w.Until("the buyer finds all offers", func() bool { return len(search(t, b)) == sellers })
+	_, before := net.questions()
+	var next atomic.Int64
+	var searching sync.WaitGroup
+	for range atOnce {
+		searching.Go(func() {
+			for i := next.Add(1); i <= searches; i = next.Add(1) {
+				if r, err := b.Search(t.Context(), small()); err != nil || len(r.Offers) != sellers || r.Incomplete {
+					t.Errorf("search %d: %d offers, %v, %s", i, len(r.Offers), err, r.IncompleteBy)
+				}
+			}
+		})
+	}
+	searching.Wait()
+	refused := uint64(0)
+	for _, h := range net.hosts {
+		refused += h.Stats().RejectedRate
+	}
+	if refused == 0 {
+		t.Error("nobody had too much to do")
+	}
+	_, after := net.questions()
+	t.Logf("%d questions refused, %d questions of lookups", refused, after-before)
+}

@@ -24,6 +24,7 @@ import (
 type wires struct {
 	heard func(to, from market.PeerID, m market.Message)
 	given func(by market.PeerID) // a configuration, to a newcomer
+	rate  int                    // messages that a node takes of another one each second; 0 = as always
 
 	mu    sync.Mutex
 	hosts []*libp2p.Host
@@ -34,7 +35,7 @@ var _ nodetest.Wires = (*wires)(nil)
 
 func (w *wires) Connect(t *testing.T, h *nodetest.Host, n market.NetworkID) (remote.Transport, overlay.Overlay) {
 	t.Helper()
-	host := newHost(t, h.Key(), remote.MarketCodec())
+	host := newHostOf(t, h.Key(), remote.MarketCodec(), w.rate)
 	over := newOverlay(t, host, n)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -56,7 +57,13 @@ func (w *wires) questions() (messages, lookups uint64) {
 
 func newHost(t *testing.T, key []byte, codec remote.Codec) *libp2p.Host {
 	t.Helper()
+	return newHostOf(t, key, codec, 0)
+}
+
+func newHostOf(t *testing.T, key []byte, codec remote.Codec, rate int) *libp2p.Host {
+	t.Helper()
 	c := libp2p.DefaultConfig()
+	c.PeerRate = rate
 	var err error
 	if c.PrivateKey, err = crypto.UnmarshalEd25519PrivateKey(key); err != nil {
 		t.Fatal(err)
