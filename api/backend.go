@@ -15,6 +15,8 @@ type Backend interface {
 	NodeBackend
 	MarketBackend
 	ContainerBackend
+	LeaseBackend
+	LedgerBackend
 }
 
 // NodeBackend is about the node itself and its network.
@@ -56,6 +58,11 @@ type NodeBackend interface {
 	// Events sends what happened since the given time, oldest first, and with
 	// Follow what happens from now on, until ctx ends.
 	Events(ctx context.Context, opts EventOptions, emit func(Event) error) error
+
+	// DebugBundle writes a gzipped tar archive for whoever looks for a fault:
+	// version, configuration, status, events, statistics and goroutines, without
+	// keys, tokens, passwords or the environments of containers.
+	DebugBundle(ctx context.Context, w io.Writer) error
 }
 
 // MarketBackend is about offers.
@@ -69,6 +76,69 @@ type MarketBackend interface {
 	Search(ctx context.Context, req SearchRequest) (SearchResult, error)
 	// Explain is Search with a verdict on every offer seen.
 	Explain(ctx context.Context, req SearchRequest) (SearchResult, error)
+	// Quote says what containers would cost, and with Hold has that reserved for
+	// a minute. When nothing fits the error has CodeNoOffer and its WhyNot.
+	Quote(ctx context.Context, req QuoteRequest) (Quote, error)
+
+	// Sale tells what this node sells, and at which terms.
+	Sale(ctx context.Context) (Sale, error)
+	// PauseOffer stops selling anything new, over restarts too. What is leased
+	// goes on.
+	PauseOffer(ctx context.Context, req PauseRequest) (Sale, error)
+	// ResumeOffer sells again.
+	ResumeOffer(ctx context.Context) (Sale, error)
+	// SetPrice changes the price of what is sold from now on, over restarts too.
+	SetPrice(ctx context.Context, req PriceRequest) (Sale, error)
+}
+
+// LeaseBackend is about leases, bought and sold, and what is due for them.
+type LeaseBackend interface {
+	// Leases lists leases, newest first.
+	Leases(ctx context.Context, opts LeaseOptions) ([]Lease, error)
+	// Lease returns all that is known of one.
+	Lease(ctx context.Context, ref LeaseRef) (LeaseDetail, error)
+	// RenewLease asks the supplier of a bought container for a new term now, at
+	// its terms of now, and returns the new lease.
+	RenewLease(ctx context.Context, ref LeaseRef, req RenewRequest) (Lease, error)
+	// CancelLease ends a bought lease and removes its container, running or not.
+	CancelLease(ctx context.Context, ref LeaseRef) error
+	// ReclaimLease takes the resources of a sold lease back: after the agreed
+	// notice, or at once.
+	ReclaimLease(ctx context.Context, ref LeaseRef, req ReclaimRequest) (Lease, error)
+	// ExportLease writes a file that proves a lease and what is due for it to
+	// anybody, without a network.
+	ExportLease(ctx context.Context, ref LeaseRef, w io.Writer) error
+}
+
+// LedgerBackend is about counterparties, and what they and this node owe each
+// other.
+type LedgerBackend interface {
+	// Accounts lists the counterparties with which this node has dealt.
+	Accounts(ctx context.Context) ([]Account, error)
+	// Entries returns a part of the log that is kept of a counterparty.
+	Entries(ctx context.Context, ref NodeRef, opts EntryOptions) (EntryPage, error)
+	// VerifyLedger replays logs, checks every signature and computes every
+	// amount again; it emits one verdict a log.
+	VerifyLedger(ctx context.Context, opts VerifyOptions, emit func(LedgerVerdict) error) error
+	// ExportLedger writes the entries as CSV, oldest first by counterparty.
+	ExportLedger(ctx context.Context, opts ExportOptions, w io.Writer) error
+
+	// Settlements lists those that wait for somebody's agreement.
+	Settlements(ctx context.Context) ([]Settlement, error)
+	// Settle proposes to a peer that a debt was paid. That the peer received
+	// what it was owed takes the agreement of its user; that its own debt is
+	// paid it takes at once, if it is connected.
+	Settle(ctx context.Context, ref NodeRef, req SettleRequest) (Settlement, error)
+	// AcceptSettlement agrees to what a peer has proposed.
+	AcceptSettlement(ctx context.Context, id string) (Settlement, error)
+
+	// Peers lists the counterparties that this node has dealt with or its user
+	// has an opinion of.
+	Peers(ctx context.Context) ([]Account, error)
+	// SetPeer blocks, trusts or remarks on a peer.
+	SetPeer(ctx context.Context, ref NodeRef, req PeerRequest) (Account, error)
+	// SetCredit sets how much a peer may owe this node.
+	SetCredit(ctx context.Context, ref NodeRef, req CreditRequest) (Account, error)
 }
 
 // ContainerBackend is about containers: those that this node bought, and, for

@@ -175,6 +175,31 @@ func (c *Client) Run(ctx context.Context, req RunRequest, emit func(RunEvent) er
 	return lines(ctx, c, http.MethodPost, "/run", nil, req, emit)
 }
 
+// Quote implements Backend.
+func (c *Client) Quote(ctx context.Context, req QuoteRequest) (q Quote, err error) {
+	return q, c.post(ctx, "/quote", req, &q)
+}
+
+// Sale implements Backend.
+func (c *Client) Sale(ctx context.Context) (s Sale, err error) {
+	return s, c.get(ctx, "/offer", nil, &s)
+}
+
+// PauseOffer implements Backend.
+func (c *Client) PauseOffer(ctx context.Context, req PauseRequest) (s Sale, err error) {
+	return s, c.post(ctx, "/offer/pause", req, &s)
+}
+
+// ResumeOffer implements Backend.
+func (c *Client) ResumeOffer(ctx context.Context) (s Sale, err error) {
+	return s, c.post(ctx, "/offer/resume", nil, &s)
+}
+
+// SetPrice implements Backend.
+func (c *Client) SetPrice(ctx context.Context, req PriceRequest) (s Sale, err error) {
+	return s, c.do(ctx, http.MethodPut, "/offer/price", nil, req, &s)
+}
+
 // Containers implements Backend.
 func (c *Client) Containers(ctx context.Context, opts ListOptions) (cs []Container, err error) {
 	return cs, c.get(ctx, "/containers", opts.query(), &cs)

@@ -31,13 +31,16 @@ type Container struct {
 	// last heard of, if it does not answer now: the state may be another one.
 	UnreachableSince time.Time `json:"unreachable_since,omitzero"`
 
-	Resources  Resources `json:"resources"`
-	CreatedAt  time.Time `json:"created_at"`
-	StartedAt  time.Time `json:"started_at,omitzero"`
-	FinishedAt time.Time `json:"finished_at,omitzero"`
-	EndsAt     time.Time `json:"lease_ends_at"`
-	Renews     bool      `json:"renews"`
-	Labels     []Label   `json:"labels"`
+	Resources   Resources `json:"resources"`
+	CreatedAt   time.Time `json:"created_at"`
+	StartedAt   time.Time `json:"started_at,omitzero"`
+	FinishedAt  time.Time `json:"finished_at,omitzero"`
+	EndsAt      time.Time `json:"lease_ends_at"`
+	LeftMS      int64     `json:"lease_left_ms"` // 0 = over
+	Renews      bool      `json:"renews"`
+	Cost        Cost      `json:"cost"`         // by the agreed price
+	AmountMicro int64     `json:"amount_micro"` // due so far for the present lease: acknowledged by its buyer
+	Labels      []Label   `json:"labels"`
 }
 
 // ContainerLife is where a container stands, from its newest signed status.

@@ -115,6 +115,8 @@ var required = map[string][]string{
 	"Policy": {}, "HealthCheck": {}, "Port": {"container_port"}, "Mount": {"target"}, "SearchRequest": {"resources"},
 	"LeaveRequest": {}, "TokenRequest": {}, "SettingRequest": {"value"}, "StopRequest": {}, "KillRequest": {},
 	"Size": {"rows", "columns"}, "ExecRequest": {"command"}, "AttachRequest": {},
+	"QuoteRequest": {"spec"}, "RenewRequest": {}, "ReclaimRequest": {}, "PauseRequest": {}, "PriceRequest": {},
+	"SettleRequest": {"amount_micro"}, "CreditRequest": {}, "PeerRequest": {},
 }
 
 func generate(t *testing.T) []byte {
@@ -208,6 +210,8 @@ func (g *generator) responses(rt route) object {
 		r["200"] = object{"description": frames, "content": content(framesType, object{})}
 	case kindUpgrade:
 		r["101"] = object{"description": "The request had Upgrade: " + upgradeProtocol + ". " + frames}
+	case kindDownload:
+		r["200"] = object{"description": "The file.", "content": content(rt.media, object{})}
 	case kindFile:
 		r["200"] = object{"description": "The content."}
 	}

@@ -110,7 +110,7 @@ func CodeOf(err error) Code {
 func CodeOfReason(r market.Reason) Code {
 	switch r {
 	case market.NoCapacity, market.PortTaken, market.ImageRefused, market.PlatformRefused, market.LabelRefused,
-		market.NotSelling, market.TooLong:
+		market.NotSelling, market.TooLong, market.PriceChanged, market.OverCredit, market.Blocked:
 		return CodeNoOffer
 	case market.EngineDown, market.DiskFull:
 		return CodeEngineDown
@@ -118,7 +118,7 @@ func CodeOfReason(r market.Reason) Code {
 		return CodeBusy
 	case market.NotOwner:
 		return CodeNotOwner
-	case market.NoSuchLease, market.ImageMissing:
+	case market.NoSuchLease, market.NoSuchHold, market.ImageMissing:
 		return CodeNotFound
 	case market.BadLease:
 		return CodeInvalid

@@ -54,7 +54,8 @@ func FuzzRequests(f *testing.F) {
 		`{"spec":{"image":"web","resources":{"milli_cpu":100,"memory_bytes":67108864},"ports":[{"container_port":80}]},"policy":{"replicas":3}}`,
 		`{"resources":{"milli_cpu":1},"constraints":["region==eu","a!=b"],"platform":"linux/amd64","cpu_class":"v3"}`,
 		`{"drain":true,"deadline_ms":1}`, `{"name":"x","max_uses":1}`, `{"value":"v"}`, `{"grace_ms":0,"signal":"TERM"}`,
-		`{"rows":1,"columns":2}`, `{"command":["a","b"],"env":["K=V"],"size":{"rows":1}}`, `{"stdin":true}`, `[]`, `{"a":`, "\x00",
+		`{"rows":1,"columns":2}`, `{"command":["a","b"],"env":["K=V"],"size":{"rows":1}}`, `{"stdin":true}`, `{"term_ms":1}`, `{"notice_ms":1,"detail":"x"}`,
+		`{"core_hour_micro":1,"unit":"credit"}`, `{"amount_micro":1,"received":true}`, `{"limit_micro":1,"unit":"EUR"}`, `{"blocked":true}`, `[]`, `{"a":`, "\x00",
 	} {
 		f.Add([]byte(s))
 	}
@@ -77,6 +78,14 @@ func FuzzRequests(f *testing.F) {
 		stable[Size](t, b)
 		stable[ExecRequest](t, b)
 		stable[AttachRequest](t, b)
+		stable[QuoteRequest](t, b)
+		stable[RenewRequest](t, b)
+		stable[ReclaimRequest](t, b)
+		stable[PauseRequest](t, b)
+		stable[PriceRequest](t, b)
+		stable[SettleRequest](t, b)
+		stable[CreditRequest](t, b)
+		stable[PeerRequest](t, b)
 	})
 }
 
@@ -86,6 +95,7 @@ func FuzzQueries(f *testing.F) {
 	f.Add("all=true&role=sold&filter=name=web&filter=label.a=b")
 	f.Add("follow=1&tail=-1&since=2026-01-31T12:00:00Z&timestamps=true")
 	f.Add("force=true&volumes=0")
+	f.Add("from=7&limit=50")
 	f.Fuzz(func(t *testing.T, raw string) {
 		values, err := url.ParseQuery(raw)
 		if err != nil {
@@ -96,6 +106,9 @@ func FuzzQueries(f *testing.F) {
 		holds(t, values, parseRemoveOptions)
 		holds(t, values, parseStatsOptions)
 		holds(t, values, parseLogOptions)
+		holds(t, values, parseLeaseOptions)
+		holds(t, values, parseVerifyOptions)
+		holds(t, values, parseEntryOptions)
 	})
 }
 

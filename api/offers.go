@@ -24,6 +24,9 @@ type Offer struct {
 	PortLow    int       `json:"port_low"`         // host ports that may be asked for
 	PortHigh   int       `json:"port_high"`        // 0 = none
 	LongestMS  int64     `json:"longest_lease_ms"` // 0 = no bound
+	Terms      *Terms    `json:"terms"`            // null = free and not metered
+	Can        []string  `json:"capabilities"`     // "exec", "pause", ...
+	Topology   string    `json:"topology"`         // "4 cores, 8 threads"; "" = not told
 	Addrs      []string  `json:"addrs"`            // multiaddrs of the supplier
 	ExpiresAt  time.Time `json:"expires_at"`       // unless it is refreshed
 	Own        bool      `json:"own"`              // this node's own offer
@@ -37,6 +40,8 @@ type Strategy string
 const (
 	StrategyBinpack Strategy = "binpack" // the fullest node that still fits
 	StrategySpread  Strategy = "spread"  // the emptiest node
+	// StrategyCheapest takes the lowest price an hour; of equal ones the fullest node.
+	StrategyCheapest Strategy = "cheapest"
 )
 
 // SearchRequest is a question to the market.
@@ -50,6 +55,15 @@ type SearchRequest struct {
 	Strategy    Strategy  `json:"strategy,omitzero"`
 	LeaseTermMS int64     `json:"lease_term_ms,omitzero"` // 0 = the node's default
 	Limit       int       `json:"limit,omitzero"`         // most offers in the answer; 0 = 20
+	MaxPrice
+}
+
+// MaxPrice bounds what offers may cost.
+type MaxPrice struct {
+	// MaxHourlyMicro is the most that the resources may cost an hour; 0 = only
+	// what is free, absent = any price.
+	MaxHourlyMicro *int64 `json:"max_hourly_micro,omitzero"`
+	Unit           string `json:"unit,omitzero"` // of the price; "" = any
 }
 
 // SearchResult is the market's answer.
@@ -72,6 +86,7 @@ type SearchResult struct {
 type Candidate struct {
 	Offer
 	LatencyUS int64 `json:"latency_us"` // to the supplier; 0 = not measured
+	Cost      Cost  `json:"cost"`       // of the resources and the term that were asked for
 }
 
 // Tally counts offers that were left out for one reason.

@@ -35,10 +35,7 @@ func (o ListOptions) query() url.Values {
 }
 
 func parseListOptions(q *queryReader) ListOptions {
-	o := ListOptions{All: q.bool("all"), Role: Role(q.string("role"))}
-	if o.Role != "" && o.Role != RoleBought && o.Role != RoleSold {
-		q.fail("role", "is neither bought nor sold")
-	}
+	o := ListOptions{All: q.bool("all"), Role: q.role()}
 	for _, f := range q.strings("filter") {
 		k, v, ok := strings.Cut(f, "=")
 		if !ok || !knownFilter(k) {
@@ -60,6 +57,50 @@ func (o RemoveOptions) query() url.Values {
 	setBool(q, "force", o.Force)
 	setBool(q, "volumes", o.Volumes)
 	return q
+}
+
+func (o LeaseOptions) query() url.Values {
+	q := url.Values{}
+	setBool(q, "all", o.All)
+	setString(q, "role", string(o.Role))
+	return q
+}
+
+func parseLeaseOptions(q *queryReader) LeaseOptions {
+	return LeaseOptions{All: q.bool("all"), Role: q.role()}
+}
+
+func (o VerifyOptions) query() url.Values {
+	q := url.Values{}
+	setString(q, "peer", string(o.Peer))
+	return q
+}
+
+func parseVerifyOptions(q *queryReader) VerifyOptions {
+	return VerifyOptions{NodeRef(q.string("peer"))}
+}
+
+func (o ExportOptions) query() url.Values { return VerifyOptions(o).query() }
+
+func parseExportOptions(q *queryReader) ExportOptions { return ExportOptions(parseVerifyOptions(q)) }
+
+func (o EntryOptions) query() url.Values {
+	q := url.Values{}
+	if o.From != 0 {
+		q.Set("from", strconv.FormatUint(o.From, 10))
+	}
+	if o.Limit != 0 {
+		q.Set("limit", strconv.Itoa(o.Limit))
+	}
+	return q
+}
+
+func parseEntryOptions(q *queryReader) EntryOptions {
+	o := EntryOptions{From: uint64(q.int("from", 0)), Limit: q.int("limit", 0)}
+	if o.Limit > MaxEntries {
+		q.fail("limit", "is more than "+strconv.Itoa(MaxEntries))
+	}
+	return o
 }
 
 func parseRemoveOptions(q *queryReader) RemoveOptions {
@@ -194,6 +235,14 @@ func (q *queryReader) time(key string) time.Time {
 		q.fail(key, "is not a date such as 2026-01-31T12:00:00Z")
 	}
 	return t
+}
+
+func (q *queryReader) role() Role {
+	r := Role(q.string("role"))
+	if r != "" && r != RoleBought && r != RoleSold {
+		q.fail("role", "is neither bought nor sold")
+	}
+	return r
 }
 
 // done returns the first problem, an unknown parameter included.

@@ -26,6 +26,7 @@ type endpoint struct {
 	needed bool         // the body must not be empty
 	out    reflect.Type // of the answer or of a line of it; nil = none
 	local  bool         // through the Unix socket only
+	media  string       // of a download
 	serve  func(s *Server, w http.ResponseWriter, r *http.Request, ref string) error
 }
 
@@ -33,19 +34,27 @@ type endpoint struct {
 type kind uint8
 
 const (
-	kindAnswer  kind = iota // one JSON value
-	kindAction              // 204
-	kindLines               // NDJSON
-	kindFrames              // output frames
-	kindUpgrade             // frames both ways
-	kindFile                // as it is: the document, the metrics
+	kindAnswer   kind = iota // one JSON value
+	kindAction               // 204
+	kindLines                // NDJSON
+	kindFrames               // output frames
+	kindUpgrade              // frames both ways
+	kindDownload             // a file that a Backend writes
+	kindFile                 // as it is: the document, the metrics
 )
 
 // none is the input or output of an operation that has none.
 type none struct{}
 
-// routes returns the table.
+// routes returns the table. Of two paths that match, the first is taken.
 func routes() []route {
+	return slices.Concat(nodeRoutes(), ledgerRoutes(), []route{
+		{"GET", "/v1/openapi.json", "document", documentEndpoint()},
+		{"GET", "/metrics", "metrics", metricsEndpoint()},
+	})
+}
+
+func nodeRoutes() []route {
 	return []route{
 		{"GET", "/v1/version", "version", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) (Version, error) {
 			return b.Version(ctx)
@@ -106,6 +115,22 @@ func routes() []route {
 			return b.Explain(ctx, in)
 		})},
 
+		{"POST", "/v1/quote", "quote", answer(body[QuoteRequest](), func(ctx context.Context, b Backend, _ string, in QuoteRequest) (Quote, error) {
+			return b.Quote(ctx, in)
+		})},
+		{"GET", "/v1/offer", "sale", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) (Sale, error) {
+			return b.Sale(ctx)
+		})},
+		{"POST", "/v1/offer/pause", "pauseOffer", answer(optionalBody[PauseRequest](), func(ctx context.Context, b Backend, _ string, in PauseRequest) (Sale, error) {
+			return b.PauseOffer(ctx, in)
+		})},
+		{"POST", "/v1/offer/resume", "resumeOffer", answer(nothing(), func(ctx context.Context, b Backend, _ string, _ none) (Sale, error) {
+			return b.ResumeOffer(ctx)
+		})},
+		{"PUT", "/v1/offer/price", "setPrice", answer(body[PriceRequest](), func(ctx context.Context, b Backend, _ string, in PriceRequest) (Sale, error) {
+			return b.SetPrice(ctx, in)
+		})},
+
 		{"POST", "/v1/run", "run", runEndpoint()},
 		{"GET", "/v1/containers", "containers", answer(query(parseListOptions), func(ctx context.Context, b Backend, _ string, in ListOptions) ([]Container, error) {
 			return list(b.Containers(ctx, in))
@@ -146,9 +171,6 @@ func routes() []route {
 		{"POST", "/v1/containers/{container}/attach", "attach", interactive(optionalBody[AttachRequest](), func(ctx context.Context, b Backend, ref string, in AttachRequest) (Session, error) {
 			return b.Attach(ctx, ContainerRef(ref), in)
 		})},
-
-		{"GET", "/v1/openapi.json", "document", documentEndpoint()},
-		{"GET", "/metrics", "metrics", metricsEndpoint()},
 	}
 }
 

@@ -30,6 +30,9 @@ type Policy struct {
 	Renew          Renew    `json:"renew,omitzero"`
 	WaitForOfferMS int64    `json:"wait_for_offer_ms,omitzero"` // keep trying so long; 0 = once
 	DryRun         bool     `json:"dry_run,omitzero"`           // plan, lease nothing
+	MaxPrice
+	MaxCostMicro int64  `json:"max_cost_micro,omitzero"` // of each lease, which ends before it costs more; 0 = its price for the whole term
+	Hold         string `json:"hold,omitzero"`           // lease by this hold, which a Quote gave
 }
 
 // Placement is how replicas of one request lie to each other.
@@ -59,6 +62,7 @@ const (
 	RunSearching RunEventType = "searching" // Search has the round
 	RunWaiting   RunEventType = "waiting"   // nothing fits yet; tried again at Retry. WhyNot is set
 	RunPlanned   RunEventType = "planned"   // dry run: Plan has the choice
+	RunHeld      RunEventType = "held"      // Node keeps resources for this replica until all are found: Hold
 	RunAsked     RunEventType = "asked"     // Node was asked for a lease
 	RunRefused   RunEventType = "refused"   // and said no: Reason, Detail
 	RunLeased    RunEventType = "leased"    // and said yes: Lease. The run goes on without the caller
@@ -82,6 +86,7 @@ type RunEvent struct {
 	Plan       *Candidate     `json:"plan,omitzero"`
 	Reason     string         `json:"reason,omitzero"`
 	Detail     string         `json:"detail,omitzero"`
+	Hold       *Hold          `json:"hold,omitzero"`
 	Lease      *Leased        `json:"lease,omitzero"`
 	Pull       *PullProgress  `json:"pull,omitzero"`
 	Status     *ContainerLife `json:"status,omitzero"`
@@ -108,6 +113,10 @@ type Leased struct {
 	Labels      []Label   `json:"labels"`     // of the supplier
 	LatencyUS   int64     `json:"latency_us"` // to the supplier; 0 = not measured
 	Relayed     bool      `json:"relayed"`    // the supplier is reached through a relay
+	LeaseID     string    `json:"lease_id"`
+	Terms       *Terms    `json:"terms"`          // null = free and not metered
+	Cost        Cost      `json:"cost"`           // by the agreed price
+	MaxMicro    int64     `json:"max_cost_micro"` // it ends before it costs more; 0 = no bound
 }
 
 // PullProgress is how far an image's pull is.

@@ -131,6 +131,13 @@ var bodies = map[string]string{
 	"POST /v1/tokens":                        `{"name":"friends","expires_in_ms":1000}`,
 	"POST /v1/leave":                         `{"force":true}`,
 	"POST /v1/containers/{container}/resize": `{"rows":24,"columns":80}`,
+	"POST /v1/quote":                         `{"spec":` + spec + `,"hold":true}`,
+	"PUT /v1/offer/price":                    `{"core_hour_micro":30000}`,
+	"POST /v1/offer/pause":                   `{"reason":"holidays"}`,
+	"POST /v1/leases/{lease}/reclaim":        `{"now":true}`,
+	"POST /v1/ledger/{peer}/settle":          `{"amount_micro":30}`,
+	"PUT /v1/ledger/{peer}/credit":           `{"limit_micro":30,"unit":"credit"}`,
+	"PUT /v1/peers/{peer}":                   `{"blocked":true}`,
 }
 
 // TestAnswersFitDocument: whatever the server answers has the fields that the
@@ -140,7 +147,6 @@ func TestAnswersFitDocument(t *testing.T) {
 	if err := json.Unmarshal(ask(t, apitest.NewFake(), "GET", "/v1/openapi.json", "").Body.Bytes(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	names := strings.NewReplacer("{container}", "web", "{node}", "cedar", "{offer}", "0c", "{key}", "offer.cpus", "{token}", "none")
 	checked := 0
 	for path, ops := range doc.Paths {
 		delete(ops, "parameters")
@@ -151,6 +157,13 @@ func TestAnswersFitDocument(t *testing.T) {
 			}
 			fake := apitest.NewFake()
 			apitest.Start(t, fake, "web")
+			apitest.Start(t, fake, "sold")
+			settlement, err := fake.Settle(t.Context(), "cedar", api.SettleRequest{AmountMicro: 30})
+			if err != nil {
+				t.Fatal(err)
+			}
+			names := strings.NewReplacer("{container}", "web", "{node}", "cedar", "{offer}", "0c", "{key}", "offer.cpus", "{token}", "none",
+				"{lease}", "sold", "{peer}", "cedar", "{settlement}", settlement.ID)
 			if strings.HasSuffix(path, "/wait") {
 				_ = fake.Kill(t.Context(), "web", api.KillRequest{})
 			}

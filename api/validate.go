@@ -42,6 +42,9 @@ func (p Policy) Validate() error {
 		checkChoice(p.Strategy, p.Constraints, p.CPUClass),
 		checkSpan("lease_term_ms", p.LeaseTermMS),
 		checkSpan("wait_for_offer_ms", p.WaitForOfferMS),
+		p.MaxPrice.Validate(),
+		checkMoney("max_cost_micro", p.MaxCostMicro),
+		checkHold(p),
 	)
 }
 
@@ -56,7 +59,9 @@ func (r SearchRequest) Validate() error {
 	case len(r.Ports) > market.MaxPorts:
 		return Errorf(CodeInvalid, "%d ports; at most %d", len(r.Ports), market.MaxPorts)
 	}
-	return firstError(platform, checkChoice(r.Strategy, r.Constraints, r.CPUClass), checkSpan("lease_term_ms", r.LeaseTermMS))
+	return firstError(
+		platform, checkChoice(r.Strategy, r.Constraints, r.CPUClass), checkSpan("lease_term_ms", r.LeaseTermMS), r.MaxPrice.Validate(),
+	)
 }
 
 // Validate refuses what cannot be right, with CodeInvalid.
@@ -129,8 +134,10 @@ func (r SettingRequest) Validate() error {
 }
 
 func checkChoice(s Strategy, constraints []string, class string) error {
-	if s != "" && s != StrategyBinpack && s != StrategySpread {
-		return Errorf(CodeInvalid, "strategy %q is neither binpack nor spread", clip(string(s)))
+	switch s {
+	case "", StrategyBinpack, StrategySpread, StrategyCheapest:
+	default:
+		return Errorf(CodeInvalid, "strategy %q is neither binpack, spread nor cheapest", clip(string(s)))
 	}
 	if len(constraints) > market.MaxConstraints {
 		return Errorf(CodeInvalid, "%d constraints; at most %d", len(constraints), market.MaxConstraints)

@@ -58,7 +58,7 @@ func (n *Fake) newContainer(s api.Spec) *container {
 	c := &container{spec: s, output: "hello\n", Container: api.Container{
 		ID: id, LeaseID: id, Name: s.Name, Role: api.RoleBought, Image: s.Image, Command: strings.Join(s.Command, " "),
 		Node: CedarID, NodeName: "cedar", Owner: SelfID, Resources: s.Resources, CreatedAt: day, StartedAt: day,
-		EndsAt: day.Add(24 * time.Hour), Renews: true, Labels: s.Labels,
+		EndsAt: day.Add(24 * time.Hour), LeftMS: 86400000, Renews: true, Labels: s.Labels, Cost: cost(s.Resources), AmountMicro: 30,
 		ContainerLife: api.ContainerLife{State: "running", Reason: "none", StatusAt: day, Seq: 4, Ports: []api.PublishedPort{}},
 	}}
 	if c.Name == "" {
@@ -83,6 +83,7 @@ func launchEvents(c *container) []api.RunEvent {
 		{Type: api.RunLeased, Lease: &api.Leased{
 			ContainerID: c.ID, Name: c.Name, Resources: c.Resources, TermMS: 86400000, EndsAt: c.EndsAt, Renews: true,
 			Region: "linux/amd64/v3/cpu2/mem8192", Labels: []api.Label{{Key: "region", Value: "eu"}}, LatencyUS: 18000,
+			LeaseID: c.ID, Terms: terms(), Cost: c.Cost,
 		}},
 		{Type: api.RunPulling, Pull: &api.PullProgress{Image: c.Image, LayersDone: 1, LayersTotal: 1, BytesDone: 1000, BytesTotal: 1000}},
 		{Type: api.RunStatus, Status: &life},

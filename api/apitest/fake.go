@@ -31,6 +31,10 @@ type Fake struct {
 	events     []api.Event
 	changed    chan struct{} // closed and replaced at every change
 	made       int           // IDs given out
+
+	account     api.Account // of cedar
+	settlements []api.Settlement
+	sale        api.Sale
 }
 
 // Peer IDs of a Fake's world.
@@ -56,6 +60,8 @@ func NewFake() *Fake {
 	return &Fake{
 		state:   api.NodeReady,
 		changed: make(chan struct{}),
+		account: account(),
+		sale:    sale(),
 		settings: []api.Setting{
 			{Key: "node.name", Value: "oak", Origin: "file", Description: "name shown to other nodes", NeedsRestart: true},
 			{Key: "offer.cpus", Value: "2", Origin: "default", Default: "2", Description: "CPUs for sale"},

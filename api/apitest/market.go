@@ -15,6 +15,7 @@ func (n *Fake) offer(node string) api.Offer {
 		Platform: "linux/amd64", CPUClass: "v3", Region: "linux/amd64/v3/cpu2/mem8192", Reach: "local",
 		Labels: []api.Label{{Key: "region", Value: "eu"}}, PortLow: 8000, PortHigh: 9000, LongestMS: 86400000,
 		Addrs: []string{"/ip4/10.0.0.2/tcp/7401"}, ExpiresAt: day, LastSeenAt: day,
+		Terms: terms(), Can: []string{"exec"}, Topology: "4 cores, 8 threads",
 	}
 	if node == SelfID {
 		o.ID, o.NodeName, o.Own = strings.Repeat("0a", 32), "oak", true
@@ -88,7 +89,7 @@ func (n *Fake) search(need api.Resources) api.SearchResult {
 		Regions: []api.Region{{Name: o.Region, Traders: []string{CedarID}, Offers: 1, Known: true}},
 	}
 	if o.Free.Market().Fits(need.Market()) {
-		r.Offers = append(r.Offers, api.Candidate{Offer: o, LatencyUS: 18000})
+		r.Offers = append(r.Offers, api.Candidate{Offer: o, LatencyUS: 18000, Cost: cost(need)})
 		r.Regions[0].Fit = 1
 		return r
 	}

@@ -15,6 +15,10 @@ func Run(t *testing.T, open func(t *testing.T, b api.Backend) api.Backend) {
 	}{
 		{"Answers", answers},
 		{"Containers", containers},
+		{"Leases", leases},
+		{"Ledger", ledger},
+		{"Sale", selling},
+		{"Downloads", downloads},
 		{"Errors", failures},
 		{"RunStreams", runStreams},
 		{"EventsFollow", eventsFollow},
