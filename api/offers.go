@@ -60,8 +60,8 @@ type SearchRequest struct {
 
 // MaxPrice bounds what offers may cost.
 type MaxPrice struct {
-	// MaxHourlyMicro is the most that the resources may cost an hour; 0 = only
-	// what is free, absent = any price.
+	// MaxHourlyMicro is the most that an hour of the resources may cost, the
+	// first with its start fee; 0 = only what is free, absent = any price.
 	MaxHourlyMicro *int64 `json:"max_hourly_micro,omitzero"`
 	Unit           string `json:"unit,omitzero"` // of the price; "" = any
 }

@@ -14,11 +14,15 @@ type Config struct {
 	Network Network
 	API     API
 	Offer   Offer
+	Price   Price
+	Lease   Lease
+	Credit  Credit
 	Buy     Buy
 	Engine  Engine
 	Limits  Limits
 	Log     Log
 	Metrics Metrics
+	Webhook Webhook
 }
 
 // Node says who the node is and where it keeps what it must not lose.
@@ -59,7 +63,43 @@ type Offer struct {
 	LongestLease     time.Duration   // default 30d
 	Images           []string        // patterns of images that may run, such as "docker.io/library/*"; default none = all
 	AllowLAN         bool            // tenants may reach this machine's private networks; default false
+	LANRegistries    bool            // images may come from registries on this machine or its private networks; default false
+	Programs32       bool            // 32-bit programs may run in images for a 64-bit machine; default false
+	DiskFloor        market.Bytes    // free space on the engine's disk below which nothing is pulled or started; 0 = none; default 1g
+	ImagesKeep       time.Duration   // how long pulled images stay that no container uses; 0 = for ever; default 7d
 	Runtime          string          // OCI runtime of the engine, such as runsc; default the engine's own
+}
+
+// Price says what is asked for what is sold. All zero is free, and then leases
+// are not metered either.
+type Price struct {
+	Unit    string       // free label such as credit or EUR, letters only; default credit
+	Core    market.Micro // per core and hour while the container runs; default 0
+	Memory  market.Micro // per GiB and hour while it runs; default 0
+	Disk    market.Micro // per GiB and hour while it runs; default 0
+	Parked  market.Micro // per hour while its owner keeps it stopped; default 0
+	Start   market.Micro // once, for the first start; default 0
+	Command []string     // program and arguments that say the price, in place of the rates above; default none
+}
+
+// Lease says how a sold lease is metered, and when it may end early.
+type Lease struct {
+	Interval time.Duration // between two usage notes; default 1m
+	Bear     int           // unacknowledged notes in a row before the buyer is warned; default 5
+	Grace    time.Duration // between that warning and the end of the lease; default 5m
+	Notice   time.Duration // between a reclaim's announcement and its execution; default 10m
+}
+
+// Credit says how much others may owe this node.
+type Credit struct {
+	Unknown time.Duration // of the price of what it leases, for a peer without a limit of its own; default 1h
+}
+
+// Webhook says where events are sent to.
+type Webhook struct {
+	URL        string   // http:// or https://; default none
+	SecretFile string   // holds the key of the signature; default data-dir/webhook-secret, made at the first start
+	Events     []string // types of events that are sent; default lease, notice, bill, ledger
 }
 
 // Buy holds the defaults of the node's own requests.

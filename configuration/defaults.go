@@ -97,12 +97,17 @@ func (p Place) Defaults(profile Profile) Config {
 		Offer: Offer{
 			Enabled: true, Share: 80, OvercommitCPU: 1000, OvercommitMemory: 1000,
 			Ports: PortRange{1024, 32767}, PublishAddress: netip.IPv4Unspecified(), LongestLease: 30 * Day,
+			DiskFloor: market.GiB, ImagesKeep: 7 * Day,
 		},
+		Price:   Price{Unit: "credit"},
+		Lease:   Lease{Interval: market.DefaultInterval, Bear: market.DefaultBear, Grace: market.DefaultGrace, Notice: market.DefaultNotice},
+		Credit:  Credit{Unknown: market.DefaultCredit},
 		Buy:     Buy{Lease: Day, Renew: RenewAuto, Strategy: Spread},
 		Engine:  Engine{Host: "unix:///var/run/docker.sock", PidsLimit: 512, LogMaxSize: 10 * market.MiB, LogMaxFiles: 3},
 		Limits:  Limits{ConnectionsLow: 96, ConnectionsHigh: 192, PeerRate: 2000, Launches: 4},
 		Log:     Log{Level: LevelInfo, Format: FormatText},
 		Metrics: Metrics{Enabled: true},
+		Webhook: Webhook{Events: []string{"lease", "notice", "bill", "ledger"}},
 	}
 	c.apply(profile)
 	return c

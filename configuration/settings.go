@@ -37,7 +37,7 @@ type setting struct {
 // settings lists every setting in the order in which `config check` prints
 // them. It is a function, so that nobody can change the list.
 func settings() []setting {
-	return slices.Concat(nodeSettings(), networkSettings(), offerSettings(), otherSettings())
+	return slices.Concat(nodeSettings(), networkSettings(), offerSettings(), moneySettings(), otherSettings())
 }
 
 func nodeSettings() []setting {
@@ -94,8 +94,39 @@ func offerSettings() []setting {
 			func(c *Config) *time.Duration { return &c.Offer.LongestLease }, ParseDuration, FormatDuration),
 		words("offer.images-allow", "patterns of images that may run; empty = all", func(c *Config) *[]string { return &c.Offer.Images }),
 		flag("offer.allow-lan", "tenants may reach this machine's private networks", func(c *Config) *bool { return &c.Offer.AllowLAN }),
+		flag("offer.lan-registries", "images may come from registries on this machine's private networks", func(c *Config) *bool { return &c.Offer.LANRegistries }),
+		flag("offer.programs-32bit", "32-bit programs may run in images for a 64-bit machine", func(c *Config) *bool { return &c.Offer.Programs32 }),
+		scalar("offer.disk-floor", "free disk space below which nothing is pulled or started; 0 = none", text,
+			func(c *Config) *market.Bytes { return &c.Offer.DiskFloor }, market.ParseBytes, market.Bytes.String),
+		scalar("offer.images-keep", "how long pulled images stay that no container uses; 0s = for ever", text,
+			func(c *Config) *time.Duration { return &c.Offer.ImagesKeep }, ParseDuration, FormatDuration),
 		scalar("offer.runtime", "OCI runtime for tenants, such as runsc; empty = the engine's own", text,
 			func(c *Config) *string { return &c.Offer.Runtime }, asIs, word[string]),
+	}
+}
+
+func moneySettings() []setting {
+	rate := func(key, doc string, at func(*Config) *market.Micro) setting {
+		return scalar(key, doc, number, at, market.ParseMicro, market.Micro.String)
+	}
+	span := func(key, doc string, at func(*Config) *time.Duration) setting {
+		return scalar(key, doc, text, at, ParseDuration, FormatDuration)
+	}
+	return []setting{
+		scalar("price.unit", "what prices are counted in, such as credit or EUR", text,
+			func(c *Config) *string { return &c.Price.Unit }, asIs, word[string]),
+		rate("price.core", "per core and hour while a container runs", func(c *Config) *market.Micro { return &c.Price.Core }),
+		rate("price.memory", "per GiB of memory and hour while it runs", func(c *Config) *market.Micro { return &c.Price.Memory }),
+		rate("price.disk", "per GiB of disk and hour while it runs", func(c *Config) *market.Micro { return &c.Price.Disk }),
+		rate("price.parked", "per hour while its owner keeps it stopped", func(c *Config) *market.Micro { return &c.Price.Parked }),
+		rate("price.start", "once, for the first start", func(c *Config) *market.Micro { return &c.Price.Start }),
+		words("price.command", "program and arguments that say the price: JSON in, JSON out", func(c *Config) *[]string { return &c.Price.Command }),
+		span("lease.interval", "between two usage notes of a lease that is paid for", func(c *Config) *time.Duration { return &c.Lease.Interval }),
+		scalar("lease.bear", "unacknowledged notes in a row before the buyer is warned", number,
+			func(c *Config) *int { return &c.Lease.Bear }, parseInt, strconv.Itoa),
+		span("lease.grace", "between that warning and the end of the lease", func(c *Config) *time.Duration { return &c.Lease.Grace }),
+		span("lease.notice", "between a reclaim's announcement and its execution", func(c *Config) *time.Duration { return &c.Lease.Notice }),
+		span("credit.unknown", "of the price of what it leases, that a peer without a limit may owe", func(c *Config) *time.Duration { return &c.Credit.Unknown }),
 	}
 }
 
@@ -105,8 +136,8 @@ func otherSettings() []setting {
 			func(c *Config) *time.Duration { return &c.Buy.Lease }, ParseDuration, FormatDuration),
 		scalar("buy.renew", "ask for the next lease in time: auto or never", text,
 			func(c *Config) *Renew { return &c.Buy.Renew }, oneOf(RenewAuto, RenewNever), word),
-		scalar("buy.strategy", "which fitting offer to take: spread or binpack", text,
-			func(c *Config) *Strategy { return &c.Buy.Strategy }, oneOf(Spread, BinPack), word),
+		scalar("buy.strategy", "which fitting offer to take: spread, binpack or cheapest", text,
+			func(c *Config) *Strategy { return &c.Buy.Strategy }, oneOf(Spread, BinPack, Cheapest), word),
 		scalar("engine.host", "address of the container engine", text,
 			func(c *Config) *string { return &c.Engine.Host }, asIs, word[string]).or("DOCKER_HOST"),
 		scalar("engine.pids-limit", "most processes of a container", number,
@@ -128,6 +159,11 @@ func otherSettings() []setting {
 		scalar("log.format", "text or json", text,
 			func(c *Config) *LogFormat { return &c.Log.Format }, oneOf(FormatText, FormatJSON), word),
 		flag("metrics.enabled", "serve /metrics", func(c *Config) *bool { return &c.Metrics.Enabled }),
+		scalar("webhook.url", "where events are sent to, http:// or https://; empty = nowhere", text,
+			func(c *Config) *string { return &c.Webhook.URL }, asIs, word[string]),
+		scalar("webhook.secret-file", "holds the key of the webhook's signature; empty = webhook-secret in the data directory", text,
+			func(c *Config) *string { return &c.Webhook.SecretFile }, asIs, word[string]),
+		words("webhook.events", "types of events that are sent; empty = all", func(c *Config) *[]string { return &c.Webhook.Events }),
 	}
 }
 

@@ -29,6 +29,8 @@ func (c *Config) Validate() error {
 	c.validateNode(check)
 	c.validateAPI(check)
 	c.validateOffer(check)
+	c.validateMoney(check)
+	c.validateWebhook(check)
 	c.validateBounds(check)
 	return errors.Join(found...)
 }
@@ -125,6 +127,8 @@ func (c *Config) validateOffer(check checker) {
 	check(o.PublishAddress.IsValid(), "offer.publish-address", "give an IP address of this machine, or 0.0.0.0", "no address")
 	check(o.LongestLease >= time.Minute, "offer.longest-lease", "give at least 1m", "%s is too short", FormatDuration(o.LongestLease))
 	check(!strings.ContainsAny(o.Runtime, " /\t"), "offer.runtime", "give the name that `docker info` lists under Runtimes", "%q is not a runtime's name", o.Runtime)
+	check(o.DiskFloor >= 0 && o.DiskFloor <= market.MaxBytes, "offer.disk-floor", "give a size such as 2g, or 0", "%v is out of range", o.DiskFloor)
+	check(o.ImagesKeep == 0 || o.ImagesKeep >= time.Minute, "offer.images-keep", "give at least 1m, or 0s for ever", "%s is too short", FormatDuration(o.ImagesKeep))
 	for _, p := range o.Images {
 		_, err := path.Match(p, "")
 		check(err == nil && p != "", "offer.images-allow", "use * and ?, as in docker.io/library/*", "%q is not a pattern", p)

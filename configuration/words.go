@@ -28,10 +28,12 @@ const (
 // Strategy says which of the fitting offers is taken.
 type Strategy string
 
-// The strategies: the fullest machine that fits, or the emptiest.
+// The strategies: the fullest machine that fits, the emptiest, or the one that
+// costs least.
 const (
-	BinPack Strategy = "binpack"
-	Spread  Strategy = "spread"
+	BinPack  Strategy = "binpack"
+	Spread   Strategy = "spread"
+	Cheapest Strategy = "cheapest"
 )
 
 // LogLevel is the least severe level that is written.
