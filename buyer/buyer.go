@@ -115,7 +115,7 @@ func (b *Buyer) onUndelivered(now market.Time, ev market.Undelivered, out *marke
 	case *market.GetOffers:
 		b.onUnanswered(now, ev, m.Ref, out)
 	case *market.LaunchContainer:
-		b.onLostLaunch(now, m, out)
+		b.onLostLaunch(now, ev.Busy, m, out)
 	case *market.StopContainer:
 		b.onLostOrder(m, out)
 	}

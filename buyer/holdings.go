@@ -171,8 +171,13 @@ func (b *Buyer) refused(now market.Time, i int, m *market.Refusal, out *market.O
 
 // onLostLaunch gives up on a supplier that could not be reached. Whether the
 // launch arrived is unknown, so that it is cancelled.
-func (b *Buyer) onLostLaunch(now market.Time, m *market.LaunchContainer, out *market.Outbox) {
-	if r, j := b.slotOf(m.Lease.ID); r != nil && r.slots[j].state == asking {
+func (b *Buyer) onLostLaunch(now market.Time, busy bool, m *market.LaunchContainer, out *market.Outbox) {
+	r, j := b.slotOf(m.Lease.ID)
+	switch {
+	case r == nil || r.slots[j].state != asking:
+	case busy:
+		b.failed(now, r, j, market.Busy, "the supplier had no time to answer", out)
+	default:
 		b.failed(now, r, j, market.Unreachable, "the supplier could not be reached", out)
 	}
 }

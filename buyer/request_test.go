@@ -302,3 +302,19 @@ func TestNoHerd(t *testing.T) {
 		t.Errorf("chooses among %d suppliers, want the 3 that are nearly equal", len(first))
 	}
 }
+
+// A supplier that has no time is not to blame, nor avoided: the market is
+// searched again.
+func TestBusyLaunch(t *testing.T) {
+	b := newBench(t)
+	l := launched(t, b.choose(nil, b.offer(1, 4000)))[0]
+	out := b.step(market.Undelivered{To: seller(1).Peer, Msg: l, Busy: true})
+	if r := told(out, market.Refused); len(r) != 1 || r[0].Reason != market.Busy {
+		t.Fatalf("tells %+v", out.Outcomes)
+	}
+	asked := b.untilAsked()
+	out = b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Offers: []market.OfferAt{b.offer(1, 4000)}, Trader: true})
+	if len(sent[*market.LaunchContainer](out)) != 1 {
+		t.Errorf("tells %+v", out.Outcomes)
+	}
+}

@@ -166,17 +166,20 @@ func (s *Supplier) onGoodbye(now market.Time, peer market.PeerID) {
 	}
 }
 
-// onLostOffer waits a second, then counts it as unanswered. After a lost
-// update the trader must take the offer again.
-func (s *Supplier) onLostOffer(now market.Time, to market.PeerID) {
-	i := s.contact(to)
+// onLostOffer waits a second, then counts it as unanswered, unless the trader
+// is there and only had no time. After a lost update it must take the offer again.
+func (s *Supplier) onLostOffer(now market.Time, ev market.Undelivered) {
+	i := s.contact(ev.To)
 	if i < 0 {
 		return
 	}
-	if c := &s.pub.contacts[i]; c.sentAt > 0 {
-		c.sentAt = max(1, now.Mono-ackTimeout+time.Second)
-	} else {
+	switch c := &s.pub.contacts[i]; {
+	case c.sentAt == 0:
 		c.acked = 0
+	case ev.Busy:
+		c.sentAt, c.tries = max(1, now.Mono), -1 // the next timeout counts as none
+	default:
+		c.sentAt = max(1, now.Mono-ackTimeout+time.Second)
 	}
 }
 

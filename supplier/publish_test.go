@@ -340,6 +340,27 @@ func near(key market.Key, n int) []market.Ref {
 	return all[:n]
 }
 
+// A trader that has no time is told again without end: it is there, and no
+// other one is wanted in its place.
+func TestBusyTrader(t *testing.T) {
+	b := newBench(t, nil)
+	b.publish(ref(1), ref(2), ref(3))
+	b.sell(1, nil)
+	u := sent[*market.UpdateOffer](b.advance(time.Second))
+	out := b.step(market.Undelivered{To: ref(1).Peer, Msg: u[0], Busy: true})
+	for i := range 10 {
+		c := sent[*market.CreateOffer](out)
+		if len(c) != 1 || len(out.Lookups) != 0 {
+			t.Fatalf("try %d: %d offers, %d lookups", i, len(c), len(out.Lookups))
+		}
+		b.step(market.Undelivered{To: ref(1).Peer, Msg: c[0], Busy: true})
+		out = b.advance(4 * time.Second)
+	}
+	if peers, _ := b.traders(); len(peers) != 3 {
+		t.Errorf("%d traders are left", len(peers))
+	}
+}
+
 // An update that is lost makes the trader take the whole offer again.
 func TestLostUpdate(t *testing.T) {
 	b := newBench(t, nil)

@@ -170,7 +170,7 @@ func (s *Supplier) onLeave(now market.Time, ev market.Leave, out *market.Outbox)
 func (s *Supplier) onUndelivered(now market.Time, ev market.Undelivered) {
 	switch ev.Msg.(type) {
 	case *market.CreateOffer, *market.UpdateOffer:
-		s.onLostOffer(now, ev.To)
+		s.onLostOffer(now, ev)
 	}
 }
 

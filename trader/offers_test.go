@@ -173,6 +173,25 @@ func TestSilentSupplier(t *testing.T) {
 	}
 }
 
+// A supplier that has no time for questions is there: they do not count.
+func TestBusySupplier(t *testing.T) {
+	b := newBench(t, nil)
+	b.params.OfferTTL = time.Hour
+	k := seller(1)
+	b.create(k, 1, 1000)
+	b.step(market.Gone{Peer: k.Self()})
+	for i := range 10 {
+		asked := sent[*market.RefreshOffer](b.advance(5 * time.Second))
+		if len(asked) != 1 {
+			t.Fatalf("question %d: asks %d times", i, len(asked))
+		}
+		b.step(market.Undelivered{To: k.Self(), Msg: asked[0], Busy: true})
+	}
+	if len(b.Held()) != 1 {
+		t.Error("the offer is dropped")
+	}
+}
+
 // An offer lapses, also while its supplier is being asked, and is not shown
 // to anybody after that.
 func TestHandedOverOfferLapses(t *testing.T) {

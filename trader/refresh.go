@@ -95,12 +95,24 @@ func (t *Trader) askAt(r market.Region, supplier market.PeerID, at time.Duration
 	}
 }
 
+// excuse does not count a question: the supplier is there.
+func (t *Trader) excuse(r market.Region, supplier market.PeerID) {
+	if p := t.place(r); p != nil {
+		if i, known := p.shelf.find(supplier); known {
+			p.shelf.rest[i].asked = false
+		}
+	}
+}
+
 // onUndelivered asks a supplier again soon: it may be dead. A neighbour is
 // forgotten.
 func (t *Trader) onUndelivered(now market.Time, ev market.Undelivered, out *market.Outbox) {
 	switch m := ev.Msg.(type) {
 	case *market.RefreshOffer:
 		t.askAt(m.Region, ev.To, now.Mono+missRetry)
+		if ev.Busy {
+			t.excuse(m.Region, ev.To)
+		}
 	case *market.AdvertiseOffersNeighbor:
 		t.lostAdvert(now, ev.To, m.Summary.Region)
 	case *market.GetOffers:
