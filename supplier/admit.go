@@ -1,7 +1,6 @@
 package supplier
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,8 +37,8 @@ func (s *Supplier) onLaunch(now market.Time, from market.Ref, m *market.LaunchCo
 		s.renew(now, from, l, refuse, out)
 		return
 	}
-	if i, known := s.find(l.ID); known {
-		s.again(now, &s.units[i], from, refuse, out)
+	if u := s.take(l.ID); u != nil {
+		s.again(now, u, from, refuse, out)
 		return
 	}
 	if r, why := s.admit(now, l, m.Spec); r != market.NoReason {
@@ -47,13 +46,12 @@ func (s *Supplier) onLaunch(now market.Time, from market.Ref, m *market.LaunchCo
 		return
 	}
 	s.makeRoom(now, out)
-	u := unit{
+	u := &unit{
 		rec:      &market.Sold{Lease: s.seal.Countersign(l), Spec: m.Spec, Buyer: owner(from, m.At)},
 		endsAt:   now.Mono + l.End.Sub(now.Wall),
 		removeAt: market.Never, resendAt: market.Never,
 	}
-	i, _ := s.find(l.ID)
-	s.units = slices.Insert(s.units, i, u)
+	s.insert(u)
 	out.Save(u.rec)
 	out.Send(from, &market.Grant{Lease: u.rec.Lease})
 	out.Runs = append(out.Runs, market.Run{Unit: l.ID, Owner: l.Buyer, Spec: m.Spec, Auth: m.Auth})
@@ -84,7 +82,7 @@ func (s *Supplier) again(now market.Time, u *unit, from market.Ref, refuse func(
 // admit decides on all resources at once.
 func (s *Supplier) admit(now market.Time, l *market.SignedLease, spec *market.Spec) (market.Reason, string) {
 	skew := l.Start.Sub(now.Wall)
-	free := s.Free()
+	free, used := s.Free(), s.Used()
 	switch {
 	case s.buried(l.ID):
 		return market.Superseded, "this lease was cancelled"
@@ -104,9 +102,9 @@ func (s *Supplier) admit(now market.Time, l *market.SignedLease, spec *market.Sp
 		return market.ImageRefused, "the image is not on this node's list"
 	case s.unconfirmed(l.Buyer) >= maxSilent:
 		return market.Busy, fmt.Sprintf("%d ended leases of this buyer's are unconfirmed here", maxSilent)
-	case s.stock.Units > 0 && s.count(func(*unit) bool { return true }) >= s.stock.Units:
+	case s.stock.Units > 0 && used.Units >= s.stock.Units:
 		return market.Busy, fmt.Sprintf("at most %d containers here", s.stock.Units)
-	case s.stock.Starting > 0 && s.count((*unit).starting) >= s.stock.Starting:
+	case s.stock.Starting > 0 && used.Starting >= s.stock.Starting:
 		return market.Busy, fmt.Sprintf("%d containers are being started already", s.stock.Starting)
 	case !free.Fits(l.Resources):
 		return market.NoCapacity, fmt.Sprintf("%v free, %v needed", free, l.Resources)
@@ -122,48 +120,35 @@ func (s *Supplier) admitPorts(ports []market.Port) (market.Reason, string) {
 		if p.Host < s.stock.PortLow || p.Host > s.stock.PortHigh {
 			return market.PortTaken, fmt.Sprintf("port %d is outside of this node's range %d-%d", p.Host, s.stock.PortLow, s.stock.PortHigh)
 		}
-		if s.count(func(u *unit) bool { return u.publishes(p) }) > 0 {
+		if s.sales != nil && s.sales.ports[hostPort{p.Host, p.UDP}] > 0 {
 			return market.PortTaken, fmt.Sprintf("port %d is leased already", p.Host)
 		}
 	}
 	return market.NoReason, ""
 }
 
-func (s *Supplier) count(is func(*unit) bool) (n int) {
-	for i := range s.units {
-		if u := &s.units[i]; !u.ended() && is(u) {
-			n++
-		}
-	}
-	return n
-}
-
 // unconfirmed counts a buyer's ended units. One that never confirms must not
 // keep others from buying.
-func (s *Supplier) unconfirmed(buyer market.PeerID) (n int) {
-	for i := range s.units {
-		if u := &s.units[i]; u.ended() && u.rec.Lease.Buyer == buyer {
-			n++
-		}
+func (s *Supplier) unconfirmed(buyer market.PeerID) int {
+	if t := s.tenant(buyer); t != nil {
+		return t.ended
 	}
-	return n
+	return 0
 }
 
 // makeRoom forgets the ended unit that waits for longest, when there are too
 // many: whoever has many identities could fill the list.
 func (s *Supplier) makeRoom(now market.Time, out *market.Outbox) {
-	oldest, ended := -1, 0
-	for i := range s.units {
-		if !s.units[i].ended() {
-			continue
-		}
-		if ended++; oldest < 0 || s.units[i].removeAt < s.units[oldest].removeAt {
-			oldest = i
+	if s.Used().Ended < maxEnded {
+		return
+	}
+	var oldest *unit
+	for _, u := range s.sales.units {
+		if u.ended() && (oldest == nil || u.removeAt < oldest.removeAt) {
+			oldest = u
 		}
 	}
-	if ended >= maxEnded {
-		s.forget(now, oldest, out)
-	}
+	s.forget(now, oldest, out)
 }
 
 // allowed matches the image against the list: a pattern is a prefix when it
@@ -187,12 +172,11 @@ func (s *Supplier) allowed(image string) bool {
 // renew replaces the lease of a unit by one that runs longer; nothing else
 // may differ.
 func (s *Supplier) renew(now market.Time, from market.Ref, l *market.SignedLease, refuse func(market.Reason, string, ...any), out *market.Outbox) {
-	i, known := s.find(l.First)
-	if !known {
+	u := s.take(l.First)
+	if u == nil {
 		refuse(market.NoSuchLease, "nothing to renew")
 		return
 	}
-	u := &s.units[i]
 	old := u.rec.Lease
 	skew := l.Start.Sub(now.Wall)
 	switch {
@@ -223,22 +207,15 @@ func (s *Supplier) renew(now market.Time, from market.Ref, l *market.SignedLease
 // bury makes a later launch of the lease impossible. One buyer can fill the
 // list with its own cancellations only at the cost of its oldest ones.
 func (s *Supplier) bury(now market.Time, lease market.LeaseID, buyer market.PeerID) {
-	s.tombs = slices.DeleteFunc(s.tombs, func(t tomb) bool { return t.until <= now.Mono || t.lease == lease })
-	if len(s.tombs) >= maxTombs {
-		oldest := max(0, slices.IndexFunc(s.tombs, func(t tomb) bool { return t.buyer == buyer }))
-		s.tombs = slices.Delete(s.tombs, oldest, oldest+1)
+	a := s.open()
+	a.tombs = slices.DeleteFunc(a.tombs, func(t tomb) bool { return t.until <= now.Mono || t.lease == lease })
+	if len(a.tombs) >= maxTombs {
+		oldest := max(0, slices.IndexFunc(a.tombs, func(t tomb) bool { return t.buyer == buyer }))
+		a.tombs = slices.Delete(a.tombs, oldest, oldest+1)
 	}
-	s.tombs = append(s.tombs, tomb{lease, buyer, now.Mono + tombTime})
+	a.tombs = append(a.tombs, tomb{lease, buyer, now.Mono + tombTime})
 }
 
 func (s *Supplier) buried(lease market.LeaseID) bool {
-	return slices.ContainsFunc(s.tombs, func(t tomb) bool { return t.lease == lease })
-}
-
-// find returns the index of a unit, or where it would stand.
-func (s *Supplier) find(id market.LeaseID) (int, bool) {
-	return slices.BinarySearchFunc(s.units, id, func(u unit, id market.LeaseID) int {
-		v := u.rec.Lease.Unit()
-		return bytes.Compare(v[:], id[:])
-	})
+	return s.sales != nil && slices.ContainsFunc(s.sales.tombs, func(t tomb) bool { return t.lease == lease })
 }

@@ -69,8 +69,17 @@ func (b *bench) boot() *market.Outbox {
 func (b *bench) step(ev market.Event) *market.Outbox {
 	var out market.Outbox
 	b.Step(b.now, ev, &out)
+	b.audit()
 	b.save(&out)
 	return &out
+}
+
+// audit compares the supplier's running sums with what they sum.
+func (b *bench) audit() {
+	b.t.Helper()
+	if err := b.Audit(); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 func (b *bench) save(out *market.Outbox) {
@@ -100,6 +109,7 @@ func (b *bench) advance(d time.Duration) *market.Outbox {
 		}
 		b.pass(max(0, b.Deadline()-b.now.Mono))
 		b.Step(b.now, market.Tick{}, &out)
+		b.audit()
 	}
 	b.pass(end - b.now.Mono)
 	b.save(&out)

@@ -56,10 +56,8 @@ type Supplier struct {
 	engine  bool // the engine answers
 	leaving bool
 
-	units []unit // sorted by unit ID
-	tombs []tomb // launches that must not be granted any more
-
-	pub publication
+	sales *sales // nil until something is sold
+	pub   publication
 }
 
 // New returns a supplier that sells nothing until Supply. refs is the start
@@ -95,6 +93,7 @@ func (s *Supplier) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	case market.Received:
 		s.onReceived(now, ev, out)
 	}
+	s.recount()
 	s.publish(now, out)
 }
 
@@ -121,16 +120,7 @@ func (s *Supplier) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 		case *market.Seq:
 			s.pub.seq, s.pub.reserved = r.Seq, r.Seq
 		case *market.Sold:
-			u := unit{rec: r, endsAt: now.Mono + r.Lease.End.Sub(now.Wall), removeAt: market.Never, resendAt: market.Never}
-			if u.ended() {
-				u.removeAt = now.Mono + keepEnded
-			}
-			i, _ := s.find(r.Lease.Unit())
-			s.units = slices.Insert(s.units, i, u)
-			if r.Acked == 0 { // the owner may not have heard of the grant
-				out.Send(r.Buyer, &market.Grant{Lease: r.Lease})
-			}
-			s.resend(now, &s.units[i], out)
+			s.restore(now, r, out)
 		}
 	}
 }
@@ -144,8 +134,11 @@ func (s *Supplier) onSupply(now market.Time, ev market.Supply) {
 func (s *Supplier) onEngineChanged(now market.Time, ev market.EngineChanged, out *market.Outbox) {
 	s.engine = ev.Up
 	s.changed(now)
-	for i := range s.units {
-		u := &s.units[i]
+	if s.sales == nil {
+		return
+	}
+	for _, u := range s.sales.units {
+		s.touch(u)
 		switch {
 		case u.ended():
 		case ev.Up:
@@ -160,8 +153,12 @@ func (s *Supplier) onEngineChanged(now market.Time, ev market.EngineChanged, out
 func (s *Supplier) onLeave(now market.Time, ev market.Leave, out *market.Outbox) {
 	s.leaving = true
 	s.changed(now)
-	for i := range s.units {
-		if u := &s.units[i]; ev.End && !u.ended() && u.rec.Ending == 0 {
+	if !ev.End || s.sales == nil {
+		return
+	}
+	for _, u := range s.sales.units {
+		if !u.ended() && u.rec.Ending == market.NoReason {
+			s.touch(u)
 			s.end(now, u, market.SupplierLeft, 0, out)
 		}
 	}
@@ -182,31 +179,24 @@ func (s *Supplier) onTick(now market.Time, out *market.Outbox) {
 // Deadline implements market.Machine.
 func (s *Supplier) Deadline() time.Duration {
 	d := s.pub.deadline(s.silence())
-	for i := range s.units {
-		d = min(d, s.units[i].deadline())
+	if s.sales != nil {
+		d = min(d, s.sales.due.deadline())
 	}
 	return d
-}
-
-// Free is the stock less what units hold.
-func (s *Supplier) Free() market.Resources {
-	f := s.stock.Total
-	for i := range s.units {
-		if u := &s.units[i]; !u.ended() {
-			f = f.Sub(u.rec.Lease.Resources)
-		}
-	}
-	return market.Resources{CPU: max(0, f.CPU), Memory: max(0, f.Memory), Disk: max(0, f.Disk)}
 }
 
 // Stock is what Supply told last, and whether it is sold.
 func (s *Supplier) Stock() (market.Stock, bool) { return s.stock, s.selling && !s.leaving }
 
-// Sold lists the units that this peer sold. The records are never mutated.
+// Sold lists the units that this peer sold, by unit. The records are never
+// mutated.
 func (s *Supplier) Sold() []*market.Sold {
-	list := make([]*market.Sold, len(s.units))
-	for i := range s.units {
-		list[i] = s.units[i].rec
+	if s.sales == nil {
+		return nil
+	}
+	list := make([]*market.Sold, len(s.sales.units))
+	for i, u := range s.sales.units {
+		list[i] = u.rec
 	}
 	return list
 }

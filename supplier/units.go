@@ -9,12 +9,20 @@ import (
 
 // unit is one leased container and what is still to be done about it.
 type unit struct {
-	rec      *market.Sold  // replaced, never mutated
+	rec      *market.Sold // replaced, never mutated
+	tenant   *tenant
 	endsAt   time.Duration // the lease's end
 	removeAt time.Duration // of an exited container with Spec.Remove, or an ended unit
 	resendAt time.Duration // of the status, until it is acknowledged
 	wait     time.Duration // before the next repetition
 	orders   []order       // commands that the engine has not yet answered
+
+	due     time.Duration // when a Tick is wanted
+	slot    int           // in the queue, from 1; 0 = not in it
+	counted standing      // as the sums have it
+	hosts   []hostPort    // as the ports have it
+	touched bool          // the sums may be wrong about it
+	gone    bool          // forgotten
 }
 
 // order is an owner's command under way.
@@ -36,12 +44,6 @@ func (u *unit) ended() bool { return u.state() == market.Ended }
 func (u *unit) starting() bool {
 	st := u.state()
 	return st == market.Accepted || st == market.Pulling || st == market.Starting
-}
-
-func (u *unit) publishes(p market.Port) bool {
-	same := func(q market.Port) bool { return q.Host == p.Host && q.UDP == p.UDP }
-	return slices.ContainsFunc(u.rec.Lease.Ports, same) ||
-		u.rec.Status != nil && slices.ContainsFunc(u.rec.Status.Ports, func(b market.Binding) bool { return same(b.Port) })
 }
 
 func (u *unit) deadline() time.Duration {
@@ -85,8 +87,13 @@ func (s *Supplier) resend(now market.Time, u *unit, out *market.Outbox) {
 
 // greetOwner tells an owner who is back at once how its units fare.
 func (s *Supplier) greetOwner(now market.Time, peer market.PeerID, out *market.Outbox) {
-	for i := range s.units {
-		if u := &s.units[i]; u.rec.Lease.Buyer == peer && u.resendAt != market.Never {
+	t := s.tenant(peer)
+	if t == nil {
+		return
+	}
+	for _, u := range t.units {
+		if u.resendAt != market.Never {
+			s.touch(u)
 			u.wait = 0
 			s.resend(now, u, out)
 		}
@@ -94,11 +101,10 @@ func (s *Supplier) greetOwner(now market.Time, peer market.PeerID, out *market.O
 }
 
 func (s *Supplier) onStatusAck(now market.Time, from market.Ref, m *market.StatusAck, out *market.Outbox) {
-	i, known := s.find(m.Unit)
-	if !known || s.units[i].rec.Lease.Buyer != from.Peer {
+	u := s.take(m.Unit)
+	if u == nil || u.rec.Lease.Buyer != from.Peer {
 		return
 	}
-	u := &s.units[i]
 	if u.rec.Status == nil || m.Seq <= u.rec.Acked || m.Seq > u.rec.Status.Seq {
 		return
 	}
@@ -110,17 +116,16 @@ func (s *Supplier) onStatusAck(now market.Time, from market.Ref, m *market.Statu
 		u.resendAt = market.Never
 	}
 	if u.ended() && rec.Acked == rec.Status.Seq {
-		s.forget(now, i, out)
+		s.forget(now, u, out)
 	}
 }
 
 // forget drops an ended unit. Its lease stays buried while it could be
 // launched again.
-func (s *Supplier) forget(now market.Time, i int, out *market.Outbox) {
-	u := &s.units[i]
+func (s *Supplier) forget(now market.Time, u *unit, out *market.Outbox) {
 	out.Drop(u.rec)
 	s.bury(now, u.rec.Lease.Unit(), u.rec.Lease.Buyer)
-	s.units = slices.Delete(s.units, i, i+1)
+	s.remove(u)
 }
 
 // resume tells the engine what a unit should be, after a start of ours or of
@@ -139,11 +144,10 @@ func (s *Supplier) resume(now market.Time, u *unit, out *market.Outbox) {
 // onUnitChanged turns the engine's word into a status, and ends what cannot
 // go on.
 func (s *Supplier) onUnitChanged(now market.Time, ev market.UnitChanged, out *market.Outbox) {
-	i, known := s.find(ev.Unit)
-	if !known {
+	u := s.take(ev.Unit)
+	if u == nil {
 		return
 	}
-	u := &s.units[i]
 	s.answer(u, ev, out)
 	switch {
 	case u.ended():
@@ -253,15 +257,14 @@ func (s *Supplier) onStop(now market.Time, from market.Ref, m *market.StopContai
 	ack := func(r market.Reason, detail string) {
 		out.Send(from, &market.StopAck{Unit: m.Unit, Ref: m.Ref, Reason: r, Detail: detail})
 	}
-	i, known := s.find(m.Unit)
-	if !known {
+	u := s.take(m.Unit)
+	if u == nil {
 		if m.Op == market.OpRemove { // its launch may still be on the way
 			s.bury(now, m.Unit, from.Peer)
 		}
 		ack(market.NoSuchLease, "no such container here")
 		return
 	}
-	u := &s.units[i]
 	switch {
 	case u.rec.Lease.Buyer != from.Peer:
 		ack(market.NotOwner, "the container is another peer's")
@@ -311,26 +314,54 @@ func killing(signal string) bool {
 	return signal == "" || signal == "KILL" || signal == "SIGKILL" || signal == "9"
 }
 
+// tickUnits looks at the units that are due, and at no other.
 func (s *Supplier) tickUnits(now market.Time, out *market.Outbox) {
-	for i := len(s.units) - 1; i >= 0; i-- {
-		u := &s.units[i]
-		switch {
-		case u.ended():
-			if now.Mono >= u.removeAt {
-				s.forget(now, i, out)
-				continue
-			}
-		case u.rec.Ending != market.NoReason:
-			if now.Mono >= u.removeAt {
-				s.resume(now, u, out)
-			}
-		case now.Mono >= u.endsAt:
-			s.end(now, u, market.Expired, 0, out)
-		case now.Mono >= u.removeAt:
-			s.end(now, u, market.Exited, 0, out)
-		}
-		if now.Mono >= u.resendAt {
-			s.resend(now, u, out)
-		}
+	if s.sales == nil {
+		return
 	}
+	var late []*unit
+	for len(s.sales.due) > 0 && s.sales.due[0].due <= now.Mono {
+		u := s.sales.due[0]
+		s.sales.due.drop(u)
+		s.touch(u)
+		late = append(late, u)
+	}
+	slices.SortFunc(late, func(a, b *unit) int { return b.rec.Lease.Unit().Compare(a.rec.Lease.Unit()) })
+	for _, u := range late {
+		s.tickUnit(now, u, out)
+	}
+}
+
+func (s *Supplier) tickUnit(now market.Time, u *unit, out *market.Outbox) {
+	switch {
+	case u.ended():
+		if now.Mono >= u.removeAt {
+			s.forget(now, u, out)
+			return
+		}
+	case u.rec.Ending != market.NoReason:
+		if now.Mono >= u.removeAt {
+			s.resume(now, u, out)
+		}
+	case now.Mono >= u.endsAt:
+		s.end(now, u, market.Expired, 0, out)
+	case now.Mono >= u.removeAt:
+		s.end(now, u, market.Exited, 0, out)
+	}
+	if now.Mono >= u.resendAt {
+		s.resend(now, u, out)
+	}
+}
+
+// restore takes a unit up that an earlier life has sold.
+func (s *Supplier) restore(now market.Time, r *market.Sold, out *market.Outbox) {
+	u := &unit{rec: r, endsAt: now.Mono + r.Lease.End.Sub(now.Wall), removeAt: market.Never, resendAt: market.Never}
+	if u.ended() {
+		u.removeAt = now.Mono + keepEnded
+	}
+	s.insert(u)
+	if r.Acked == 0 { // the owner may not have heard of the grant
+		out.Send(r.Buyer, &market.Grant{Lease: r.Lease})
+	}
+	s.resend(now, u, out)
 }

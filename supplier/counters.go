@@ -1,0 +1,150 @@
+package supplier
+
+import (
+	"slices"
+
+	"caravela/market"
+)
+
+// Counts is how much of the stock is taken, for offers, status and metrics.
+type Counts struct {
+	Units     int // that are not over
+	Starting  int // of these, not running yet
+	Ended     int // over, and not yet confirmed by their owners
+	Resources market.Resources
+	Pids      int64
+	Ports     int // host ports
+}
+
+func (c Counts) plus(d Counts, times int) Counts {
+	return Counts{c.Units + times*d.Units, c.Starting + times*d.Starting, c.Ended + times*d.Ended,
+		c.Resources.Add(d.Resources.Scale(times)), c.Pids + int64(times)*d.Pids, c.Ports + times*d.Ports}
+}
+
+// defaultPids is what a lease counts that asks for the supplier's default.
+const defaultPids = 512
+
+// standing is what a unit takes of the stock, apart from what its lease says
+// and no renewal changes.
+type standing struct {
+	live, starting, ended bool
+	ports                 int
+}
+
+func (u *unit) standing() standing {
+	switch {
+	case u.gone:
+		return standing{}
+	case u.ended():
+		return standing{ended: true}
+	}
+	return standing{live: true, starting: u.starting(), ports: max(len(u.rec.Lease.Ports), len(u.hosts))}
+}
+
+func (u *unit) counts(st standing) (c Counts) {
+	if st.ended {
+		c.Ended = 1
+	}
+	if !st.live {
+		return c
+	}
+	c.Units, c.Resources, c.Pids, c.Ports = 1, u.rec.Lease.Resources, pids(u.rec.Lease.Pids), st.ports
+	if st.starting {
+		c.Starting = 1
+	}
+	return c
+}
+
+func pids(asked int64) int64 {
+	if asked == 0 {
+		return defaultPids
+	}
+	return asked
+}
+
+// recount brings the sums up to date with the units that this step touched.
+func (s *Supplier) recount() {
+	a := s.sales
+	if a == nil || len(a.touched) == 0 {
+		return
+	}
+	for i, u := range a.touched {
+		u.touched = false
+		a.countPorts(u)
+		a.count(u)
+		if u.gone {
+			a.due.drop(u)
+		} else {
+			a.due.put(u, u.deadline())
+		}
+		a.touched[i] = nil
+	}
+	a.touched = a.touched[:0]
+}
+
+func (a *sales) count(u *unit) {
+	old, now := u.counts(u.counted), u.counts(u.standing())
+	u.counted = u.standing()
+	if old != now {
+		a.used = a.used.plus(old, -1).plus(now, 1)
+		u.tenant.ended += now.Ended - old.Ended
+	}
+}
+
+// countPorts notes which host ports a unit uses: those that its lease names,
+// and those that the engine chose.
+func (a *sales) countPorts(u *unit) {
+	hosts := u.publishes()
+	if slices.Equal(hosts, u.hosts) {
+		return
+	}
+	if a.ports == nil {
+		a.ports = map[hostPort]int{}
+	}
+	for _, p := range u.hosts {
+		if a.ports[p]--; a.ports[p] == 0 {
+			delete(a.ports, p)
+		}
+	}
+	for _, p := range hosts {
+		a.ports[p]++
+	}
+	u.hosts = hosts
+}
+
+func (u *unit) publishes() (list []hostPort) {
+	if u.gone || u.ended() {
+		return nil
+	}
+	add := func(p market.Port) {
+		if h := (hostPort{p.Host, p.UDP}); p.Host != 0 && !slices.Contains(list, h) {
+			list = append(list, h)
+		}
+	}
+	for _, p := range u.rec.Lease.Ports {
+		add(p)
+	}
+	if u.rec.Status != nil {
+		for _, b := range u.rec.Status.Ports {
+			add(b.Port)
+		}
+	}
+	return list
+}
+
+// Used counts what units take of the stock.
+func (s *Supplier) Used() Counts {
+	if s.sales == nil {
+		return Counts{}
+	}
+	return s.sales.used
+}
+
+// Free is the stock less what units take.
+func (s *Supplier) Free() market.Resources {
+	f := s.stock.Total
+	if s.sales != nil {
+		f = f.Sub(s.sales.used.Resources)
+	}
+	return market.Resources{CPU: max(0, f.CPU), Memory: max(0, f.Memory), Disk: max(0, f.Disk)}
+}

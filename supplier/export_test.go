@@ -1,0 +1,60 @@
+package supplier
+
+import (
+	"fmt"
+	"maps"
+
+	"caravela/market"
+)
+
+// Audit counts everything anew and compares it with the running sums.
+func (s *Supplier) Audit() error {
+	a := s.sales
+	if a == nil {
+		return nil
+	}
+	var used Counts
+	ports := map[hostPort]int{}
+	first, queued := market.Never, 0
+	for _, u := range a.units {
+		used = used.plus(u.counts(u.standing()), 1)
+		for _, p := range u.publishes() {
+			ports[p]++
+		}
+		if first = min(first, u.deadline()); u.deadline() != market.Never {
+			queued++
+		}
+		if i, known := indexOf(u.tenant.units, u.rec.Lease.Unit()); !known || u.tenant.units[i] != u || u.touched || u.gone {
+			return fmt.Errorf("unit %s is not in order", u.rec.Lease.Unit().Short())
+		}
+	}
+	ended := 0
+	for _, t := range a.tenants {
+		ended += t.ended
+	}
+	switch {
+	case used != a.used:
+		return fmt.Errorf("used are %+v, counted %+v", used, a.used)
+	case !maps.Equal(ports, a.ports):
+		return fmt.Errorf("ports are %v, counted %v", ports, a.ports)
+	case first != a.due.deadline() || queued != len(a.due):
+		return fmt.Errorf("%d units are due, the first at %v; queued are %d, the first at %v", queued, first, len(a.due), a.due.deadline())
+	case ended != used.Ended:
+		return fmt.Errorf("%d units have ended, their tenants count %d", used.Ended, ended)
+	}
+	for i, u := range a.due {
+		if u.slot != i+1 || u.due != u.deadline() || i > 0 && a.due[(i-1)/2].due > u.due {
+			return fmt.Errorf("the queue is out of order at %d", i)
+		}
+	}
+	return nil
+}
+
+// Self is the supplier's own name.
+func (s *Supplier) Self() market.PeerID { return s.self }
+
+// Forget takes a unit away as if it had never been.
+func (s *Supplier) Forget(id market.LeaseID) {
+	s.remove(s.take(id))
+	s.recount()
+}
