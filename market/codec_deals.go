@@ -239,11 +239,11 @@ func validateDeal(m Message) error {
 }
 
 func (m *RequestHold) validate() error {
-	switch r := m.Resources; {
+	switch {
 	case m.Ref == 0 || m.Image == "":
 		return required(false)
-	case r.CPU < MinCPU || r.Memory < MinMemory:
-		return fmt.Errorf("%w: hold of %v", ErrMalformed, r)
+	case !leasable(m.Resources):
+		return fmt.Errorf("%w: hold of %v", ErrMalformed, m.Resources)
 	case m.Term <= 0 || m.Term > MaxTerm || m.For > HoldTime:
 		return fmt.Errorf("%w: hold of %v for a lease of %v", ErrMalformed, m.For, m.Term)
 	}

@@ -79,6 +79,10 @@ func testSettlement() market.Settlement {
 	}
 }
 
+func acked(seq uint64) *market.SignedUsage { return buyer.AckUsage(seller.Usage(testUsage(seq))) }
+
+func received() *market.SignedReceipt { return buyer.SignReceipt(seller.Receipt(testReceipt())) }
+
 // agreed is testSettlement as the debtor proposed it and the creditor signed it.
 func agreed() *market.SignedSettlement {
 	return seller.SignSettlement(buyer.Settlement(testSettlement()))

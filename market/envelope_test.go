@@ -67,7 +67,10 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-var kinds = []market.Kind{market.KindOffer, market.KindLease, market.KindStatus, market.KindGenesis, market.KindParams}
+var kinds = []market.Kind{
+	market.KindOffer, market.KindLease, market.KindStatus, market.KindGenesis, market.KindParams,
+	market.KindHold, market.KindUsage, market.KindNotice, market.KindReceipt, market.KindSettlement,
+}
 
 // A signature under one kind is worthless under every other, even when the
 // payload type is rewritten.

@@ -7,4 +7,5 @@ const (
 	EndOfReasons = int(maxReason)
 	EndOfMisses  = int(maxMiss)
 	EndOfNotes   = int(maxNote)
+	EndOfNotices = int(maxNotice)
 )

@@ -222,12 +222,12 @@ func everyMessage() []market.Message {
 		},
 		&market.GrantHold{Ref: 12, Hold: seller.Hold(testHold())},
 		&market.ReleaseHold{Hold: filled(0x61)},
-		&market.ReportUsage{Note: seller.Usage(testUsage(2))},
-		&market.AckUsage{Lease: priced().ID, Seq: 2, Note: buyer.AckUsage(seller.Usage(testUsage(2)))},
+		&market.ReportUsage{Note: seller.Usage(testUsage(3))},
+		&market.AckUsage{Lease: priced().ID, Seq: 2, Note: acked(2)},
 		&market.GiveNotice{Notice: seller.Notice(testNotice())},
 		&market.AckNotice{Unit: filled(0x62), Seq: 3},
 		&market.IssueReceipt{Receipt: seller.Receipt(testReceipt())},
-		&market.SignReceipt{Lease: priced().ID, Receipt: buyer.SignReceipt(seller.Receipt(testReceipt()))},
+		&market.SignReceipt{Lease: priced().ID, Receipt: received()},
 		&market.ProposeSettlement{Settlement: buyer.Settlement(testSettlement())},
 		&market.AnswerSettlement{ID: agreed().ID, Settlement: agreed()},
 	}
@@ -273,9 +273,9 @@ func everyRecord() []market.Record {
 		&market.Seq{Seq: 1 << 33},
 		&market.Meter{
 			Unit: filled(0x62), Lease: priced().ID, Sold: true,
-			Note: seller.Usage(testUsage(3)), Acked: buyer.AckUsage(seller.Usage(testUsage(2))),
+			Note: seller.Usage(testUsage(3)), Acked: acked(2),
 			Receipt: seller.Receipt(testReceipt()), Notice: seller.Notice(testNotice()), Heard: 2, Seen: noon.Add(time.Minute),
-			Owing: []*market.SignedReceipt{buyer.SignReceipt(seller.Receipt(testReceipt())), seller.Receipt(testReceipt())},
+			Owing: []*market.SignedReceipt{received(), seller.Receipt(testReceipt())},
 		},
 		&market.Meter{Unit: filled(0x62), Lease: priced().ID, Note: seller.Usage(testUsage(1)), Past: granted()},
 		testAccount(),
@@ -283,7 +283,7 @@ func everyRecord() []market.Record {
 		&market.Tomb{Lease: filled(0x63), Buyer: buyer.Self(), Until: noon},
 		&market.Entry{
 			Peer: buyer.Self(), Index: 1 << 33, At: noon, Kind: market.EntryUsage, First: seller.Usage(testUsage(2)).BySupplier,
-			Second: buyer.AckUsage(seller.Usage(testUsage(2))).ByBuyer, Prev: filled(0xbb),
+			Second: acked(2).ByBuyer, Prev: filled(0xbb),
 		},
 		&market.Proposed{Settlement: agreed()},
 	}

@@ -5,9 +5,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"caravela/market"
@@ -54,6 +56,19 @@ func goldenVectors(t testing.TB) []vector {
 		newVector(t, "status", market.KindStatus, s, seller.Status(testStatus(lease.ID)).Envelope),
 		newVector(t, "genesis", market.KindGenesis, s, network.GenesisEnvelope),
 		newVector(t, "parameters", market.KindParams, s, network.ParamsEnvelope),
+		newVector(t, "offer with terms", market.KindOffer, s, seller.Offer(pricedOffer()).Envelope),
+		newVector(t, "lease with terms, the buyer's signature", market.KindLease, b, priced().ByBuyer),
+		newVector(t, "lease with terms, the supplier's signature", market.KindLease, s, priced().BySupplier),
+		newVector(t, "hold", market.KindHold, s, seller.Hold(testHold()).Envelope),
+		newVector(t, "usage note 1, the supplier's signature", market.KindUsage, s, acked(1).BySupplier),
+		newVector(t, "usage note 1, the buyer's signature", market.KindUsage, b, acked(1).ByBuyer),
+		newVector(t, "usage note 2, the supplier's signature", market.KindUsage, s, acked(2).BySupplier),
+		newVector(t, "usage note 2, the buyer's signature", market.KindUsage, b, acked(2).ByBuyer),
+		newVector(t, "notice", market.KindNotice, s, seller.Notice(testNotice()).Envelope),
+		newVector(t, "receipt, the supplier's signature", market.KindReceipt, s, received().BySupplier),
+		newVector(t, "receipt, the buyer's signature", market.KindReceipt, b, received().ByBuyer),
+		newVector(t, "settlement, the debtor's signature", market.KindSettlement, b, agreed().Proposal),
+		newVector(t, "settlement, the creditor's signature", market.KindSettlement, s, agreed().Answer),
 	}
 }
 
@@ -76,7 +91,31 @@ func TestGoldenMessages(t *testing.T) {
 	for _, m := range everyMessage() {
 		got = append(got, wire{messageName(m), hex.EncodeToString(encode(t, m))})
 	}
+	for _, m := range laterMessages() {
+		got = append(got, wire{m.name, hex.EncodeToString(encode(t, m.Message))})
+	}
 	compareGolden(t, "messages.json", got)
+}
+
+// Nor what was saved: a node reads the records of all earlier versions.
+func TestGoldenRecords(t *testing.T) {
+	var got []wire
+	for _, r := range everyRecord() {
+		got = append(got, wire{recordName(r), hex.EncodeToString(market.EncodeRecord(r))})
+	}
+	compareGolden(t, "records.json", got)
+	for i, w := range readGolden[wire](t, "records.json") {
+		want := everyRecord()[i]
+		table, _ := want.Key()
+		if r, err := market.DecodeRecord(table, unhex(t, w.Bytes)); err != nil || !reflect.DeepEqual(r, want) {
+			t.Errorf("%s:\n got %+v, %v\nwant %+v", w.Name, r, err, want)
+		}
+	}
+}
+
+func recordName(r market.Record) string {
+	table, _ := r.Key()
+	return fmt.Sprintf("%s, table %d", strings.TrimPrefix(fmt.Sprintf("%T", r), "*market."), table)
 }
 
 // What was written down reads as what was meant, whatever the encoder does
@@ -106,16 +145,46 @@ func TestGoldenFilesRead(t *testing.T) {
 	if err != nil || n.Genesis != testGenesis() || !reflect.DeepEqual(n.Params, market.DefaultParams(n.ID())) {
 		t.Errorf("network: %+v, %v", n, err)
 	}
-	for _, want := range everyMessage() {
-		for _, m := range readGolden[wire](t, "messages.json") {
-			if m.Name != messageName(want) {
-				continue
-			}
-			if got, err := market.DecodeMessage(unhex(t, m.Bytes)); err != nil || !reflect.DeepEqual(got, want) {
-				t.Errorf("%s: %+v, %v", m.Name, got, err)
-			}
+	readsPriced(t, objects)
+	want := append(everyMessage(), laterForms()...)
+	for i, m := range readGolden[wire](t, "messages.json")[1:] { // the first is a Spec
+		if got, err := market.DecodeMessage(unhex(t, m.Bytes)); err != nil || !reflect.DeepEqual(got, want[i]) {
+			t.Errorf("%s: %+v, %v", m.Name, got, err)
 		}
 	}
+}
+
+// readsPriced reads the objects of a market with prices; those of before have
+// no terms.
+func readsPriced(t *testing.T, objects map[string][]byte) {
+	t.Helper()
+	check := func(name string, got, want any, err error) {
+		t.Helper()
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\n got %+v, %v\nwant %+v", name, got, err, want)
+		}
+	}
+	both := func(name, first, second string) (a, b []byte) {
+		return objects[name+", the "+first+"'s signature"], objects[name+", the "+second+"'s signature"]
+	}
+	old, err := market.OpenLease(both("lease", "buyer", "supplier"))
+	check("a lease of before", old.Terms, (*market.Terms)(nil), err)
+	free, err := market.OpenOffer(objects["offer"])
+	check("an offer of before", free.Terms, (*market.Terms)(nil), err)
+	offer, err := market.OpenOffer(objects["offer with terms"])
+	check("offer", offer.Offer, pricedOffer(), err)
+	lease, err := market.OpenLease(both("lease with terms", "buyer", "supplier"))
+	check("lease", lease, priced(), err)
+	hold, err := market.OpenHold(objects["hold"])
+	check("hold", hold, seller.Hold(testHold()), err)
+	note, err := market.OpenUsage(both("usage note 2", "supplier", "buyer"))
+	check("note", note, acked(2), err)
+	notice, err := market.OpenNotice(objects["notice"])
+	check("notice", notice, seller.Notice(testNotice()), err)
+	receipt, err := market.OpenReceipt(both("receipt", "supplier", "buyer"))
+	check("receipt", receipt, received(), err)
+	settlement, err := market.OpenSettlement(both("settlement", "debtor", "creditor"))
+	check("settlement", settlement, agreed(), err)
 }
 
 func compareGolden[T comparable](t *testing.T, file string, got []T) {

@@ -8,8 +8,11 @@ import (
 // HoldID is the SHA-256 of a hold's payload.
 type HoldID = LeaseID
 
-// HoldTime is how long a hold lasts, unless less is asked for.
-const HoldTime = 60 * time.Second
+// Bounds of a hold.
+const (
+	HoldTime = 60 * time.Second // how long one lasts, unless less is asked for
+	MaxHold  = time.Hour        // what no hold outlasts, whoever signed it
+)
 
 // Hold is a supplier's signed promise to lease exact resources to one buyer
 // until a moment. What is held is taken off the offer.
@@ -30,12 +33,21 @@ type Hold struct {
 
 // Validate refuses what cannot be a hold.
 func (h *Hold) Validate() error {
-	if h.Supplier.IsZero() || h.Buyer.IsZero() || !h.Resources.Valid() || h.Until <= h.At || h.Until.Sub(h.At) > time.Hour ||
-		len(h.Ports) > MaxPorts || h.Hourly < 0 {
-		return fmt.Errorf("%w: hold out of bounds", ErrMalformed)
+	switch {
+	case h.Supplier.IsZero() || h.Buyer.IsZero():
+		return fmt.Errorf("%w: hold without both peers", ErrMalformed)
+	case !leasable(h.Resources) || len(h.Ports) > MaxPorts:
+		return fmt.Errorf("%w: hold of %v and %d ports", ErrMalformed, h.Resources, len(h.Ports))
+	case h.Until <= h.At || h.Until.Sub(h.At) > MaxHold:
+		return fmt.Errorf("%w: hold for %v", ErrMalformed, h.Until.Sub(h.At))
+	case h.Hourly != PriceOf(h.Terms).Hourly(h.Resources):
+		return fmt.Errorf("%w: hold at %v an hour, which is not its price", ErrMalformed, h.Hourly)
 	}
 	return h.Terms.Validate()
 }
+
+// leasable reports whether r lies between the least and the most that is leased.
+func leasable(r Resources) bool { return r.Valid() && r.CPU >= MinCPU && r.Memory >= MinMemory }
 
 // SignedHold is a hold and the envelope that proves it. It is immutable.
 type SignedHold struct {

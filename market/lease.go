@@ -50,7 +50,7 @@ func (l *Lease) Validate() error {
 	switch {
 	case l.Buyer.IsZero() || l.Supplier.IsZero():
 		return fmt.Errorf("%w: lease without both peers", ErrMalformed)
-	case !l.Resources.Valid() || l.Resources.CPU < MinCPU || l.Resources.Memory < MinMemory:
+	case !leasable(l.Resources):
 		return fmt.Errorf("%w: lease of %v", ErrMalformed, l.Resources)
 	case l.End <= l.Start || l.Term() > MaxTerm:
 		return fmt.Errorf("%w: lease with a term of %v", ErrMalformed, l.Term())
@@ -58,7 +58,7 @@ func (l *Lease) Validate() error {
 		return fmt.Errorf("%w: lease with half a chain", ErrMalformed)
 	case len(l.Ports) > MaxPorts || l.Renew > RenewNever || l.Image == "" || len(l.Image) > MaxImage || len(l.Digest) > 256:
 		return fmt.Errorf("%w: lease out of bounds", ErrMalformed)
-	case l.MaxCost < 0:
+	case l.MaxCost < 0 || l.MaxCost > MaxAmount:
 		return fmt.Errorf("%w: lease that may cost %d at most", ErrMalformed, l.MaxCost)
 	}
 	return l.Terms.Validate()

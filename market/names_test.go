@@ -17,13 +17,15 @@ func TestNames(t *testing.T) {
 	}{
 		"Reach":         {int(market.ReachPublic) + 1, func(i int) string { return market.Reach(i).String() }},
 		"Renew":         {int(market.RenewNever) + 1, func(i int) string { return market.Renew(i).String() }},
-		"Strategy":      {int(market.Spread) + 1, func(i int) string { return market.Strategy(i).String() }},
+		"Strategy":      {int(market.Cheapest) + 1, func(i int) string { return market.Strategy(i).String() }},
 		"RestartPolicy": {int(market.RestartUnlessStopped) + 1, func(i int) string { return market.RestartPolicy(i).String() }},
 		"Pull":          {int(market.PullNever) + 1, func(i int) string { return market.Pull(i).String() }},
 		"Op":            {market.EndOfOps, func(i int) string { return market.Op(i).String() }},
 		"State":         {market.EndOfStates, func(i int) string { return market.State(i).String() }},
 		"Reason":        {market.EndOfReasons, func(i int) string { return market.Reason(i).String() }},
 		"MissKind":      {market.EndOfMisses, func(i int) string { return market.MissKind(i).String() }},
+		"NoticeKind":    {market.EndOfNotices, func(i int) string { return market.NoticeKind(i).String() }},
+		"EntryKind":     {int(market.EntryEnd) + 1, func(i int) string { return market.EntryKind(i).String() }},
 		"NoteKind":      {market.EndOfNotes, func(i int) string { return market.NoteKind(i).String() }},
 	} {
 		seen := map[string]bool{}

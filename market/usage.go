@@ -1,6 +1,9 @@
 package market
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // UsageNote is one link in the chain of a supplier's bills for one lease. All
 // counts grow from note to note, so that a lost note costs nothing. The
@@ -32,14 +35,22 @@ type Counters struct {
 
 // Validate refuses what is no link of any chain.
 func (n *UsageNote) Validate() error {
-	if n.Lease.IsZero() || n.Seq == 0 || n.Amount < 0 || n.Usage.Running > maxSeconds || n.Usage.Parked > maxSeconds {
+	switch {
+	case n.Lease.IsZero() || n.Seq == 0 || n.Amount < 0 || n.Amount > MaxAmount || !n.Usage.valid():
 		return fmt.Errorf("%w: usage note out of bounds", ErrMalformed)
+	case (n.Seq == 1) != (n.Prev == [32]byte{}):
+		return fmt.Errorf("%w: usage note %d that is the first of its chain, or not", ErrMalformed, n.Seq)
 	}
 	return nil
 }
 
 // maxSeconds is the longest usage of one lease: its longest term and a day.
-const maxSeconds = uint64(MaxTerm/1e9) + 86400
+const maxSeconds = uint64(MaxTerm/time.Second) + 86400
+
+// valid reports whether a lease can have run that long, in all.
+func (u Usage) valid() bool {
+	return u.Running <= maxSeconds && u.Parked <= maxSeconds-u.Running
+}
 
 // SignedUsage is a note with one or both signatures. It is immutable.
 type SignedUsage struct {
@@ -71,9 +82,13 @@ type Receipt struct {
 
 // Validate refuses what cannot be a receipt.
 func (r *Receipt) Validate() error {
-	if r.Lease.IsZero() || r.Amount < 0 || r.End < r.Start || r.Reason == NoReason || r.EndedBy.IsZero() ||
-		r.Usage.Running > maxSeconds || r.Usage.Parked > maxSeconds || (r.NoteSeq == 0) != (r.Note == [32]byte{}) {
+	switch {
+	case r.Lease.IsZero() || r.EndedBy.IsZero() || r.Reason == NoReason || r.End < r.Start:
+		return fmt.Errorf("%w: receipt without a lease, an end, or a reason for it", ErrMalformed)
+	case r.Amount < 0 || r.Amount > MaxAmount || !r.Usage.valid():
 		return fmt.Errorf("%w: receipt out of bounds", ErrMalformed)
+	case (r.NoteSeq == 0) != (r.Note == [32]byte{}) || r.NoteSeq == 0 && (r.Amount != 0 || r.Usage != Usage{}):
+		return fmt.Errorf("%w: receipt of more than was acknowledged", ErrMalformed)
 	}
 	return r.Price.Validate()
 }
@@ -110,9 +125,13 @@ const (
 
 // Validate refuses what cannot be a settlement.
 func (s *Settlement) Validate() error {
-	if s.Debtor.IsZero() || s.Creditor.IsZero() || s.Debtor == s.Creditor || s.Amount <= 0 || s.Unit == "" || !validUnit(s.Unit) ||
-		len(s.Reference) > MaxReference || len(s.Receipts) > MaxReceipts {
-		return fmt.Errorf("%w: settlement out of bounds", ErrMalformed)
+	switch {
+	case s.Debtor.IsZero() || s.Creditor.IsZero() || s.Debtor == s.Creditor:
+		return fmt.Errorf("%w: settlement without two peers", ErrMalformed)
+	case s.Amount <= 0 || s.Amount > MaxAmount || s.Unit == "" || !validUnit(s.Unit):
+		return fmt.Errorf("%w: settlement of %d %q", ErrMalformed, s.Amount, clip(s.Unit))
+	case len(s.Reference) > MaxReference || len(s.Receipts) > MaxReceipts:
+		return fmt.Errorf("%w: settlement with %d bytes of reference and %d receipts", ErrMalformed, len(s.Reference), len(s.Receipts))
 	}
 	return nil
 }
