@@ -9,14 +9,6 @@ import (
 	"caravela/market"
 )
 
-// tomb remembers a lease that its buyer cancelled before we saw it, or that
-// is over: a late or replayed launch must find it.
-type tomb struct {
-	lease market.LeaseID
-	buyer market.PeerID
-	until time.Duration
-}
-
 // onLaunch answers with the signed grant, or a typed refusal. The lease is
 // saved before the grant leaves and before anything starts.
 func (s *Supplier) onLaunch(now market.Time, from market.Ref, m *market.LaunchContainer, out *market.Outbox) {
@@ -202,20 +194,4 @@ func (s *Supplier) renew(now market.Time, from market.Ref, l *market.SignedLease
 		out.Send(from, &market.Grant{Lease: rec.Lease})
 		out.Note(market.NoteGranted, from.Peer, rec.Lease.Unit(), "renewed")
 	}
-}
-
-// bury makes a later launch of the lease impossible. One buyer can fill the
-// list with its own cancellations only at the cost of its oldest ones.
-func (s *Supplier) bury(now market.Time, lease market.LeaseID, buyer market.PeerID) {
-	a := s.open()
-	a.tombs = slices.DeleteFunc(a.tombs, func(t tomb) bool { return t.until <= now.Mono || t.lease == lease })
-	if len(a.tombs) >= maxTombs {
-		oldest := max(0, slices.IndexFunc(a.tombs, func(t tomb) bool { return t.buyer == buyer }))
-		a.tombs = slices.Delete(a.tombs, oldest, oldest+1)
-	}
-	a.tombs = append(a.tombs, tomb{lease, buyer, now.Mono + tombTime})
-}
-
-func (s *Supplier) buried(lease market.LeaseID) bool {
-	return s.sales != nil && slices.ContainsFunc(s.sales.tombs, func(t tomb) bool { return t.lease == lease })
 }

@@ -33,6 +33,7 @@ type bench struct {
 	t      *testing.T
 	params market.Params
 	keys   *market.Keyring
+	stock  market.Stock
 	now    market.Time
 	disk   map[[33]byte]market.Record
 	nonce  uint64
@@ -44,14 +45,26 @@ func newBench(t *testing.T, change func(*market.Stock)) *bench {
 	b := &bench{t: t, params: market.DefaultParams(network), keys: keys(0), disk: map[[33]byte]market.Record{},
 		now: market.Time{Mono: time.Hour, Wall: noon}}
 	b.boot()
-	stock := market.Stock{Total: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Platform: linux, Name: "cedar",
+	b.stock = market.Stock{Total: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Platform: linux, Name: "cedar",
 		PortLow: 8000, PortHigh: 8999, Addrs: []string{"/ip4/192.0.2.1"}}
 	if change != nil {
-		change(&stock)
+		change(&b.stock)
 	}
-	b.step(market.EngineChanged{Up: true})
-	b.step(market.Supply{Selling: true, Stock: stock})
+	b.supply()
 	return b
+}
+
+// supply tells a new life of the engine and of what is sold.
+func (b *bench) supply() {
+	b.step(market.EngineChanged{Up: true})
+	b.step(market.Supply{Selling: true, Stock: b.stock})
+}
+
+// restart is a new life that has found its engine.
+func (b *bench) restart() *market.Outbox {
+	out := b.boot()
+	b.supply()
+	return out
 }
 
 // boot starts a new life from what the disk holds.
@@ -92,6 +105,16 @@ func (b *bench) save(out *market.Outbox) {
 			b.disk[key] = s.Record
 		}
 	}
+}
+
+// records counts what the disk holds of a table.
+func (b *bench) records(table market.Table) (n int) {
+	for key := range b.disk {
+		if key[32] == byte(table) {
+			n++
+		}
+	}
+	return n
 }
 
 func (b *bench) receive(from market.Ref, m market.Message) *market.Outbox {

@@ -115,14 +115,18 @@ func (s *Supplier) onReceived(now market.Time, ev market.Received, out *market.O
 }
 
 func (s *Supplier) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
+	var tombs []*market.Tomb
 	for _, r := range ev.Records {
 		switch r := r.(type) {
+		case *market.Tomb:
+			tombs = append(tombs, r)
 		case *market.Seq:
 			s.pub.seq, s.pub.reserved = r.Seq, r.Seq
 		case *market.Sold:
 			s.restore(now, r, out)
 		}
 	}
+	s.exhume(now, tombs)
 }
 
 func (s *Supplier) onSupply(now market.Time, ev market.Supply) {

@@ -124,7 +124,7 @@ func (s *Supplier) onStatusAck(now market.Time, from market.Ref, m *market.Statu
 // launched again.
 func (s *Supplier) forget(now market.Time, u *unit, out *market.Outbox) {
 	out.Drop(u.rec)
-	s.bury(now, u.rec.Lease.Unit(), u.rec.Lease.Buyer)
+	s.bury(now, u.rec.Lease.Unit(), u.rec.Lease.Buyer, out)
 	s.remove(u)
 }
 
@@ -260,7 +260,7 @@ func (s *Supplier) onStop(now market.Time, from market.Ref, m *market.StopContai
 	u := s.take(m.Unit)
 	if u == nil {
 		if m.Op == market.OpRemove { // its launch may still be on the way
-			s.bury(now, m.Unit, from.Peer)
+			s.bury(now, m.Unit, from.Peer, out)
 		}
 		ack(market.NoSuchLease, "no such container here")
 		return
