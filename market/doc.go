@@ -29,7 +29,20 @@
 // before it (Prev) and the first of the chain (First). A unit is what the
 // chain pays for, one container; the first lease's ID is its name for life.
 //
+// Terms are a lease's price and the conditions of its metering. A price holds
+// rates in millionths (Micro) of a unit, which is a label that the two peers
+// understand, such as "credit" or "EUR". A lease without terms is free and not
+// metered. A hold is a supplier's signed promise to lease exact resources to
+// one buyer until a moment.
+//
 // A status is one signed link in the chain of what a supplier says of a unit.
+// A usage note is one of another chain, of what is due for a lease so far; the
+// buyer acknowledges it by a second signature. A receipt closes a lease, and a
+// settlement says that a debt was paid; both peers sign these, too. A notice
+// is signed by the supplier and announces an end. An account is what a peer
+// remembers of a counterparty: what was earned, spent and settled, how much it
+// may owe, and the log of everything that both have signed.
+//
 // A want is the part of a request that can be checked against an offer; a
 // tally counts, by reason, the offers that did not fit.
 //
@@ -125,8 +138,9 @@
 // grant that comes after the buyer has moved on is answered with a
 // cancellation.
 //
-// Refusal is the no, with a Reason that programs can act on and a Detail for
-// people. Free is what the supplier could give instead. A refusal for want of
+// Refusal is the no to a launch, a renewal or a hold, with a Reason that
+// programs can act on and a Detail for people. Free is what the supplier could
+// give instead; with PriceChanged, Offer is what it asks for now. A refusal for want of
 // room is forgotten at the next search; any other excludes the supplier for
 // the rest of the request.
 //
@@ -153,6 +167,104 @@
 // Goodbye says that the sender leaves. Its traders ask after its offers, and
 // its suppliers send theirs again, at once instead of at the next interval.
 //
+// # Holds
+//
+// RequestHold asks a supplier to keep exact resources and ports for the sender
+// for a while, HoldTime at most: for a quote that shall stay true while its
+// user thinks, and for groups, which lease all or nothing. It is checked as a
+// launch is, deny list and credit first, and needs no signature: a hold costs
+// its buyer nothing. The supplier bounds how many one buyer may have. The same
+// Ref twice gets the same answer.
+//
+// GrantHold is the yes. The supplier has saved the hold, and taken it off its
+// offer, before it answers; a restart does not lose it. A lease that names the
+// hold must fit into it, at the hold's terms, even if the price rose since;
+// with that, with ReleaseHold, or when its time is over, the hold is gone. The
+// no is a Refusal with the same Ref.
+//
+// ReleaseHold gives a hold back before its time. It is not answered; a lost
+// one costs the rest of a minute.
+//
+// # Metering
+//
+// ReportUsage brings the newest usage note of a lease to its owner: every
+// Terms.Interval, and when the lease ends or was renewed. The supplier counts
+// seconds by its monotonic clock, those that run and those that its owner keeps
+// it parked, and no others: pulling, starting, a stop by itself, and whatever
+// it cannot see cost nothing, nor does what it had not saved when it crashed.
+// It signs the totals since the lease's start, saves the note and sends it,
+// again and again with growing pauses until AckUsage; only the newest, which
+// covers all before it.
+//
+// AckUsage is the buyer's second signature under the note. The buyer gives it
+// only when the note is of this lease and its supplier, newer and not smaller
+// than the one acknowledged before, its amount is exactly what the lease's
+// price makes of its seconds (Lease.Due), those are no more than have passed
+// by the buyer's own clock, with two intervals of tolerance, and the lease's
+// MaxCost is kept. It saves before it answers; the same note again gets the
+// same answer. Otherwise a Reason and a Detail say why not, Disputed or
+// ClockSkew, and the user is told; a note of something else is only noted. The
+// supplier saves the acknowledged note: both logs then hold the same envelopes.
+//
+// GiveNotice announces what will end a unit, with a deadline, until AckNotice:
+// the term is over and no renewal comes; the supplier takes its resources back
+// (Reclaim), not before the agreed Terms.Notice; notes are not acknowledged;
+// the credit is nearly used up, or the lease's MaxCost nearly reached.
+// NoticeWithdraw takes an announced reclaim back, and an acknowledgement the
+// word about missing ones.
+//
+// AckNotice says that the owner has stored the notice, or a newer one. It
+// agrees to nothing.
+//
+// # Receipts and settlements
+//
+// IssueReceipt closes a lease, a renewed one, too, until SignReceipt: once its
+// last note is acknowledged, or ten minutes went by without that. Its totals
+// are those of the last acknowledged note: what was not acknowledged is not
+// billed. It says who ended the lease and why, and whether early, without the
+// agreed notice.
+//
+// SignReceipt is the buyer's second signature, given when the receipt says
+// what the buyer's own last acknowledged note and the lease say; otherwise
+// Disputed. A receipt that stays unsigned for seven days is kept as it is: the
+// notes that it rests on are signed.
+//
+// ProposeSettlement says that a debt was paid, by whatever means outside of
+// the market, until AnswerSettlement. A creditor's word that it was paid is
+// agreed to by the debtor's node alone, as far as there is such a debt; a
+// debtor's word waits for the creditor's user.
+//
+// AnswerSettlement agrees by a second signature, or says why not. From then on
+// both accounts count the amount as settled.
+//
+// # Money
+//
+// There is no chain, no token and no escrow, but evidence and bounded loss.
+// Everything that is due is signed by who owes it, and can be shown to a third
+// person; nobody is forced to pay. What a peer can lose to another is bounded:
+//
+//   - A supplier loses what ran and was not acknowledged: at most
+//     ((Terms.Bear + 1) x Interval + Grace) of the price and the start fee,
+//     which Terms.Exposure is; and what was acknowledged and is never paid. Both
+//     together are never more than the credit that it gave this buyer
+//     (Account.Limit; else DefaultCredit, an hour of the lease's price): it ends
+//     a lease before that. Whom its user trusts has no such limit.
+//   - A buyer owes what it has acknowledged and nothing else. A supplier that
+//     bills and does not deliver gets the start fee, and the seconds up to the
+//     moment when the owner sees that and ends the lease: the current interval.
+//     Seconds that did not pass are refused, but for a tolerance of two
+//     intervals, at least 5 s, of each life of the buyer's node. Nothing ever
+//     costs more than the lease's MaxCost.
+//   - New identities cost nothing. A buyer who never pays can come back as a new
+//     peer, and be given a stranger's credit again: that is little, and who
+//     wants it to be nothing sells to peers with a limit only.
+//
+// An amount is the rates times the seconds, summed exactly and divided once,
+// rounded down (Price.Amount); docs/protocol.md has the formula and an example.
+// Totals only grow, so a lost note costs nothing, and a repeated one nothing
+// either. Prices are compared and limits held within one unit; nothing here
+// converts between two.
+//
 // # The life of a launch
 //
 // A launch has two phases, so that a slow pull is not mistaken for a dead
@@ -177,9 +289,10 @@
 // signature inside a message. So a Message in memory is genuine, and what is
 // left for the machines is whether the sender may say it: an offer must be the
 // supplier's own, whoever brings it; a status must come from, and be signed
-// by, the lease's supplier; commands, acknowledgements and renewals must come
-// from the lease's buyer; a trader's advertisement must be about itself.
-// Whoever breaks this is noted (NoteBadMessage) and ignored. A trader can
+// by, the lease's supplier, and so must usage notes, notices and receipts;
+// commands, acknowledgements, second signatures and renewals must come from
+// the lease's buyer; a settlement must be between the sender and the receiver;
+// a trader's advertisement must be about itself. Whoever breaks this is noted (NoteBadMessage) and ignored. A trader can
 // withhold offers, which is why two are asked, and cannot invent them. A
 // supplier can promise what it has not, which costs the buyer one refusal, or
 // one grant that leads nowhere; the buyer ranks it lower for a while.

@@ -64,6 +64,7 @@ func goldenVectors(t testing.TB) []vector {
 		newVector(t, "usage note 1, the buyer's signature", market.KindUsage, b, acked(1).ByBuyer),
 		newVector(t, "usage note 2, the supplier's signature", market.KindUsage, s, acked(2).BySupplier),
 		newVector(t, "usage note 2, the buyer's signature", market.KindUsage, b, acked(2).ByBuyer),
+		newVector(t, "usage note 3, the supplier's signature", market.KindUsage, s, acked(3).BySupplier),
 		newVector(t, "notice", market.KindNotice, s, seller.Notice(testNotice()).Envelope),
 		newVector(t, "receipt, the supplier's signature", market.KindReceipt, s, received().BySupplier),
 		newVector(t, "receipt, the buyer's signature", market.KindReceipt, b, received().ByBuyer),
