@@ -53,6 +53,13 @@ func (b *Books) Account(p market.PeerID) *market.Account {
 	return &market.Account{Peer: p}
 }
 
+// Blocked reports whether this peer's user wants no dealings with p. It is
+// asked of every offer that is seen.
+func (b *Books) Blocked(p market.PeerID) bool {
+	i, known := b.find(p)
+	return known && b.accounts[i].Blocked
+}
+
 // Accounts lists all counterparties, by peer.
 func (b *Books) Accounts() []*market.Account { return slices.Clone(b.accounts) }
 
