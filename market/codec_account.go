@@ -46,17 +46,17 @@ func decMeter(d *dec, m *Meter) {
 	case 2:
 		m.Lease = d.id()
 	case 3:
-		m.Note = decPairOnce(d, OpenUsage)
+		m.Note = decPairOnce(d, openUsage)
 	case 4:
-		m.Acked = decPairOnce(d, OpenUsage)
+		m.Acked = decPairOnce(d, openUsage)
 	case 5:
 		if d.bool() {
 			m.Note = m.Acked
 		}
 	case 6:
-		m.Receipt = decPairOnce(d, OpenReceipt)
+		m.Receipt = decPairOnce(d, openReceipt)
 	case 7:
-		m.Notice = decOnce(d, OpenNotice)
+		m.Notice = decOnce(d, openNotice)
 	case 8:
 		m.Heard = d.uint()
 	case 9:
@@ -66,9 +66,9 @@ func decMeter(d *dec, m *Meter) {
 			d.fail("too many receipts")
 			return
 		}
-		m.Owing = append(m.Owing, decPair(d, OpenReceipt))
+		m.Owing = append(m.Owing, decPair(d, openReceipt))
 	case 11:
-		m.Past = decPairOnce(d, OpenLease)
+		m.Past = decPairOnce(d, openLease)
 	}
 }
 

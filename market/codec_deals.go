@@ -115,7 +115,7 @@ func decGrantHold(d *dec, m *GrantHold) {
 	case 1:
 		m.Ref = d.uint()
 	case 2:
-		m.Hold = decOnce(d, OpenHold)
+		m.Hold = decOnce(d, openHold)
 	}
 }
 
@@ -127,7 +127,7 @@ func decReleaseHold(d *dec, m *ReleaseHold) {
 
 func decReportUsage(d *dec, m *ReportUsage) {
 	if d.field == 1 {
-		m.Note = decOnce(d, alone(OpenUsage))
+		m.Note = decOnce(d, alone(openUsage))
 	}
 }
 
@@ -138,7 +138,7 @@ func decAckUsage(d *dec, m *AckUsage) {
 	case 2:
 		m.Seq = d.uint()
 	case 3:
-		m.Note = decPairOnce(d, OpenUsage)
+		m.Note = decPairOnce(d, openUsage)
 	case 4:
 		m.Reason = d.reason()
 	case 5:
@@ -148,7 +148,7 @@ func decAckUsage(d *dec, m *AckUsage) {
 
 func decGiveNotice(d *dec, m *GiveNotice) {
 	if d.field == 1 {
-		m.Notice = decOnce(d, OpenNotice)
+		m.Notice = decOnce(d, openNotice)
 	}
 }
 
@@ -163,7 +163,7 @@ func decAckNotice(d *dec, m *AckNotice) {
 
 func decIssueReceipt(d *dec, m *IssueReceipt) {
 	if d.field == 1 {
-		m.Receipt = decOnce(d, alone(OpenReceipt))
+		m.Receipt = decOnce(d, alone(openReceipt))
 	}
 }
 
@@ -172,7 +172,7 @@ func decSignReceipt(d *dec, m *SignReceipt) {
 	case 1:
 		m.Lease = d.id()
 	case 2:
-		m.Receipt = decPairOnce(d, OpenReceipt)
+		m.Receipt = decPairOnce(d, openReceipt)
 	case 3:
 		m.Reason = d.reason()
 	case 4:
@@ -182,7 +182,7 @@ func decSignReceipt(d *dec, m *SignReceipt) {
 
 func decProposeSettlement(d *dec, m *ProposeSettlement) {
 	if d.field == 1 {
-		m.Settlement = decOnce(d, alone(OpenSettlement))
+		m.Settlement = decOnce(d, alone(openSettlement))
 	}
 }
 
@@ -191,7 +191,7 @@ func decAnswerSettlement(d *dec, m *AnswerSettlement) {
 	case 1:
 		m.ID = d.id()
 	case 2:
-		m.Settlement = decPairOnce(d, OpenSettlement)
+		m.Settlement = decPairOnce(d, openSettlement)
 	case 3:
 		m.Reason = d.reason()
 	case 4:
@@ -271,12 +271,12 @@ func (e *enc) pair(field int, first, second []byte) {
 }
 
 // decOne verifies an envelope.
-func decOne[T any](d *dec, open func([]byte) (*T, error)) *T {
+func decOne[T any](d *dec, open func(trust, []byte) (*T, error)) *T {
 	b := d.envelope()
 	if d.err != nil {
 		return nil
 	}
-	v, err := open(b)
+	v, err := open(d.trust, b)
 	if err != nil {
 		d.err = err
 		return nil
@@ -285,7 +285,7 @@ func decOne[T any](d *dec, open func([]byte) (*T, error)) *T {
 }
 
 // decPair verifies a pair of envelopes.
-func decPair[T any](d *dec, open func(first, second []byte) (*T, error)) *T {
+func decPair[T any](d *dec, open func(t trust, first, second []byte) (*T, error)) *T {
 	var first, second []byte
 	d.sub(func(n *dec) {
 		switch n.field {
@@ -298,7 +298,7 @@ func decPair[T any](d *dec, open func(first, second []byte) (*T, error)) *T {
 	if d.err != nil {
 		return nil
 	}
-	v, err := open(first, second)
+	v, err := open(d.trust, first, second)
 	if err != nil {
 		d.err = err
 		return nil
@@ -306,14 +306,14 @@ func decPair[T any](d *dec, open func(first, second []byte) (*T, error)) *T {
 	return v
 }
 
-func decOnce[T any](d *dec, open func([]byte) (*T, error)) *T {
+func decOnce[T any](d *dec, open func(trust, []byte) (*T, error)) *T {
 	if d.once(); d.err != nil {
 		return nil
 	}
 	return decOne(d, open)
 }
 
-func decPairOnce[T any](d *dec, open func(first, second []byte) (*T, error)) *T {
+func decPairOnce[T any](d *dec, open func(t trust, first, second []byte) (*T, error)) *T {
 	if d.once(); d.err != nil {
 		return nil
 	}
@@ -321,6 +321,6 @@ func decPairOnce[T any](d *dec, open func(first, second []byte) (*T, error)) *T 
 }
 
 // alone opens what only the first of two has signed.
-func alone[T any](open func(first, second []byte) (*T, error)) func([]byte) (*T, error) {
-	return func(first []byte) (*T, error) { return open(first, nil) }
+func alone[T any](open func(t trust, first, second []byte) (*T, error)) func(trust, []byte) (*T, error) {
+	return func(t trust, first []byte) (*T, error) { return open(t, first, nil) }
 }

@@ -460,13 +460,13 @@ func (d *dec) spec() *Spec {
 	return s
 }
 
-func decSignedOffer(d *dec) *SignedOffer { return decOnce(d, OpenOffer) }
+func decSignedOffer(d *dec) *SignedOffer { return decOnce(d, openOffer) }
 
 func encSignedLease(e *enc, l *SignedLease) { e.bytes(1, l.ByBuyer); e.bytes(2, l.BySupplier) }
 
-func decSignedLease(d *dec) *SignedLease { return decPairOnce(d, OpenLease) }
+func decSignedLease(d *dec) *SignedLease { return decPairOnce(d, openLease) }
 
-func decSignedStatus(d *dec) *SignedStatus { return decOnce(d, OpenStatus) }
+func decSignedStatus(d *dec) *SignedStatus { return decOnce(d, openStatus) }
 
 func encAck(e *enc, seq uint64, r *Region, c AckCode, depth uint8) {
 	e.uint(1, seq)

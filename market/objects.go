@@ -364,12 +364,14 @@ func decParams(d *dec, p *Params) {
 
 // OpenOffer verifies an offer: bounds, signature, and that the supplier
 // itself signed it.
-func OpenOffer(envelope []byte) (*SignedOffer, error) {
+func OpenOffer(envelope []byte) (*SignedOffer, error) { return openOffer(verify, envelope) }
+
+func openOffer(t trust, envelope []byte) (*SignedOffer, error) {
 	if len(envelope) > MaxOfferBytes {
 		return nil, fmt.Errorf("%w: offer of %d bytes", ErrMalformed, len(envelope))
 	}
 	o := SignedOffer{Envelope: envelope}
-	by, _, err := open(KindOffer, envelope, decOffer, &o.Offer)
+	by, _, err := open(t, KindOffer, envelope, decOffer, &o.Offer)
 	if err != nil {
 		return nil, err
 	}
@@ -382,8 +384,12 @@ func OpenOffer(envelope []byte) (*SignedOffer, error) {
 // OpenLease verifies a lease: bounds, the buyer's signature, and the
 // supplier's over the same payload if it is there.
 func OpenLease(byBuyer, bySupplier []byte) (*SignedLease, error) {
+	return openLease(verify, byBuyer, bySupplier)
+}
+
+func openLease(t trust, byBuyer, bySupplier []byte) (*SignedLease, error) {
 	l := SignedLease{ByBuyer: byBuyer, BySupplier: bySupplier}
-	by, payload, err := open(KindLease, byBuyer, decLease, &l.Lease)
+	by, payload, err := open(t, KindLease, byBuyer, decLease, &l.Lease)
 	if err != nil {
 		return nil, err
 	}
@@ -392,7 +398,7 @@ func OpenLease(byBuyer, bySupplier []byte) (*SignedLease, error) {
 	}
 	l.ID = hash(payload)
 	if len(bySupplier) > 0 {
-		by, same, err := Open(KindLease, bySupplier)
+		by, same, err := t.envelope(KindLease, bySupplier)
 		if err != nil {
 			return nil, err
 		}
@@ -405,9 +411,11 @@ func OpenLease(byBuyer, bySupplier []byte) (*SignedLease, error) {
 
 // OpenStatus verifies a status and tells who signed it; the caller compares
 // that with the lease's supplier.
-func OpenStatus(envelope []byte) (*SignedStatus, error) {
+func OpenStatus(envelope []byte) (*SignedStatus, error) { return openStatus(verify, envelope) }
+
+func openStatus(t trust, envelope []byte) (*SignedStatus, error) {
 	s := SignedStatus{Envelope: envelope}
-	by, payload, err := open(KindStatus, envelope, decStatus, &s.Status)
+	by, payload, err := open(t, KindStatus, envelope, decStatus, &s.Status)
 	if err != nil {
 		return nil, err
 	}
@@ -418,11 +426,11 @@ func OpenStatus(envelope []byte) (*SignedStatus, error) {
 // OpenNetwork verifies a network's genesis and parameters.
 func OpenNetwork(genesis, params []byte) (*SignedNetwork, error) {
 	s := SignedNetwork{GenesisEnvelope: genesis, ParamsEnvelope: params}
-	creator, _, err := open(KindGenesis, genesis, decGenesis, &s.Genesis)
+	creator, _, err := open(verify, KindGenesis, genesis, decGenesis, &s.Genesis)
 	if err != nil {
 		return nil, err
 	}
-	by, _, err := open(KindParams, params, decParams, &s.Params)
+	by, _, err := open(verify, KindParams, params, decParams, &s.Params)
 	switch {
 	case err != nil:
 		return nil, err
@@ -439,8 +447,8 @@ func OpenNetwork(genesis, params []byte) (*SignedNetwork, error) {
 }
 
 // open verifies an envelope and decodes its payload into v.
-func open[T any](k Kind, envelope []byte, decode func(*dec, *T), v *T) (by PeerID, payload []byte, err error) {
-	if by, payload, err = Open(k, envelope); err != nil {
+func open[T any](t trust, k Kind, envelope []byte, decode func(*dec, *T), v *T) (by PeerID, payload []byte, err error) {
+	if by, payload, err = t.envelope(k, envelope); err != nil {
 		return by, nil, fmt.Errorf("%s: %w", k, err)
 	}
 	if err := fields(payload, func(d *dec) { decode(d, v) }); err != nil {

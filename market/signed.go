@@ -10,9 +10,13 @@ const MaxSigned = 16 << 10
 // buyer's over the same payload if it is there. The caller compares By and
 // Buyer with the lease's peers.
 func OpenUsage(bySupplier, byBuyer []byte) (*SignedUsage, error) {
+	return openUsage(verify, bySupplier, byBuyer)
+}
+
+func openUsage(t trust, bySupplier, byBuyer []byte) (*SignedUsage, error) {
 	s := SignedUsage{BySupplier: bySupplier, ByBuyer: byBuyer}
 	var err error
-	if s.By, s.Buyer, s.Hash, err = openBoth(KindUsage, bySupplier, byBuyer, decUsageNote, &s.UsageNote); err != nil {
+	if s.By, s.Buyer, s.Hash, err = openBoth(t, KindUsage, bySupplier, byBuyer, decUsageNote, &s.UsageNote); err != nil {
 		return nil, err
 	}
 	return &s, s.Validate()
@@ -20,9 +24,13 @@ func OpenUsage(bySupplier, byBuyer []byte) (*SignedUsage, error) {
 
 // OpenReceipt verifies a receipt as OpenUsage does a note.
 func OpenReceipt(bySupplier, byBuyer []byte) (*SignedReceipt, error) {
+	return openReceipt(verify, bySupplier, byBuyer)
+}
+
+func openReceipt(t trust, bySupplier, byBuyer []byte) (*SignedReceipt, error) {
 	s := SignedReceipt{BySupplier: bySupplier, ByBuyer: byBuyer}
 	var err error
-	if s.By, s.Buyer, s.ID, err = openBoth(KindReceipt, bySupplier, byBuyer, decReceipt, &s.Receipt); err != nil {
+	if s.By, s.Buyer, s.ID, err = openBoth(t, KindReceipt, bySupplier, byBuyer, decReceipt, &s.Receipt); err != nil {
 		return nil, err
 	}
 	return &s, s.Validate()
@@ -31,8 +39,12 @@ func OpenReceipt(bySupplier, byBuyer []byte) (*SignedReceipt, error) {
 // OpenSettlement verifies a settlement, and that it is signed by its two
 // peers and nobody else.
 func OpenSettlement(proposal, answer []byte) (*SignedSettlement, error) {
+	return openSettlement(verify, proposal, answer)
+}
+
+func openSettlement(t trust, proposal, answer []byte) (*SignedSettlement, error) {
 	s := SignedSettlement{Proposal: proposal, Answer: answer}
-	by, second, id, err := openBoth(KindSettlement, proposal, answer, decSettlement, &s.Settlement)
+	by, second, id, err := openBoth(t, KindSettlement, proposal, answer, decSettlement, &s.Settlement)
 	if err != nil {
 		return nil, err
 	}
@@ -55,9 +67,11 @@ func (s *SignedSettlement) Other() PeerID {
 }
 
 // OpenHold verifies a hold: bounds, signature, and that its supplier signed it.
-func OpenHold(envelope []byte) (*SignedHold, error) {
+func OpenHold(envelope []byte) (*SignedHold, error) { return openHold(verify, envelope) }
+
+func openHold(t trust, envelope []byte) (*SignedHold, error) {
 	s := SignedHold{Envelope: envelope}
-	by, _, id, err := openBoth(KindHold, envelope, nil, decHold, &s.Hold)
+	by, _, id, err := openBoth(t, KindHold, envelope, nil, decHold, &s.Hold)
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +84,12 @@ func OpenHold(envelope []byte) (*SignedHold, error) {
 
 // OpenNotice verifies a notice and tells who signed it; the caller compares
 // that with the lease's supplier.
-func OpenNotice(envelope []byte) (*SignedNotice, error) {
+func OpenNotice(envelope []byte) (*SignedNotice, error) { return openNotice(verify, envelope) }
+
+func openNotice(t trust, envelope []byte) (*SignedNotice, error) {
 	s := SignedNotice{Envelope: envelope}
 	var err error
-	if s.By, _, _, err = openBoth(KindNotice, envelope, nil, decNotice, &s.Notice); err != nil {
+	if s.By, _, _, err = openBoth(t, KindNotice, envelope, nil, decNotice, &s.Notice); err != nil {
 		return nil, err
 	}
 	return &s, s.Validate()
@@ -81,11 +97,11 @@ func OpenNotice(envelope []byte) (*SignedNotice, error) {
 
 // openBoth verifies one or two envelopes over the same payload; second is who
 // signed the other one, zero without it.
-func openBoth[T any](k Kind, first, other []byte, decode func(*dec, *T), v *T) (by, second PeerID, id [32]byte, err error) {
+func openBoth[T any](t trust, k Kind, first, other []byte, decode func(*dec, *T), v *T) (by, second PeerID, id [32]byte, err error) {
 	if len(first) > MaxSigned || len(other) > MaxSigned {
 		return by, second, id, fmt.Errorf("%w: %s of %d bytes", ErrMalformed, k, max(len(first), len(other)))
 	}
-	by, payload, err := open(k, first, decode, v)
+	by, payload, err := open(t, k, first, decode, v)
 	if err != nil {
 		return by, second, id, err
 	}
@@ -93,7 +109,7 @@ func openBoth[T any](k Kind, first, other []byte, decode func(*dec, *T), v *T) (
 	if len(other) == 0 {
 		return by, second, id, nil
 	}
-	second, same, err := Open(k, other)
+	second, same, err := t.envelope(k, other)
 	if err == nil && hash(same) != id {
 		err = fmt.Errorf("%w: two %ss under one pair of signatures", ErrMalformed, k)
 	}

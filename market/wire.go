@@ -84,13 +84,16 @@ type dec struct {
 	num   uint64
 	data  []byte
 	isNum bool
+	trust trust  // of the envelopes within
 	seen  uint64 // the fields, up to 63, that once has met
 	err   error
 }
 
 // fields calls f for each field of b.
-func fields(b []byte, f func(*dec)) error {
-	d := dec{b: b}
+func fields(b []byte, f func(*dec)) error { return verify.fields(b, f) }
+
+func (t trust) fields(b []byte, f func(*dec)) error {
+	d := dec{b: b, trust: t}
 	for d.next() {
 		f(&d)
 	}
@@ -210,7 +213,7 @@ func (d *dec) sub(f func(*dec)) {
 		d.fail("message expected")
 		return
 	}
-	if err := fields(d.data, f); err != nil && d.err == nil {
+	if err := d.trust.fields(d.data, f); err != nil && d.err == nil {
 		d.err = fmt.Errorf("field %d: %w", d.field, err)
 	}
 }
