@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"caravela/market"
 )
@@ -32,7 +33,10 @@ type Config struct {
 	DNS      []netip.Addr // resolvers given to tenants; empty = the host's own
 	NoInit   bool         // no init process in front of the tenant's own; default no
 
-	Programs32 bool // tenants may run 32-bit programs in images for a 64-bit machine; default no
+	Programs32    bool          // tenants may run 32-bit programs in images for a 64-bit machine; default no
+	LANRegistries bool          // images may come from the supplier's host and LAN; default no
+	DiskFloor     market.Bytes  // free space on the engine's disk below which nothing is pulled or started; default 0 = none
+	ImagesKeep    time.Duration // how long pulled images stay that no container uses; default 0 = for ever
 }
 
 // PortRange is first to last, both included.
@@ -69,6 +73,8 @@ func (c *Config) Validate() error {
 		return bad("pids %d of at most %d; the default must be from 1 to the most", c.Pids, c.MaxPids)
 	case c.LogSize < 4*market.KiB || c.LogFiles < 1 || c.LogFiles > 100:
 		return bad("logs of %d files of %v; at least one of 4k, at most 100", c.LogFiles, c.LogSize)
+	case c.DiskFloor < 0 || c.ImagesKeep < 0:
+		return bad("disk floor %v and images kept for %v; neither may be negative", c.DiskFloor, c.ImagesKeep)
 	}
 	return nil
 }

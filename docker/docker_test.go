@@ -58,6 +58,8 @@ func TestConfigValidate(t *testing.T) {
 		"ports":   func(c *docker.Config) { c.Ports = docker.PortRange{First: 9, Last: 8} },
 		"pids":    func(c *docker.Config) { c.Pids = c.MaxPids + 1 },
 		"logs":    func(c *docker.Config) { c.LogFiles = 0 },
+		"floor":   func(c *docker.Config) { c.DiskFloor = -1 },
+		"kept":    func(c *docker.Config) { c.ImagesKeep = -1 },
 	} {
 		cfg := docker.DefaultConfig()
 		change(&cfg)

@@ -62,6 +62,8 @@ func newEngine(cfg configuration.Config, scope docker.Scope) (docker.Engine, err
 	d.Ports = docker.PortRange{First: cfg.Offer.Ports.First, Last: cfg.Offer.Ports.Last}
 	d.Pids, d.MaxPids = cfg.Engine.PidsLimit, max(d.MaxPids, cfg.Engine.PidsLimit)
 	d.LogSize, d.LogFiles = cfg.Engine.LogMaxSize, cfg.Engine.LogMaxFiles
+	d.LANRegistries, d.Programs32 = cfg.Offer.LANRegistries, cfg.Offer.Programs32
+	d.DiskFloor, d.ImagesKeep = cfg.Offer.DiskFloor, cfg.Offer.ImagesKeep
 	if a := cfg.Offer.PublishAddress; a.IsValid() && !a.IsUnspecified() {
 		d.Publish = a
 	}

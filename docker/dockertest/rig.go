@@ -23,6 +23,11 @@ type Rig struct {
 	Remote string        // the toolbox in a registry, not present; "" = no registry
 	Absent string        // a reference that the registry of Remote does not have
 	Broken string        // a reference to a registry that does not answer
+	Login  string        // the toolbox in a registry that wants credentials, not present
+	Auth   docker.Secret // for Login
+
+	// SetFree leaves so much of the daemon's disk free until the test ends.
+	SetFree func(t *testing.T, free market.Bytes)
 
 	// BreakPull prepares what pulling Broken needs in order to fail; may be nil.
 	BreakPull func(t *testing.T)
@@ -61,6 +66,7 @@ func Run(t *testing.T, rig Rig) {
 		{"Events", testEvents},
 		{"Scopes", testScopes},
 		{"Pull", testPull},
+		{"Images", testImages},
 		{"Faults", testFaults},
 	} {
 		t.Run(p.name, func(t *testing.T) { p.test(t, rig) })

@@ -147,6 +147,7 @@ func (e *Engine) List(ctx context.Context) ([]docker.Container, error) {
 		return nil, explain("list containers", err, nil)
 	}
 	e.mend(ctx, all)
+	e.prune(ctx)
 	var out []docker.Container
 	for i := range all {
 		raw, err := e.api.ContainerInspect(ctx, all[i].ID)

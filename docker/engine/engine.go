@@ -3,10 +3,13 @@ package engine
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/netip"
 	"runtime"
 	"sync/atomic"
 	"time"
 
+	"github.com/docker/docker/api/types/system"
 	"github.com/docker/docker/client"
 
 	"caravela/docker"
@@ -20,9 +23,11 @@ type Engine struct {
 	api     *client.Client
 	locks   locks
 	wall    *firewall
-	profile string              // of seccomp, for programs of the daemon's own architecture; "" = none
-	abi     atomic.Pointer[abi] // as Info told last; nil = not asked yet
-	cleanup time.Duration       // for what must be taken back although a ctx has ended
+	profile string                // of seccomp, for programs of the daemon's own architecture; "" = none
+	daemon  atomic.Pointer[facts] // as Info told last; nil = not asked yet
+	pruned  atomic.Int64          // when images were last looked through, in Unix nanoseconds
+	resolve func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	cleanup time.Duration // for what must be taken back although a ctx has ended
 }
 
 var _ docker.Engine = (*Engine)(nil)
@@ -49,7 +54,7 @@ func New(scope docker.Scope, cfg docker.Config) (*Engine, error) {
 		return nil, err
 	}
 	n := newNames(scope)
-	return &Engine{names: n, cfg: cfg, api: api, wall: newFirewall(n), profile: profile, cleanup: time.Minute}, nil
+	return &Engine{names: n, cfg: cfg, api: api, wall: newFirewall(n), profile: profile, resolve: net.DefaultResolver.LookupNetIP, cleanup: time.Minute}, nil
 }
 
 // Close frees the connections to the daemon.
@@ -70,13 +75,39 @@ func (e *Engine) Info(ctx context.Context) (docker.Info, error) {
 		API:           e.api.ClientVersion(),
 		CgroupVersion: in.CgroupVersion,
 		Publish:       e.publishIP(),
-		BoundsDisk:    in.Driver == "btrfs" || in.Driver == "zfs",
+		BoundsDisk:    boundsDisk(&in),
 	}
 	for name := range in.Runtimes {
 		info.Runtimes = append(info.Runtimes, name)
 	}
 	info.Problems, info.Warnings = e.judge(ctx, &in)
 	return info, nil
+}
+
+// facts are what launches must know of the daemon.
+type facts struct {
+	arch    string // as Go calls it
+	builtin bool   // seccomp profile
+	root    string // directory of images and containers, on the daemon's machine
+}
+
+// learn remembers what Info has brought.
+func (e *Engine) learn(in *system.Info) *facts {
+	f := &facts{arch: goArch(in.Architecture), builtin: usesBuiltin(in), root: in.DockerRootDir}
+	e.daemon.Store(f)
+	return f
+}
+
+// known are the facts, asked for if nobody has called Info yet.
+func (e *Engine) known(ctx context.Context) (*facts, error) {
+	if f := e.daemon.Load(); f != nil {
+		return f, nil
+	}
+	in, err := e.api.Info(ctx)
+	if err != nil {
+		return nil, explain("ask for the engine's state", err, nil)
+	}
+	return e.learn(&in), nil
 }
 
 // goArch translates the kernel's name of an architecture into Go's.

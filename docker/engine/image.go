@@ -32,25 +32,73 @@ func (e *Engine) image(ctx context.Context, u *docker.Unit, report func(docker.P
 	if err != nil {
 		return image.InspectResponse{}, fmt.Errorf("%w: image %q: %w", docker.ErrBadUnit, u.Spec.Image, err)
 	}
-	name := reference.TagNameOnly(ref).String()
-	if u.Spec.Pull != market.PullAlways {
-		img, err := e.api.ImageInspect(ctx, name)
-		switch {
-		case err == nil && (u.Spec.Pull == market.PullNever || checkPlatform(&img, u) == nil):
-			return img, checkPlatform(&img, u)
-		case err == nil: // for another platform: the registry may have the right one
-		case !cerrdefs.IsNotFound(err):
-			return img, explain("look for image "+u.Spec.Image, err, nil)
-		case u.Spec.Pull == market.PullNever:
-			return img, errNoImage(u.Spec.Image, "not on the supplier, and --pull never forbids to fetch it")
-		}
-	}
-	if err := e.pull(ctx, name, u, report); err != nil {
+	ref = reference.TagNameOnly(ref)
+	was, err := e.present(ctx, ref, u)
+	if err != nil {
 		return image.InspectResponse{}, err
 	}
-	img, err := e.api.ImageInspect(ctx, name)
+	if was.ID != "" && u.Spec.Pull != market.PullAlways {
+		m := marksOf(was.RepoTags)
+		here, fits := m.admits(u.Owner), checkPlatform(&was, u)
+		switch {
+		case here && (fits == nil || u.Spec.Pull == market.PullNever):
+			return was, fits
+		case u.Spec.Pull == market.PullNever:
+			return was, errNotYours(u.Spec.Image)
+		} // else the registry decides, and may have another platform's
+	}
+	return e.fetch(ctx, ref, u, &was, report)
+}
+
+// present looks for an image; one that is not here has no ID. It waits while
+// another tenant's credentials fetch from the same repository, until that is
+// marked.
+func (e *Engine) present(ctx context.Context, ref reference.Named, u *docker.Unit) (image.InspectResponse, error) {
+	release, err := e.locks.share(ctx, "image "+ref.Name())
 	if err != nil {
+		return image.InspectResponse{}, fmt.Errorf("look for image %s: %w", u.Spec.Image, err)
+	}
+	defer release()
+	img, err := e.api.ImageInspect(ctx, ref.String())
+	switch {
+	case err == nil:
+		return img, nil
+	case !cerrdefs.IsNotFound(err):
+		return img, explain("look for image "+u.Spec.Image, err, nil)
+	case u.Spec.Pull == market.PullNever:
+		return img, errNoImage(u.Spec.Image, "not on the supplier, and --pull never forbids to fetch it")
+	}
+	return image.InspectResponse{}, nil
+}
+
+// fetch pulls an image and marks what came.
+func (e *Engine) fetch(ctx context.Context, ref reference.Named, u *docker.Unit, was *image.InspectResponse, report func(docker.Progress)) (img image.InspectResponse, err error) {
+	if err := e.admitRegistry(ctx, ref); err != nil {
+		return img, err
+	}
+	hold := e.locks.share
+	if u.Auth != "" {
+		hold = e.locks.alone
+	}
+	release, err := hold(ctx, "image "+ref.Name())
+	if err != nil {
+		return img, fmt.Errorf("pull %s: %w", u.Spec.Image, err)
+	}
+	defer release()
+	if err := e.pull(ctx, ref.String(), u, report); err != nil {
+		return img, err
+	}
+	// What came is marked, even if ctx has ended meanwhile.
+	mark, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cleanup)
+	defer cancel()
+	if img, err = e.api.ImageInspect(mark, ref.String()); err != nil {
 		return img, explain("look for image "+u.Spec.Image, err, docker.ErrPullFailed)
+	}
+	if err := e.mark(mark, u, ref, was, &img); err != nil {
+		if was.ID != img.ID {
+			err = errors.Join(err, e.untag(mark, ref.String()))
+		}
+		return img, err
 	}
 	return img, checkPlatform(&img, u)
 }
@@ -69,6 +117,8 @@ func (e *Engine) pull(ctx context.Context, name string, u *docker.Unit, report f
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	o := image.PullOptions{RegistryAuth: auth}
 	if u.Spec.Platform.OS != "" {
 		o.Platform = u.Spec.Platform.String()
@@ -76,7 +126,15 @@ func (e *Engine) pull(ctx context.Context, name string, u *docker.Unit, report f
 	body, err := e.api.ImagePull(ctx, name, o)
 	if err == nil {
 		defer body.Close()
-		err = followPull(body, report)
+		err = followPull(body, func(p docker.Progress) {
+			report(p)
+			if full := e.room(ctx); full != nil {
+				stop(full)
+			}
+		})
+	}
+	if full := context.Cause(ctx); errors.Is(full, docker.ErrDiskFull) {
+		return fmt.Errorf("pull %s: %w", u.Spec.Image, full)
 	}
 	return e.explainPull(ctx, u.Spec.Image, err)
 }

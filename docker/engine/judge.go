@@ -30,6 +30,13 @@ func (e *Engine) judge(ctx context.Context, in *system.Info) (problems, warnings
 	if !slices.ContainsFunc(in.SecurityOptions, func(s string) bool { return strings.Contains(s, "name=seccomp") }) {
 		warnings = append(warnings, "the engine runs containers without seccomp")
 	}
+	if !boundsDisk(in) {
+		warnings = append(warnings, fmt.Sprintf("the disk space of a tenant is not bounded by the engine's storage driver %s: one that writes much fills it for all; "+
+			"move the engine's data-root to btrfs, zfs, or xfs mounted with pquota", in.Driver))
+	}
+	if err := e.room(ctx); err != nil {
+		problems = append(problems, err.Error())
+	}
 	if e.cfg.AllowLAN {
 		return problems, append(warnings, "tenants may reach this host and its LAN, as the configuration allows")
 	}

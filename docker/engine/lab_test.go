@@ -6,11 +6,15 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,7 +124,12 @@ type lab struct {
 	cutAt  string // request line that takes the daemon away
 }
 
-const registryAddr = "127.0.0.1:5000"
+// The registry, and the same one for those who know the word.
+const (
+	registryAddr = "127.0.0.1:5000"
+	loginAddr    = "127.0.0.1:5001"
+	user, word   = "ana", "hush"
+)
 
 func newLab() (*lab, error) {
 	dir, err := os.MkdirTemp("", "caravela-engine-")
@@ -358,12 +367,22 @@ func (l *lab) makeImages() error {
 	if err := l.load(toolbox, program, ""); err != nil {
 		return err
 	}
-	remote := registryAddr + "/toolbox:latest"
-	if err := l.load(remote, program, strings.Repeat("not in the other image ", 1<<16)); err != nil {
+	if err := l.publish(registryAddr+"/toolbox:latest", program, "not in the other image ", "e30="); err != nil {
+		return err
+	}
+	if err := l.guard(); err != nil {
+		return err
+	}
+	return l.publish(loginAddr+"/private:latest", program, "for few ", string(login()))
+}
+
+// publish puts an image into a registry, and away.
+func (l *lab) publish(ref string, program []byte, text, auth string) error {
+	if err := l.load(ref, program, strings.Repeat(text, 1<<16)); err != nil {
 		return err
 	}
 	ctx := context.Background()
-	body, err := l.api.ImagePush(ctx, remote, image.PushOptions{RegistryAuth: "e30="})
+	body, err := l.api.ImagePush(ctx, ref, image.PushOptions{RegistryAuth: auth})
 	if err != nil {
 		return err
 	}
@@ -371,8 +390,36 @@ func (l *lab) makeImages() error {
 	if out, err := io.ReadAll(body); err != nil || bytes.Contains(out, []byte("errorDetail")) {
 		return fmt.Errorf("push: %w: %s", err, out)
 	}
-	_, err = l.api.ImageRemove(ctx, remote, image.RemoveOptions{})
+	_, err = l.api.ImageRemove(ctx, ref, image.RemoveOptions{})
 	return err
+}
+
+// guard asks for credentials in front of the registry.
+func (l *lab) guard() error {
+	ln, err := net.Listen("tcp", loginAddr)
+	if err != nil {
+		return err
+	}
+	open := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: registryAddr})
+		r.Out.Host = r.In.Host // in the addresses that it gives out
+		r.Out.Header.Del("Authorization")
+	}}
+	go http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if u, p, _ := r.BasicAuth(); u != user || p != word {
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			http.Error(w, `{"errors":[{"code":"UNAUTHORIZED"}]}`, http.StatusUnauthorized)
+			return
+		}
+		open.ServeHTTP(w, r)
+	}))
+	return nil
+}
+
+// login is what docker login would have kept.
+func login() docker.Secret {
+	text, _ := json.Marshal(map[string]string{"username": user, "password": word})
+	return docker.Secret(base64.URLEncoding.EncodeToString(text))
 }
 
 func (l *lab) startRegistry() error {
@@ -419,7 +466,7 @@ func (l *lab) load(ref string, program []byte, text string) error {
 
 func (l *lab) config() docker.Config {
 	cfg := docker.DefaultConfig()
-	cfg.Host = "unix://" + l.socket()
+	cfg.Host, cfg.LANRegistries = "unix://"+l.socket(), true
 	return cfg
 }
 
@@ -434,6 +481,7 @@ func (l *lab) rig() dockertest.Rig {
 		},
 		Config: l.config(), Image: toolbox,
 		Remote: registryAddr + "/toolbox", Absent: registryAddr + "/nothing", Broken: "127.0.0.1:1/x",
+		Login: loginAddr + "/private", Auth: login(), SetFree: l.setFree,
 		HoldPort:  holdPort,
 		StallPull: stallPull,
 		Vanish:    func(t *testing.T, _ docker.Engine, lease market.LeaseID) { l.vanish(t, lease) },
@@ -534,6 +582,24 @@ func (l *lab) fillDisk(t *testing.T) func() {
 	free := func() { os.Remove(file) }
 	t.Cleanup(free)
 	return free
+}
+
+// setFree fills the disk but for so much.
+func (l *lab) setFree(t *testing.T, free market.Bytes) {
+	file := filepath.Join(l.data(), "filler")
+	t.Cleanup(func() { os.Remove(file) })
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(l.data(), &st); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := io.CopyN(f, zeros{}, int64(st.Bavail)*st.Bsize-int64(free)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 type zeros struct{}

@@ -87,6 +87,9 @@ func (e *Engine) startCreated(ctx context.Context, u *docker.Unit) error {
 }
 
 func (e *Engine) bringUp(ctx context.Context, u *docker.Unit, report func(docker.Progress)) (docker.Container, error) {
+	if err := e.room(ctx); err != nil {
+		return docker.Container{}, err
+	}
 	img, err := e.image(ctx, u, report)
 	if err != nil {
 		return docker.Container{}, err

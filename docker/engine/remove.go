@@ -22,11 +22,17 @@ func (e *Engine) Remove(ctx context.Context, lease market.LeaseID, dropVolumes b
 		return fmt.Errorf("remove %s: %w", lease.Short(), err)
 	}
 	defer release()
-	_, c, err := e.lookup(ctx, lease)
+	raw, c, err := e.lookup(ctx, lease)
 	if err != nil && !errors.Is(err, docker.ErrNoSuchUnit) {
 		return err
 	}
-	return e.discard(ctx, lease, c.Owner, dropVolumes)
+	if err := e.discard(ctx, lease, c.Owner, dropVolumes); err != nil {
+		return err
+	}
+	if raw.ContainerJSONBase != nil && e.cfg.ImagesKeep > 0 {
+		e.touch(ctx, raw.Image)
+	}
+	return nil
 }
 
 // discard removes what is there of a unit, in an order in which a crash

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/image"
@@ -11,22 +12,12 @@ import (
 // builtinProfile is what the daemon calls its own seccomp profile, by age.
 var builtinProfile = [...]string{"default", "builtin"}
 
-// abi is what launches must know of the daemon's system calls.
-type abi struct {
-	arch string // as Go calls it
-	own  bool   // containers get the daemon's own profile, not one of the supplier's
-}
-
-// learn remembers what Info has brought.
-func (e *Engine) learn(in *system.Info) abi {
-	a := abi{arch: goArch(in.Architecture)}
-	for _, option := range in.SecurityOptions {
-		for _, name := range builtinProfile {
-			a.own = a.own || option == "name=seccomp,profile="+name
-		}
-	}
-	e.abi.Store(&a)
-	return a
+// usesBuiltin reports whether containers get the daemon's own profile, not one
+// of the supplier's.
+func usesBuiltin(in *system.Info) bool {
+	return slices.ContainsFunc(builtinProfile[:], func(name string) bool {
+		return slices.Contains(in.SecurityOptions, "name=seccomp,profile="+name)
+	})
 }
 
 // securityOptions are what keeps a tenant's processes from the kernel. Where
@@ -40,15 +31,11 @@ func (e *Engine) securityOptions(ctx context.Context, img *image.InspectResponse
 	if e.cfg.Programs32 || e.profile == "" {
 		return options, nil
 	}
-	a := e.abi.Load()
-	if a == nil { // nobody has asked for Info yet
-		in, err := e.api.Info(ctx)
-		if err != nil {
-			return nil, explain("ask for the engine's state", err, nil)
-		}
-		a = new(e.learn(&in))
+	known, err := e.known(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if a.own && a.arch == img.Architecture {
+	if known.builtin && known.arch == img.Architecture {
 		options = append(options, seccompOption+e.profile)
 	}
 	return options, nil

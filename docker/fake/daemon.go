@@ -17,7 +17,9 @@ type Daemon struct {
 	cpu     market.MilliCPU
 	memory  market.Bytes
 	images  map[string]Program // present
-	remote  map[string]Program // in the registry
+	remote  map[string]remote  // in registries
+	pulled  map[string]*origin // of those images that were not always there
+	free    market.Bytes       // on the disk
 	units   map[key]*unit
 	busy    map[key]chan struct{} // closed when the launch or removal is over
 	volumes map[volumeKey]*volume
@@ -60,7 +62,7 @@ type port struct {
 func NewDaemon(cpu market.MilliCPU, memory market.Bytes) *Daemon {
 	return &Daemon{
 		cpu: cpu, memory: memory,
-		images: map[string]Program{}, remote: map[string]Program{},
+		images: map[string]Program{}, remote: map[string]remote{}, pulled: map[string]*origin{}, free: market.TiB,
 		units: map[key]*unit{}, busy: map[key]chan struct{}{}, volumes: map[volumeKey]*volume{},
 		held: map[port]bool{}, faults: map[Fault]int{}, subs: map[*subscriber]bool{},
 	}
@@ -74,10 +76,21 @@ func (d *Daemon) AddImage(ref string, p Program) {
 }
 
 // AddRemote puts an image into the registry that the machine pulls from.
-func (d *Daemon) AddRemote(ref string, p Program) {
+func (d *Daemon) AddRemote(ref string, p Program) { d.AddPrivate(ref, p, "") }
+
+// AddPrivate puts an image into the registry that is given for these
+// credentials only.
+func (d *Daemon) AddPrivate(ref string, p Program, auth docker.Secret) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.remote[ref] = p
+	d.remote[ref] = remote{prog: p, auth: auth}
+}
+
+// SetFree says how much of the machine's disk is free.
+func (d *Daemon) SetFree(free market.Bytes) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.free = free
 }
 
 // enter waits out a freeze and refuses while the daemon is down. On success

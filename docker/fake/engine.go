@@ -36,7 +36,12 @@ func (e *Engine) Info(ctx context.Context) (docker.Info, error) {
 		return docker.Info{}, err
 	}
 	defer e.d.mu.Unlock()
+	var problems []string
+	if err := e.room(); err != nil {
+		problems = append(problems, err.Error())
+	}
 	return docker.Info{
+		Problems: problems, Warnings: []string{"the disk space of a tenant is not bounded"},
 		CPU: e.d.cpu, Memory: e.d.memory, Platform: market.Platform{OS: "linux", Arch: "amd64"},
 		Version: "fake", API: "1.41", CgroupVersion: "2", Runtimes: []string{"runc"}, Publish: e.publishIP(),
 	}, nil
@@ -76,6 +81,7 @@ func (e *Engine) List(ctx context.Context) ([]docker.Container, error) {
 		return nil, err
 	}
 	defer e.d.mu.Unlock()
+	e.prune()
 	var out []docker.Container
 	for k, u := range e.d.units {
 		if k.scope == e.scope {

@@ -3,10 +3,8 @@ package fake
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -104,59 +102,6 @@ func (e *Engine) resume(u *docker.Unit, was *unit) (docker.Container, error) {
 		}
 	}
 	return e.d.describe(was, e.publish()), nil
-}
-
-// image finds or pulls.
-func (e *Engine) image(ctx context.Context, u *docker.Unit, report func(docker.Progress)) (Program, error) {
-	if err := e.d.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer e.d.mu.Unlock()
-	prog, here := e.d.images[u.Spec.Image]
-	if here && u.Spec.Pull != market.PullAlways {
-		return prog, nil
-	}
-	if u.Spec.Pull == market.PullNever {
-		return nil, errNoImage(u.Spec.Image)
-	}
-	if raw, err := base64.URLEncoding.DecodeString(string(u.Auth)); err != nil || len(raw) > 0 && !json.Valid(raw) {
-		return nil, fmt.Errorf("%w: registry credentials are not base64 of docker's AuthConfig", docker.ErrBadUnit)
-	}
-	if err := e.d.reach(AtPull); err != nil {
-		return nil, err
-	}
-	return e.pull(ctx, u.Spec.Image, report)
-}
-
-// pull is called, and returns, with d.mu held.
-func (e *Engine) pull(ctx context.Context, ref string, report func(docker.Progress)) (Program, error) {
-	if e.d.strikes(PullStalls) {
-		e.d.mu.Unlock()
-		<-ctx.Done()
-		e.d.mu.Lock()
-		return nil, fmt.Errorf("pull %s: %w", ref, ctx.Err())
-	}
-	if e.d.strikes(PullFails) {
-		return nil, fmt.Errorf("pull %s: %w: connection refused; push it to a registry that the supplier can reach", ref, docker.ErrPullFailed)
-	}
-	prog, ok := e.d.remote[ref]
-	if !ok {
-		return nil, errNoImage(ref)
-	}
-	if e.d.full {
-		return nil, fmt.Errorf("pull %s: %w", ref, docker.ErrDiskFull)
-	}
-	e.d.mu.Unlock()
-	for done := range 3 {
-		report(docker.Progress{State: market.Pulling, Done: market.Bytes(done) * market.MiB, Total: 2 * market.MiB, LayersDone: done / 2, Layers: 1})
-	}
-	e.d.mu.Lock()
-	e.d.images[ref] = prog
-	return prog, nil
-}
-
-func errNoImage(ref string) error {
-	return fmt.Errorf("%w: %s; the supplier needs it: push it to a registry that the supplier can reach", docker.ErrImageMissing, ref)
 }
 
 func (e *Engine) bringUp(ctx context.Context, u *docker.Unit, prog Program) (docker.Container, error) {
