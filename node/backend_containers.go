@@ -65,6 +65,7 @@ func dismissed(b *market.Bought) bool {
 func (n *Node) boughtContainer(b *market.Bought, name string) api.Container {
 	c := n.container(b.Lease, b.Spec, b.Status)
 	c.Role, c.Name, c.NodeName = api.RoleBought, name, b.Offer
+	c.AmountMicro = billOf(n.board.boughtMeter(b.Lease.ID)).AmountMicro
 	if c.NodeName == "" {
 		c.NodeName = n.nodeName(b.Supplier.Peer)
 	}
@@ -86,6 +87,7 @@ func (n *Node) boughtContainer(b *market.Bought, name string) api.Container {
 func (n *Node) soldContainer(s *market.Sold) api.Container {
 	c := n.container(s.Lease, s.Spec, s.Status)
 	c.Role, c.Name, c.NodeName = api.RoleSold, wantedName(s.Lease.Unit(), s.Spec), n.cfg.Name
+	c.AmountMicro = billOf(n.board.soldMeter(s.Lease)).AmountMicro
 	return c
 }
 
@@ -95,6 +97,10 @@ func (n *Node) container(l *market.SignedLease, spec *market.Spec, st *market.Si
 		Command: strings.Join(append(slices.Clone(spec.Entrypoint), spec.Command...), " "),
 		Node:    l.Supplier.String(), Owner: l.Buyer.String(), Resources: api.ResourcesOf(l.Resources),
 		CreatedAt: l.Start.Time(), EndsAt: l.End.Time(), Renews: l.Renew == market.RenewAuto, Labels: api.LabelsOf(spec.Labels),
+		Cost: costOf(l),
+	}
+	if st == nil || st.State != market.Ended {
+		c.LeftMS = max(0, time.Until(l.End.Time()).Milliseconds())
 	}
 	if st == nil {
 		s := market.Status{State: market.Accepted, ExitCode: -1, At: l.Start}

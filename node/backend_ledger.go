@@ -12,11 +12,6 @@ func soon() error { return api.Errorf(api.CodeUnsupported, "this node cannot do 
 // DebugBundle implements api.Backend.
 func (n *Node) DebugBundle(context.Context, io.Writer) error { return soon() }
 
-// Quote implements api.Backend.
-func (n *Node) Quote(context.Context, api.QuoteRequest) (api.Quote, error) {
-	return api.Quote{}, soon()
-}
-
 // Sale implements api.Backend.
 func (n *Node) Sale(context.Context) (api.Sale, error) { return api.Sale{}, soon() }
 
@@ -31,27 +26,6 @@ func (n *Node) ResumeOffer(context.Context) (api.Sale, error) { return api.Sale{
 // SetPrice implements api.Backend.
 func (n *Node) SetPrice(context.Context, api.PriceRequest) (api.Sale, error) {
 	return api.Sale{}, soon()
-}
-
-// Leases implements api.Backend.
-func (n *Node) Leases(context.Context, api.LeaseOptions) ([]api.Lease, error) { return nil, soon() }
-
-// Lease implements api.Backend.
-func (n *Node) Lease(context.Context, api.LeaseRef) (api.LeaseDetail, error) {
-	return api.LeaseDetail{}, soon()
-}
-
-// RenewLease implements api.Backend.
-func (n *Node) RenewLease(context.Context, api.LeaseRef, api.RenewRequest) (api.Lease, error) {
-	return api.Lease{}, soon()
-}
-
-// CancelLease implements api.Backend.
-func (n *Node) CancelLease(context.Context, api.LeaseRef) error { return soon() }
-
-// ReclaimLease implements api.Backend.
-func (n *Node) ReclaimLease(context.Context, api.LeaseRef, api.ReclaimRequest) (api.Lease, error) {
-	return api.Lease{}, soon()
 }
 
 // ExportLease implements api.Backend.

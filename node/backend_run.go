@@ -127,6 +127,8 @@ func (r *run) on(o market.Outcome) error {
 		if o.Offer != nil {
 			r.node.refused(o.Offer.Supplier, o)
 		}
+	case market.Holding:
+		return r.holding(ev, o)
 	case market.Leased:
 		ev.Type, ev.Lease = api.RunLeased, r.leased(o)
 		ev.Node, ev.NodeName = o.Lease.Supplier.String(), r.node.nodeName(o.Lease.Supplier)
@@ -159,7 +161,8 @@ func (r *run) leased(o market.Outcome) *api.Leased {
 	l := &api.Leased{
 		ContainerID: o.Unit.String(), Name: r.node.displayName(o.Unit), Resources: api.ResourcesOf(o.Lease.Resources),
 		TermMS: o.Lease.Term().Milliseconds(), EndsAt: o.Lease.End.Time(), Renews: o.Lease.Renew == market.RenewAuto,
-		Labels: []api.Label{},
+		Labels: []api.Label{}, LeaseID: o.Lease.ID.String(), Terms: api.TermsOf(o.Lease.Terms), Cost: costOf(o.Lease),
+		MaxMicro: int64(o.Lease.MaxCost),
 	}
 	if o.Offer != nil {
 		l.Labels = api.LabelsOf(o.Offer.Labels)
@@ -175,6 +178,22 @@ func (r *run) leased(o market.Outcome) *api.Leased {
 	}
 	r.units[o.Replica] = l.ContainerID
 	return l
+}
+
+// holding tells of the suppliers that keep something until all of a group is
+// found.
+func (r *run) holding(ev api.RunEvent, o market.Outcome) error {
+	for i, h := range o.Holds {
+		if h == nil {
+			continue
+		}
+		ev.Type, ev.Replica, ev.Hold = api.RunHeld, o.Replica+i, holdOf(h)
+		ev.Node, ev.NodeName = h.Supplier.String(), r.node.nodeName(h.Supplier)
+		if err := r.emit(ev); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *run) progress(ev *api.RunEvent, o market.Outcome) {
@@ -255,6 +274,8 @@ func (r *run) gaveUp(ev api.RunEvent, o market.Outcome) error {
 		e = e.WithNext("docker login REGISTRY, then caravela run --with-registry-auth; or try again")
 	case market.Unreachable:
 		e = e.WithNext("caravela doctor")
+	case market.NoSuchHold:
+		e = e.WithNext("caravela quote --hold IMAGE, for a new hold")
 	default:
 		e = e.WithNext("caravela run again with other settings, or caravela market explain")
 	}
@@ -304,7 +325,7 @@ func (n *Node) wanted(req api.RunRequest) (market.Wanted, error) {
 	}
 	want, err := n.want(api.SearchRequest{
 		Resources: req.Spec.Resources, Platform: req.Spec.Platform, CPUClass: p.CPUClass, Constraints: p.Constraints,
-		Ports: req.Spec.Ports, Node: p.Node, Strategy: p.Strategy, LeaseTermMS: p.LeaseTermMS,
+		Ports: req.Spec.Ports, Node: p.Node, Strategy: p.Strategy, LeaseTermMS: p.LeaseTermMS, MaxPrice: p.MaxPrice,
 	})
 	if err != nil {
 		return market.Wanted{}, err
@@ -312,9 +333,16 @@ func (n *Node) wanted(req api.RunRequest) (market.Wanted, error) {
 	w := market.Wanted{
 		Spec: &spec, Want: want, Replicas: max(1, p.Replicas), Apart: p.Placement == api.PlaceApart,
 		Together: p.Placement == api.PlaceTogether, Term: want.Term, Renew: n.cfg.Buy.Renew, Auth: req.RegistryAuth,
-		DryRun: p.DryRun, Wait: time.Duration(p.WaitForOfferMS) * time.Millisecond,
+		DryRun: p.DryRun, Wait: time.Duration(p.WaitForOfferMS) * time.Millisecond, MaxCost: market.Micro(p.MaxCostMicro),
+	}
+	if p.Hold != "" {
+		if w.Hold, err = market.ParseLeaseID(p.Hold); err != nil {
+			return w, invalid(err)
+		}
 	}
 	switch {
+	case w.MaxCost < 0 || w.MaxCost > market.MaxMicro:
+		return w, api.Errorf(api.CodeInvalid, "a cost of at most %v", w.MaxCost)
 	case p.Placement != "" && !w.Apart && !w.Together:
 		return w, api.Errorf(api.CodeInvalid, "placement %q is neither spread nor colocate", p.Placement)
 	case len(w.Auth) > market.MaxAuth:
@@ -372,8 +400,16 @@ func (n *Node) want(s api.SearchRequest) (market.Want, error) {
 		w.Strategy = market.Binpack
 	case api.StrategySpread:
 		w.Strategy = market.Spread
+	case api.StrategyCheapest:
+		w.Strategy = market.Cheapest
 	default:
-		return w, api.Errorf(api.CodeInvalid, "strategy %q is neither binpack nor spread", s.Strategy)
+		return w, api.Errorf(api.CodeInvalid, "strategy %q is neither binpack, spread nor cheapest", s.Strategy)
+	}
+	if err := s.MaxPrice.Validate(); err != nil {
+		return w, err
+	}
+	if w.Unit = s.Unit; s.MaxHourlyMicro != nil {
+		w.MaxPrice, w.MaxPriceSet = market.Micro(*s.MaxHourlyMicro), true
 	}
 	if s.LeaseTermMS != 0 {
 		w.Term = time.Duration(s.LeaseTermMS) * time.Millisecond

@@ -114,14 +114,17 @@ func (n *Node) result(w *market.Want, o market.Outcome, rounds int) api.SearchRe
 	})
 	rtt := n.latencies()
 	for _, x := range offers {
-		r.Offers = append(r.Offers, api.Candidate{Offer: n.offerOf(x.Offer, x.Addrs, ""), LatencyUS: rtt[x.Offer.Supplier].Microseconds()})
+		r.Offers = append(r.Offers, api.Candidate{
+			Offer: n.offerOf(x.Offer, x.Addrs, ""), LatencyUS: rtt[x.Offer.Supplier].Microseconds(),
+			Cost: api.CostOf(x.Offer.Terms, w.Need, w.Term),
+		})
 	}
 	for _, m := range o.Tally.Misses {
 		r.WhyNot = append(r.WhyNot, api.Tally{Reason: missName(m), Count: int(m.Count), Detail: missDetail(w, m)})
 	}
 	slices.SortStableFunc(r.WhyNot, func(a, b api.Tally) int { return b.Count - a.Count })
 	if near := o.Tally.Near; near != nil && len(r.Offers) == 0 {
-		m := market.Miss{Kind: near.Kind, Best: near.Have}
+		m := market.Miss{Kind: near.Kind, Best: near.Have, Detail: near.Unit}
 		r.Nearest = &api.NearMiss{
 			Node: near.Supplier.String(), NodeName: near.Name, Misses: []string{near.Kind.String()},
 			Detail: "misses only " + near.Kind.String(), Next: nearNext(m),
@@ -170,8 +173,19 @@ func missDetail(w *market.Want, m market.Miss) string {
 		return fmt.Sprintf("largest free %v, need %v", market.Bytes(m.Best), w.Need.Disk)
 	case market.MissReach:
 		return "behind NAT: no port can be published there"
+	case market.MissPrice:
+		return priceDetail(w, m)
 	}
 	return m.Detail
+}
+
+// priceDetail compares the lowest price in one unit with what may be paid.
+func priceDetail(w *market.Want, m market.Miss) string {
+	lowest := fmt.Sprintf("cheapest %v/h %s", market.Micro(m.Best), foreign(m.Detail, market.MaxUnit))
+	if w.Unit != "" && w.Unit != m.Detail {
+		return lowest + ", not in " + w.Unit
+	}
+	return fmt.Sprintf("%s, at most %v/h", lowest, w.MaxPrice)
 }
 
 // nearNext is the flag that would make the nearest offer fit.
@@ -183,6 +197,8 @@ func nearNext(m market.Miss) string {
 		return fmt.Sprintf("-m %dm", m.Best/int64(market.MiB))
 	case m.Kind == market.MissReach:
 		return "the same without -p"
+	case m.Kind == market.MissPrice:
+		return fmt.Sprintf("--max-price %v/h", market.Micro(m.Best))
 	}
 	return ""
 }
@@ -204,7 +220,7 @@ func (n *Node) offerOf(o *market.SignedOffer, addrs []string, region string) api
 		ID: offerID(o), Node: o.Supplier.String(), NodeName: o.Name, Seq: o.Seq, Free: api.ResourcesOf(o.Free),
 		Total: api.ResourcesOf(o.Total), Platform: o.Platform.String(), CPUClass: o.Class.String(), Region: region,
 		Labels: api.LabelsOf(o.Labels), Reach: o.Reach.String(), PortLow: int(o.PortLow), PortHigh: int(o.PortHigh),
-		LongestMS: o.Longest.Milliseconds(), Addrs: addrs, ExpiresAt: o.ValidUntil.Time(), Own: o.Supplier == n.self,
+		LongestMS: o.Longest.Milliseconds(), Terms: api.TermsOf(o.Terms), Can: orEmpty(o.Can), Topology: foreign(o.Topology, market.MaxTopology), Addrs: addrs, ExpiresAt: o.ValidUntil.Time(), Own: o.Supplier == n.self,
 		LastSeenAt: time.Now().UTC(),
 	}
 }

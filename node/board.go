@@ -10,7 +10,7 @@ import (
 
 // Bounds of what the board remembers of the past.
 const (
-	maxEnded   = 256 // bought units that were removed
+	maxEnded   = 256 // units that were removed, on either side
 	maxHistory = 32  // statuses of one unit
 )
 
@@ -23,14 +23,16 @@ type board struct {
 	ended   []*market.Bought // removed, for those who still wait; oldest first
 	history map[market.LeaseID][]market.Status
 	leases  map[market.LeaseID][]market.LeaseID // the chain of a bought unit
-	changed chan struct{}                       // closed and replaced with each change
+	gone    []*market.Sold                      // sold and forgotten since the start, for display; oldest first
+	billing billing
+	changed chan struct{} // closed and replaced with each change
 }
 
 func newBoard() *board {
 	return &board{
 		sold: make(map[market.LeaseID]*market.Sold), bought: make(map[market.LeaseID]*market.Bought),
 		history: make(map[market.LeaseID][]market.Status), leases: make(map[market.LeaseID][]market.LeaseID),
-		changed: make(chan struct{}),
+		billing: newBilling(), changed: make(chan struct{}),
 	}
 }
 
@@ -56,6 +58,8 @@ func (b *board) apply(saves []market.Save, news func(unit market.LeaseID, s mark
 			b.applySold(r, s.Delete, news)
 		case *market.Bought:
 			b.applyBought(r, s.Delete, news)
+		default:
+			b.billing.apply(r, s.Delete)
 		}
 	}
 	close(b.changed)
@@ -66,6 +70,10 @@ func (b *board) applySold(r *market.Sold, gone bool, news func(market.LeaseID, m
 	unit := r.Lease.Unit()
 	if gone {
 		delete(b.sold, unit)
+		b.gone = append(b.gone, r)
+		if len(b.gone) > maxEnded {
+			b.gone = slices.Delete(b.gone, 0, 1)
+		}
 		return
 	}
 	old := b.sold[unit]
@@ -165,6 +173,24 @@ func (b *board) allBought() []*market.Bought {
 		}
 		return x.Lease.Unit().Compare(y.Lease.Unit())
 	})
+	return out
+}
+
+// endedBought returns the bought units that were removed, newest first.
+func (b *board) endedBought() []*market.Bought {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := slices.Clone(b.ended)
+	slices.Reverse(out)
+	return out
+}
+
+// goneSold returns the sold units that were forgotten, newest first.
+func (b *board) goneSold() []*market.Sold {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := slices.Clone(b.gone)
+	slices.Reverse(out)
 	return out
 }
 
