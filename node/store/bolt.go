@@ -1,14 +1,12 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"runtime/debug"
 	"syscall"
-	"time"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -16,94 +14,44 @@ import (
 	"caravela/market"
 )
 
-// schema is the version of the file's layout: a bucket "meta" with this
-// number, and one bucket a table, named by its number.
-const schema = 1
-
-const (
-	metaBucket = "meta"
-	schemaKey  = "schema"
-)
-
-// Bolt is a Store in one file. A Commit is one transaction and one fsync.
+// Bolt is a Store in one file. A Commit is one transaction: the pages, an
+// fsync, the root, an fsync.
 type Bolt struct {
 	db     *bbolt.DB
+	sums   totals
 	failed error
 }
 
 var _ Store = (*Bolt)(nil)
 
-// Open opens the store at path and makes it when there is none.
-func Open(path string) (*Bolt, error) {
-	var db *bbolt.DB
-	err := guard(func() (err error) {
-		if err := whole(path); err != nil {
-			return err
-		}
-		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, kindOf(err))
-	}
-	b := &Bolt{db: db}
-	if err := guard(b.prepare); err != nil {
-		_ = db.Close() // the first error is the one to tell
-		return nil, fmt.Errorf("open %s: %w", path, kindOf(err))
-	}
-	return b, nil
-}
-
-// prepare checks the schema and makes what a new file lacks.
-func (b *Bolt) prepare() error {
-	return b.db.Update(func(tx *bbolt.Tx) error {
-		meta, err := tx.CreateBucketIfNotExists([]byte(metaBucket))
-		if err != nil {
-			return err
-		}
-		switch v := meta.Get([]byte(schemaKey)); {
-		case v == nil:
-			if err := meta.Put([]byte(schemaKey), binary.BigEndian.AppendUint32(nil, schema)); err != nil {
-				return err
-			}
-		case len(v) != 4:
-			return ErrBroken
-		case binary.BigEndian.Uint32(v) > schema:
-			return ErrNewer
-		}
+// Load implements Store.
+func (b *Bolt) Load() ([]market.Record, error) {
+	var out []market.Record
+	err := b.view(func(tx *bbolt.Tx) error {
 		for _, t := range tables() {
-			if _, err := tx.CreateBucketIfNotExists(bucket(t)); err != nil {
+			if t == market.EntryTable {
+				continue
+			}
+			err := tx.Bucket(bucket(t)).ForEach(func(k, v []byte) error {
+				r, err := decode(t, k, v)
+				out = append(out, r)
+				return err
+			})
+			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-// Load implements Store.
-func (b *Bolt) Load() (out []market.Record, err error) {
-	err = guard(func() error {
-		return b.db.View(func(tx *bbolt.Tx) error {
-			for _, t := range tables() {
-				err := tx.Bucket(bucket(t)).ForEach(func(k, v []byte) error {
-					r, err := decode(t, k, v)
-					if err != nil {
-						return err
-					}
-					out = append(out, r)
-					return nil
-				})
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
 	if err != nil {
-		return nil, fmt.Errorf("load records: %w", kindOf(err))
+		return nil, fmt.Errorf("load records: %w", err)
 	}
 	return out, nil
+}
+
+// view reads, and tells what a damaged page does as ErrBroken.
+func (b *Bolt) view(f func(tx *bbolt.Tx) error) error {
+	return kindOf(guard(func() error { return b.db.View(f) }))
 }
 
 // Commit implements Store.
@@ -114,30 +62,85 @@ func (b *Bolt) Commit(saves []market.Save) error {
 	if len(saves) == 0 {
 		return nil
 	}
+	sums := b.sums
 	err := guard(func() error {
 		return b.db.Update(func(tx *bbolt.Tx) error {
-			for _, s := range saves {
-				if err := put(tx, s); err != nil {
+			for _, s := range newestOf(saves) {
+				if err := put(tx, s, &sums); err != nil {
 					return err
 				}
 			}
-			return nil
+			return state(tx, &b.sums, &sums)
 		})
 	})
 	if err != nil {
 		b.failed = fmt.Errorf("%w: after %w", ErrClosed, kindOf(err))
 		return fmt.Errorf("commit %d records: %w", len(saves), kindOf(err))
 	}
+	b.sums = sums
 	return nil
 }
 
-func put(tx *bbolt.Tx, s market.Save) error {
-	table, key := s.Record.Key()
-	b := tx.Bucket(bucket(table))
-	if s.Delete {
-		return b.Delete(key[:])
+// newestOf leaves out what a later save of the same batch replaces: a busy
+// account is saved by every step.
+func newestOf(saves []market.Save) []market.Save {
+	if len(saves) == 1 {
+		return saves
 	}
-	return b.Put(key[:], market.EncodeRecord(s.Record))
+	last := make(map[slot]int, len(saves))
+	for i, s := range saves {
+		last[slotOf(s.Record)] = i
+	}
+	out := make([]market.Save, 0, len(last))
+	for i, s := range saves {
+		if last[slotOf(s.Record)] == i {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// slot is where a record is kept.
+type slot struct {
+	table market.Table
+	key   [32]byte
+}
+
+func slotOf(r market.Record) slot {
+	t, k := r.Key()
+	return slot{t, k}
+}
+
+func put(tx *bbolt.Tx, s market.Save, sums *totals) error {
+	at := slotOf(s.Record)
+	b := tx.Bucket(bucket(at.table))
+	if old := b.Get(at.key[:]); old != nil {
+		_, sum, err := unwrap(at.table, at.key[:], old)
+		if err != nil {
+			return err
+		}
+		sums[at.table].drop(sum)
+	}
+	if s.Delete {
+		return b.Delete(at.key[:])
+	}
+	value, sum := wrap(at.table, at.key[:], market.EncodeRecord(s.Record))
+	sums[at.table].add(sum)
+	return b.Put(at.key[:], value)
+}
+
+// state writes the totals that have changed.
+func state(tx *bbolt.Tx, was, is *totals) error {
+	meta := tx.Bucket([]byte(metaBucket))
+	for _, t := range tables() {
+		if was[t] == is[t] {
+			continue
+		}
+		if err := meta.Put(bucket(t), is[t].bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close implements Store.
@@ -146,22 +149,31 @@ func (b *Bolt) Close() error {
 	return b.db.Close()
 }
 
-func tables() []market.Table {
-	return []market.Table{market.SoldTable, market.BoughtTable, market.SeqTable}
+// decode reads a value, which it does not keep: the file's pages do not
+// outlive the transaction.
+func decode(t market.Table, key, value []byte) (market.Record, error) {
+	record, _, err := unwrap(t, key, value)
+	if err != nil {
+		return nil, err
+	}
+	r, err := market.DecodeTrusted(t, append([]byte(nil), record...)) // as the sum holds
+	return r, fits(t, key, r, err)
 }
 
-func bucket(t market.Table) []byte { return []byte{'t', byte(t)} }
+// sound refuses a record that cannot be read, or that has another key.
+func sound(t market.Table, key, record []byte) error {
+	r, err := market.DecodeRecord(t, record)
+	return fits(t, key, r, err)
+}
 
-// decode copies, since the file's pages do not outlive the transaction.
-func decode(t market.Table, key, value []byte) (market.Record, error) {
-	r, err := market.DecodeRecord(t, append([]byte(nil), value...))
+func fits(t market.Table, key []byte, r market.Record, err error) error {
 	if err != nil {
-		return nil, fmt.Errorf("%w: record %x of table %d: %w", ErrBroken, key, t, err)
+		return fmt.Errorf("%w: record %x of table %d: %w", ErrBroken, key, t, err)
 	}
 	if _, k := r.Key(); string(k[:]) != string(key) {
-		return nil, fmt.Errorf("%w: record %x of table %d has another key", ErrBroken, key, t)
+		return broken("record %x of table %d has another key", key, t)
 	}
-	return r, nil
+	return nil
 }
 
 // guard turns a panic of bbolt, which is how it meets a damaged page, into
@@ -170,7 +182,7 @@ func guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w (%v)", ErrBroken, p)
+			err = broken("%v", p)
 		}
 	}()
 	return f()
@@ -181,6 +193,8 @@ func kindOf(err error) error {
 	for _, row := range []struct{ is, kind error }{
 		{syscall.ENOSPC, ErrFull},
 		{syscall.EDQUOT, ErrFull},
+		{syscall.EROFS, ErrReadOnly},
+		{syscall.EIO, ErrDisk},
 		{bolterrors.ErrTimeout, ErrInUse},
 		{bolterrors.ErrInvalid, ErrBroken},
 		{bolterrors.ErrVersionMismatch, ErrBroken},

@@ -29,11 +29,6 @@ type disk struct {
 	commits int
 }
 
-type slot struct {
-	table market.Table
-	key   [32]byte
-}
-
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
 	return &Memory{disk: &disk{records: make(map[slot][]byte), left: -1}}
@@ -82,25 +77,82 @@ func (m *Memory) Load() ([]market.Record, error) {
 	if m.closed {
 		return nil, ErrClosed
 	}
-	slots := make([]slot, 0, len(m.disk.records))
-	for s := range m.disk.records {
-		slots = append(slots, s)
-	}
-	slices.SortFunc(slots, func(a, b slot) int {
-		if a.table != b.table {
-			return int(a.table) - int(b.table)
-		}
-		return bytes.Compare(a.key[:], b.key[:])
-	})
 	var out []market.Record
-	for _, s := range slots {
-		r, err := decode(s.table, s.key[:], m.disk.records[s])
-		if err != nil {
-			return nil, fmt.Errorf("load records: %w", err)
+	for _, t := range tables() {
+		if t == market.EntryTable {
+			continue
 		}
-		out = append(out, r)
+		for _, s := range m.disk.slots(t) {
+			r, err := decode(s.table, s.key[:], m.disk.records[s])
+			if err != nil {
+				return nil, fmt.Errorf("load records: %w", err)
+			}
+			out = append(out, r)
+		}
 	}
 	return out, nil
+}
+
+// Accounts implements Store.
+func (m *Memory) Accounts() ([]*market.Account, error) {
+	m.disk.mu.Lock()
+	defer m.disk.mu.Unlock()
+	var out []*market.Account
+	for _, s := range m.disk.slots(market.AccountTable) {
+		a, err := m.disk.account(s.key)
+		if err != nil {
+			return nil, fmt.Errorf("read accounts: %w", err)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// Entries implements Store.
+func (m *Memory) Entries(p market.PeerID, from uint64, limit int) ([]*market.Entry, error) {
+	m.disk.mu.Lock()
+	defer m.disk.mu.Unlock()
+	a, err := m.disk.account(p)
+	if err != nil {
+		return nil, fmt.Errorf("read the log of %s: %w", p.Short(), err)
+	}
+	i := max(from, 1)
+	out, err := read(a, from, max(0, min(limit, MostEntries)), func([]byte) ([]byte, []byte) {
+		_, key := (&market.Entry{Peer: p, Index: i}).Key()
+		i++
+		if v, ok := m.disk.records[slot{market.EntryTable, key}]; ok {
+			return key[:], v
+		}
+		return nil, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the log of %s: %w", p.Short(), err)
+	}
+	return out, nil
+}
+
+func (d *disk) account(p market.PeerID) (*market.Account, error) {
+	v, ok := d.records[slot{market.AccountTable, p}]
+	if !ok {
+		return &market.Account{Peer: p}, nil
+	}
+	r, err := decode(market.AccountTable, p[:], v)
+	if err != nil {
+		return nil, err
+	}
+	return r.(*market.Account), nil
+}
+
+// slots lists what a table holds, by key.
+func (d *disk) slots(t market.Table) []slot {
+	var out []slot
+	for s := range d.records {
+		if s.table == t {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(a, b slot) int { return bytes.Compare(a.key[:], b.key[:]) })
+	return out
 }
 
 // Commit implements Store.
@@ -128,12 +180,12 @@ func (m *Memory) Commit(saves []market.Save) error {
 func (d *disk) put(saves []market.Save) {
 	d.commits++
 	for _, s := range saves {
-		table, key := s.Record.Key()
+		at := slotOf(s.Record)
 		if s.Delete {
-			delete(d.records, slot{table, key})
+			delete(d.records, at)
 			continue
 		}
-		d.records[slot{table, key}] = market.EncodeRecord(s.Record)
+		d.records[at], _ = wrap(at.table, at.key[:], market.EncodeRecord(s.Record))
 	}
 }
 

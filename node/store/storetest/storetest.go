@@ -23,25 +23,29 @@ type Disk interface {
 // Run runs every property on a fresh disk each.
 func Run(t *testing.T, fresh func(t *testing.T) Disk) {
 	for name, property := range map[string]func(*testing.T, Disk){
-		"a new store is empty":                        empty,
-		"what was committed is there after a restart": durable,
-		"a later save replaces, a deletion deletes":   replaced,
-		"records come ordered by table and key":       ordered,
-		"an empty commit is no commit":                nothing,
-		"a closed store refuses":                      closed,
+		"a new store is empty":                         empty,
+		"what was committed is there after a restart":  durable,
+		"a later save replaces, a deletion deletes":    replaced,
+		"records come ordered by table and key":        ordered,
+		"an empty commit is no commit":                 nothing,
+		"a closed store refuses":                       closed,
+		"the last save of a record in a commit counts": last,
+		"every table keeps its records":                tables,
+		"logs are read by part, and never loaded":      logs,
+		"a log with a hole is broken":                  hole,
 	} {
 		t.Run(name, func(t *testing.T) { property(t, fresh(t)) })
 	}
 }
 
 func empty(t *testing.T, d Disk) {
-	same(t, load(t, d.Open(t)))
+	Same(t, load(t, d.Open(t)))
 }
 
 func durable(t *testing.T, d Disk) {
 	want := []market.Record{Sold(1), Sold(2), Bought(3), &market.Seq{Seq: 7}}
 	commit(t, d.Open(t), want...)
-	same(t, load(t, d.Open(t)), want...)
+	Same(t, load(t, d.Open(t)), want...)
 }
 
 func replaced(t *testing.T, d Disk) {
@@ -51,7 +55,7 @@ func replaced(t *testing.T, d Disk) {
 	if err := s.Commit([]market.Save{{Record: Bought(1), Delete: true}, {Record: Bought(9), Delete: true}}); err != nil {
 		t.Fatal(err)
 	}
-	same(t, load(t, d.Open(t)), &market.Seq{Seq: 2})
+	Same(t, load(t, d.Open(t)), &market.Seq{Seq: 2})
 }
 
 func ordered(t *testing.T, d Disk) {
@@ -75,7 +79,7 @@ func nothing(t *testing.T, d Disk) {
 	if err := s.Commit(nil); err != nil {
 		t.Fatal(err)
 	}
-	same(t, load(t, s))
+	Same(t, load(t, s))
 }
 
 func closed(t *testing.T, d Disk) {
@@ -86,6 +90,105 @@ func closed(t *testing.T, d Disk) {
 	if err := s.Commit([]market.Save{{Record: &market.Seq{Seq: 1}}}); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("commit after close: %v", err)
 	}
+}
+
+func last(t *testing.T, d Disk) {
+	s := d.Open(t)
+	commit(t, s, &market.Seq{Seq: 1}, Sold(1), &market.Seq{Seq: 2}, &market.Seq{Seq: 3})
+	if err := s.Commit([]market.Save{{Record: Sold(1), Delete: true}, {Record: Sold(2)}, {Record: Sold(2), Delete: true}, {Record: Sold(1)}}); err != nil {
+		t.Fatal(err)
+	}
+	Same(t, load(t, d.Open(t)), Sold(1), &market.Seq{Seq: 3})
+}
+
+func tables(t *testing.T, d Disk) {
+	want := Every(1)
+	commit(t, d.Open(t), want...)
+	Same(t, load(t, d.Open(t)), want...)
+}
+
+func logs(t *testing.T, d Disk) {
+	s := d.Open(t)
+	for _, p := range []int{1, 2, 3} {
+		for _, r := range Log(p, 5*p) {
+			commit(t, s, r)
+		}
+	}
+	Same(t, load(t, s), account(1, 5), account(2, 10), account(3, 15))
+	s = d.Open(t)
+	accounts, err := s.Accounts()
+	if err != nil || len(accounts) != 3 {
+		t.Fatalf("%d accounts, %v", len(accounts), err)
+	}
+	peer := Peer(2)
+	for _, c := range []struct {
+		from       uint64
+		limit, got int
+	}{{0, 100, 10}, {1, 4, 4}, {7, 4, 4}, {9, 4, 2}, {10, 4, 1}, {11, 4, 0}, {1, 0, 0}, {1, -1, 0}} {
+		got, err := s.Entries(peer, c.from, c.limit)
+		if err != nil || len(got) != c.got {
+			t.Errorf("%d entries from %d: got %d, %v; want %d", c.limit, c.from, len(got), err, c.got)
+		}
+		for i, e := range got {
+			if e.Peer != peer || e.Index != max(c.from, 1)+uint64(i) {
+				t.Errorf("entry %d from %d is %d of %v", i, c.from, e.Index, e.Peer)
+			}
+		}
+	}
+	if got, err := s.Entries(Peer(9), 1, 10); err != nil || len(got) != 0 {
+		t.Errorf("%d entries of a stranger, %v", len(got), err)
+	}
+}
+
+func hole(t *testing.T, d Disk) {
+	s := d.Open(t)
+	commit(t, s, Log(1, 5)...)
+	if err := s.Commit([]market.Save{{Record: Log(1, 5)[2], Delete: true}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Entries(Peer(1), 1, 2); err != nil {
+		t.Errorf("before the hole: %v", err)
+	}
+	if _, err := s.Entries(Peer(1), 1, 5); !errors.Is(err, store.ErrBroken) {
+		t.Errorf("over the hole: %v", err)
+	}
+}
+
+// Every is one valid record of each table but the logs', other ones for each i.
+func Every(i int) []market.Record {
+	buyer, supplier := keyring(i, "buyer"), keyring(i, "supplier")
+	l := supplier.Countersign(buyer.Lease(lease(i, buyer, supplier, spec(i)))).ID
+	note := func(unit market.LeaseID) *market.SignedUsage {
+		return buyer.AckUsage(supplier.Usage(market.UsageNote{Lease: unit, Seq: 1, Usage: market.Usage{Running: 60}}))
+	}
+	start := market.Wall(1_700_000_000_000)
+	return []market.Record{
+		Sold(i), Bought(i + 1000), &market.Seq{Seq: uint64(i + 1)},
+		&market.Meter{Unit: l, Lease: l, Sold: true, Note: note(l), Acked: note(l), Seen: start},
+		&market.Meter{Unit: l, Lease: l, Note: note(l), Seen: start},
+		account(i+500, 0),
+		&market.Reserved{Hold: supplier.Hold(market.Hold{Supplier: supplier.Self(), Buyer: buyer.Self(), Nonce: uint64(i),
+			Resources: market.Resources{CPU: 100, Memory: 16 * market.MiB}, At: start, Until: start.Add(time.Minute)})},
+		&market.Tomb{Lease: l, Buyer: buyer.Self(), Until: start},
+		&market.Proposed{Settlement: buyer.Settlement(market.Settlement{Debtor: buyer.Self(), Creditor: supplier.Self(), Amount: 5, Unit: "credit", At: start})},
+	}
+}
+
+// Log is a log of n entries with counterparty i, and the account that goes
+// with it.
+func Log(i, n int) []market.Record {
+	var out []market.Record
+	for k := range n {
+		out = append(out, &market.Entry{Peer: Peer(i), Index: uint64(k + 1), Kind: market.EntryUsage, First: fmt.Appendf(nil, "note %d of %d", k, i)})
+	}
+	return append(out, account(i, n))
+}
+
+// Peer is the counterparty of Log(i, ...).
+func Peer(i int) market.PeerID { return keyring(i, "counterparty").Self() }
+
+func account(i, n int) *market.Account {
+	return &market.Account{Peer: Peer(i), Entries: uint64(n), Head: [32]byte{1}, Balances: []market.Balance{{Unit: "credit", Earned: market.Micro(n)}}}
 }
 
 // Sold is a valid record, another one for each i.
@@ -141,8 +244,8 @@ func load(t *testing.T, s store.Store) []market.Record {
 	return records
 }
 
-// same compares by encoding, whatever the order.
-func same(t *testing.T, got []market.Record, want ...market.Record) {
+// Same compares by encoding, whatever the order.
+func Same(t *testing.T, got []market.Record, want ...market.Record) {
 	t.Helper()
 	set := func(rs []market.Record) map[string]string {
 		out := map[string]string{}

@@ -1,0 +1,182 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"caravela/market"
+	"caravela/node/store"
+	"caravela/node/store/storetest"
+)
+
+// old is a copy of a file that the first version wrote.
+func old(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("testdata/v1.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "leases.db")
+	write(t, path, b)
+	return path
+}
+
+func loaded(t *testing.T, path string) []market.Record {
+	t.Helper()
+	s, err := store.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	records, err := s.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records
+}
+
+func TestSchema1IsBroughtUpToDate(t *testing.T) {
+	path := old(t)
+	if _, err := store.OpenReadOnly(path); !errors.Is(err, store.ErrOlder) {
+		t.Errorf("read-only: %v", err)
+	}
+	want := []market.Record{&market.Seq{Seq: 103}}
+	for i := range 4 {
+		want = append(want, storetest.Sold(i), storetest.Bought(10+i))
+	}
+	for range 2 { // once from schema 1, once from what that became
+		storetest.Same(t, loaded(t, path), want...)
+	}
+	s, err := store.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Commit([]market.Save{{Record: storetest.Sold(7)}}); err != nil {
+		t.Fatal(err)
+	}
+	records, err := s.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Same(t, records, append(want, storetest.Sold(7))...)
+}
+
+// A changed byte of a file of schema 1 is never given a sum: what the old
+// version would have refused still is, and what it would have lost, too.
+func TestDamagedSchema1(t *testing.T) {
+	want, err := os.ReadFile("testdata/v1.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; at < len(want); at += 397 {
+		path := old(t)
+		bad := append([]byte(nil), want...)
+		bad[at] ^= 0x55
+		write(t, path, bad)
+		s, err := store.Open(path)
+		if err == nil {
+			_, err = s.Load()
+			s.Close()
+		}
+		if err != nil && !errors.Is(err, store.ErrBroken) && !errors.Is(err, store.ErrNewer) {
+			t.Errorf("byte %d: %v", at, err)
+		}
+	}
+}
+
+// A crash while a file is written anew leaves the old one, and part of the
+// new one beside it.
+func TestCrashWhileRewriting(t *testing.T) {
+	half, err := os.ReadFile("testdata/v1.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{0, 1, 5000, len(half) / 2, len(half)} {
+		path := old(t)
+		write(t, path+".new", half[:n])
+		if got := loaded(t, path); len(got) != 9 {
+			t.Errorf("with %d bytes left over: %d records", n, len(got))
+		}
+		if _, err := os.Stat(path + ".new"); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("with %d bytes left over: they are still there (%v)", n, err)
+		}
+	}
+}
+
+func TestFreePagesAreGivenBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leases.db")
+	s, err := store.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const many = 30_000
+	entry := func(i int) market.Save {
+		return market.Save{Record: &market.Entry{Peer: storetest.Peer(1), Index: uint64(i), Kind: market.EntryUsage, First: fmt.Appendf(nil, "%0700d", i)}}
+	}
+	var saves, drops []market.Save
+	for i := range many {
+		saves = append(saves, entry(i+1))
+		drops = append(drops, market.Save{Record: saves[i].Record, Delete: true})
+	}
+	for _, batch := range [][]market.Save{saves, drops, {{Record: storetest.Sold(1)}}, {{Record: storetest.Bought(2)}}} {
+		if err := s.Commit(batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	before := size(t, path)
+	storetest.Same(t, loaded(t, path), storetest.Sold(1), storetest.Bought(2))
+	if after := size(t, path); before < 16<<20 || after > before/8 {
+		t.Errorf("%d bytes, %d after a start", before, after)
+	}
+	storetest.Same(t, loaded(t, path), storetest.Sold(1), storetest.Bought(2))
+}
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+func TestReadOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leases.db")
+	if _, err := store.OpenReadOnly(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+	fill(t, path)
+	a, err := store.OpenReadOnly(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	b, err := store.OpenReadOnly(path) // two may look at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	if records, err := a.Load(); err != nil || len(records) != 1 {
+		t.Errorf("%d records, %v", len(records), err)
+	}
+	if _, err := store.Open(path); !errors.Is(err, store.ErrInUse) {
+		t.Errorf("open for writing: %v", err)
+	}
+	if err := a.Commit([]market.Save{{Record: &market.Seq{Seq: 1}}}); err == nil {
+		t.Error("a commit passed")
+	}
+	a.Close()
+	s, err := store.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := store.OpenReadOnly(path); !errors.Is(err, store.ErrInUse) {
+		t.Errorf("read while it is written: %v", err)
+	}
+}
