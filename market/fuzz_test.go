@@ -10,7 +10,7 @@ import (
 )
 
 func FuzzDecodeMessage(f *testing.F) {
-	for _, m := range everyMessage() {
+	for _, m := range append(everyMessage(), laterForms()...) {
 		f.Add(encode(f, m))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -103,10 +103,42 @@ func FuzzOpenPayload(f *testing.F) {
 				t.Errorf("status: %+v, %v\nwant %+v", again, err, s)
 			}
 		}
+		openDeals(t, seal)
 		network := seller.Found(testGenesis(), market.DefaultParams)
 		market.OpenNetwork(seal(market.KindGenesis), network.ParamsEnvelope)
 		market.OpenNetwork(network.GenesisEnvelope, seal(market.KindParams))
 	})
+}
+
+// openDeals reads a stranger's bytes as each of the priced and settled objects.
+func openDeals(t *testing.T, seal func(market.Kind) []byte) {
+	t.Helper()
+	same := func(again, want any, err error) {
+		t.Helper()
+		if err != nil || !reflect.DeepEqual(again, want) {
+			t.Errorf("\n got %+v, %v\nwant %+v", again, err, want)
+		}
+	}
+	if h, err := market.OpenHold(seal(market.KindHold)); err == nil {
+		again, err := market.OpenHold(seller.Hold(h.Hold).Envelope)
+		same(again.Hold, h.Hold, err)
+	}
+	if n, err := market.OpenUsage(seal(market.KindUsage), nil); err == nil {
+		again, err := market.OpenUsage(seller.Usage(n.UsageNote).BySupplier, nil)
+		same(again.UsageNote, n.UsageNote, err)
+	}
+	if n, err := market.OpenNotice(seal(market.KindNotice)); err == nil {
+		again, err := market.OpenNotice(seller.Notice(n.Notice).Envelope)
+		same(again.Notice, n.Notice, err)
+	}
+	if r, err := market.OpenReceipt(seal(market.KindReceipt), nil); err == nil {
+		again, err := market.OpenReceipt(seller.Receipt(r.Receipt).BySupplier, nil)
+		same(again.Receipt, r.Receipt, err)
+	}
+	if s, err := market.OpenSettlement(seal(market.KindSettlement), nil); err == nil {
+		again, err := market.OpenSettlement(seller.Settlement(s.Settlement).Proposal, nil)
+		same(again.Settlement, s.Settlement, err)
+	}
 }
 
 func goldenPayloads(t testing.TB) (payloads [][]byte) {

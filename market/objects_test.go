@@ -216,7 +216,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 		if _, k := got.Key(); k != key {
 			t.Errorf("%T has another key", r)
 		}
-		for n := range b {
+		for n := 0; n < len(b); n += 1 + len(b)/200 { // each costs signatures
 			market.DecodeRecord(table, b[:n]) // must not panic
 		}
 	}

@@ -66,16 +66,37 @@ func TestMiss(t *testing.T) {
 			w.Constraints[0] = market.Constraint{Key: "name", Value: "oak"}
 			o.Labels = []market.Label{{Key: "name", Value: "oak"}}
 		}, market.MissNone},
-		"relayed":              {func(_ *market.Want, o *market.Offer) { o.Reach = market.ReachRelayed }, market.MissReach},
-		"relayed, no port":     {func(w *market.Want, o *market.Offer) { o.Reach, w.Publishes = market.ReachRelayed, false }, market.MissNone},
-		"port below":           {func(w *market.Want, o *market.Offer) { w.Ports[0] = o.PortLow - 1 }, market.MissPort},
-		"port above":           {func(w *market.Want, o *market.Offer) { w.Ports[0] = o.PortHigh + 1 }, market.MissPort},
-		"no ports at all":      {func(_ *market.Want, o *market.Offer) { o.PortLow, o.PortHigh = 0, 0 }, market.MissPort},
-		"term":                 {func(w *market.Want, _ *market.Offer) { w.Term += time.Second }, market.MissTerm},
-		"any term":             {func(w *market.Want, o *market.Offer) { w.Term, o.Longest = market.MaxTerm, 0 }, market.MissNone},
-		"cpu":                  {func(w *market.Want, _ *market.Offer) { w.Need.CPU++ }, market.MissCPU},
-		"memory":               {func(w *market.Want, _ *market.Offer) { w.Need.Memory++ }, market.MissMemory},
-		"disk":                 {func(w *market.Want, _ *market.Offer) { w.Need.Disk++ }, market.MissDisk},
+		"relayed":          {func(_ *market.Want, o *market.Offer) { o.Reach = market.ReachRelayed }, market.MissReach},
+		"relayed, no port": {func(w *market.Want, o *market.Offer) { o.Reach, w.Publishes = market.ReachRelayed, false }, market.MissNone},
+		"port below":       {func(w *market.Want, o *market.Offer) { w.Ports[0] = o.PortLow - 1 }, market.MissPort},
+		"port above":       {func(w *market.Want, o *market.Offer) { w.Ports[0] = o.PortHigh + 1 }, market.MissPort},
+		"no ports at all":  {func(_ *market.Want, o *market.Offer) { o.PortLow, o.PortHigh = 0, 0 }, market.MissPort},
+		"term":             {func(w *market.Want, _ *market.Offer) { w.Term += time.Second }, market.MissTerm},
+		"any term":         {func(w *market.Want, o *market.Offer) { w.Term, o.Longest = market.MaxTerm, 0 }, market.MissNone},
+		"cpu":              {func(w *market.Want, _ *market.Offer) { w.Need.CPU++ }, market.MissCPU},
+		"memory":           {func(w *market.Want, _ *market.Offer) { w.Need.Memory++ }, market.MissMemory},
+		"disk":             {func(w *market.Want, _ *market.Offer) { w.Need.Disk++ }, market.MissDisk},
+		"price": {func(w *market.Want, o *market.Offer) {
+			o.Terms, w.MaxPrice, w.MaxPriceSet = testTerms(), testPrice().FirstHour(w.Need)-1, true
+		}, market.MissPrice},
+		"price, just so": {func(w *market.Want, o *market.Offer) {
+			o.Terms, w.MaxPrice, w.MaxPriceSet = testTerms(), testPrice().FirstHour(w.Need), true
+		}, market.MissNone},
+		"any price":      {func(_ *market.Want, o *market.Offer) { o.Terms = testTerms() }, market.MissNone},
+		"price, not set": {func(w *market.Want, o *market.Offer) { o.Terms, w.MaxPrice = testTerms(), 1 }, market.MissNone},
+		"free only":      {func(w *market.Want, o *market.Offer) { o.Terms, w.MaxPriceSet = testTerms(), true }, market.MissPrice},
+		"free only, metered": {func(w *market.Want, o *market.Offer) {
+			o.Terms, w.MaxPriceSet, w.Unit = &market.Terms{Interval: time.Minute}, true, "EUR"
+		}, market.MissNone},
+		"free only, nearly": {func(w *market.Want, o *market.Offer) {
+			o.Terms, w.MaxPriceSet = &market.Terms{Price: market.Price{Unit: "x", Parked: 1}, Interval: time.Minute}, true
+		}, market.MissPrice},
+		"start fee": {func(w *market.Want, o *market.Offer) {
+			o.Terms, w.MaxPriceSet, w.MaxPrice = &market.Terms{Price: market.Price{Unit: "x", Start: 100}, Interval: time.Minute}, true, 99
+		}, market.MissPrice},
+		"unit":                 {func(w *market.Want, o *market.Offer) { o.Terms, w.Unit = testTerms(), "EUR" }, market.MissPrice},
+		"same unit":            {func(w *market.Want, o *market.Offer) { o.Terms, w.Unit = testTerms(), "credit" }, market.MissNone},
+		"a unit, free":         {func(w *market.Want, _ *market.Offer) { w.Unit, w.MaxPriceSet = "EUR", true }, market.MissNone},
 		"the first is counted": {func(w *market.Want, _ *market.Offer) { w.Class++; w.Need.Disk++ }, market.MissClass},
 	} {
 		w, o := fitting(), testOffer()
@@ -100,6 +121,73 @@ func TestScore(t *testing.T) {
 		t.Errorf("spread: full %d, empty %d", w.Score(&full), w.Score(&empty))
 	}
 	w.Score(&market.Offer{}) // a total of nothing divides nothing
+}
+
+// The cheapest is what costs least for the term, with the start fee; a dearer
+// one is never nearly as good, by however little it is dearer.
+func TestCheapest(t *testing.T) {
+	asks := func(p market.Price, free market.Resources) *market.Offer {
+		o := testOffer()
+		o.Free, p.Unit = free, "credit"
+		o.Terms = &market.Terms{Price: p, Interval: time.Minute}
+		return &o
+	}
+	need := market.Resources{CPU: 1000, Memory: market.GiB}
+	w := market.Want{Need: need, Strategy: market.Cheapest, Term: 10 * time.Hour}
+	total := testOffer().Total
+	free := testOffer()
+	for name, c := range map[string]struct{ better, worse *market.Offer }{
+		"by a millionth":                {asks(market.Price{Core: 20_000}, total), asks(market.Price{Core: 20_001}, need)},
+		"by what is left, of equal":     {asks(market.Price{Core: 20_000}, need), asks(market.Price{Core: 20_000}, total)},
+		"of memory":                     {asks(market.Price{Core: 20_000}, total), asks(market.Price{Core: 19_000, Memory: 2_000}, need)},
+		"the start fee, over the term":  {asks(market.Price{Core: 20_000, Start: 9_000}, total), asks(market.Price{Core: 21_000}, need)},
+		"the start fee, when it is big": {asks(market.Price{Core: 21_000}, total), asks(market.Price{Core: 20_000, Start: 11_000}, need)},
+		"free":                          {&free, asks(market.Price{Core: 1}, need)},
+		"the dearest of all": {
+			asks(market.Price{Core: market.MaxMicro}, total),
+			asks(market.Price{Core: market.MaxMicro, Memory: market.MaxMicro, Start: market.MaxMicro}, need),
+		},
+	} {
+		x, y := w.Score(c.better), w.Score(c.worse)
+		if x >= y {
+			t.Errorf("%s: %d against %d", name, x, y)
+		}
+		if x < -2000 || y < -2000 {
+			t.Errorf("%s: a score wrapped around: %d, %d", name, x, y)
+		}
+		if name != "by what is left, of equal" && y-x < market.ScoreOfPrice/4 {
+			t.Errorf("%s: scores of two prices differ by %d", name, y-x)
+		}
+	}
+	w.Term = 0 // an hour, then
+	if w.Score(asks(market.Price{Core: 21_000}, total)) >= w.Score(asks(market.Price{Core: 20_000, Start: 2_000}, need)) {
+		t.Error("without a term the start fee weighs as much as in ten hours")
+	}
+}
+
+// The lowest price that was too high is told, a line for each unit.
+func TestTallyTellsPrices(t *testing.T) {
+	w := fitting()
+	w.Need, w.MaxPriceSet, w.MaxPrice = market.Resources{CPU: 1000}, true, 10
+	var tally market.Tally
+	for _, p := range []market.Price{
+		{Unit: "credit", Core: 30}, {Unit: "credit", Core: 20, Start: 5}, {Unit: "EUR", Core: 11}, {Unit: "credit", Core: 40}, {Unit: "credit", Core: 10},
+	} {
+		o := testOffer()
+		o.Name, o.Terms = p.Unit, &market.Terms{Price: p, Interval: time.Minute}
+		tally.Look(&w, &o)
+	}
+	want := market.Tally{
+		Offers: 5, Fit: 1,
+		Misses: []market.Miss{
+			{Kind: market.MissPrice, Detail: "EUR", Count: 1, Best: 11},
+			{Kind: market.MissPrice, Detail: "credit", Count: 3, Best: 25},
+		},
+		Near: &market.Nearest{Supplier: seller.Self(), Name: "credit", Kind: market.MissPrice, Have: 25, Unit: "credit"},
+	}
+	if !reflect.DeepEqual(tally, want) {
+		t.Errorf("\n got %+v, near %+v\nwant %+v, near %+v", tally, tally.Near, want, want.Near)
+	}
 }
 
 func TestTallyTellsWhyNot(t *testing.T) {
@@ -156,7 +244,8 @@ func TestTallyMergeCommutes(t *testing.T) {
 	random := func() market.Tally {
 		a := market.Tally{Regions: r.Uint32N(9), Offers: r.Uint32N(99), Fit: r.Uint32N(9)}
 		for range r.IntN(6) {
-			m := market.Miss{Kind: market.MissKind(1 + r.IntN(4)), Detail: fmt.Sprint(r.IntN(3)), Count: 1 + r.Uint32N(5), Best: r.Int64N(100)}
+			kind := []market.MissKind{market.MissExcluded, market.MissNode, market.MissCPU, market.MissPrice}[r.IntN(4)]
+			m := market.Miss{Kind: kind, Detail: fmt.Sprint(r.IntN(3)), Count: 1 + r.Uint32N(5), Best: r.Int64N(100)}
 			a.Merge(&market.Tally{Misses: []market.Miss{m}})
 		}
 		return a
