@@ -26,7 +26,6 @@ const (
 	askedRoot     = 2                       // traders asked at once about a whole market
 	undoRetry     = 2 * time.Second         // first repetition of a cancellation; doubles up to undoMax
 	undoMax       = 5 * time.Minute         //
-	renewRetry    = time.Minute             //
 	orderTimeout  = 45 * time.Second        // for the answer to a command, beyond its own grace
 	statusLag     = 2 * time.Second         // for the status that follows the answer to a command
 	keepEnded     = 24 * time.Hour          // an ended unit stays visible this long
@@ -42,11 +41,12 @@ const (
 // Buyer is the buying role.
 //
 // It accepts Boot, Supply (for this peer's addresses), Wanted, Abandon,
-// Ordered, Tick, Found, Near, Undelivered, and Received with Offers, Grant,
-// Refusal, StatusUpdate, StopAck. It emits Saves of Bought, Sends, Lookups
-// and Outcomes. It repeats cancellations and renewals until they are
-// answered, and cancels what it does not know: a request that is given up
-// leaves no lease behind.
+// Ordered, Renewal, Tick, Found, Near, Undelivered, and Received with Offers,
+// Grant, Refusal, StatusUpdate, StopAck, GrantHold, ReportUsage, GiveNotice,
+// IssueReceipt. It emits Saves of Bought and of Meter, entries in the books,
+// Sends, Lookups and Outcomes. It repeats cancellations and renewals until
+// they are answered, and cancels what it does not know: a request that is
+// given up leaves no lease behind. It signs no bill that it has not checked.
 type Buyer struct {
 	self    market.PeerID
 	network market.NetworkID
@@ -59,6 +59,7 @@ type Buyer struct {
 
 	requests []request
 	holdings []holding // sorted by unit
+	deals    *deals    // nil = none
 	known    []trader
 	scores   []score
 }
@@ -81,6 +82,8 @@ func (b *Buyer) Step(now market.Time, ev market.Event, out *market.Outbox) {
 		b.onAbandon(now, ev, out)
 	case market.Ordered:
 		b.onOrdered(now, ev, out)
+	case market.Renewal:
+		b.onRenewal(now, ev, out)
 	case market.Tick:
 		b.onTick(now, out)
 	case market.Found:
@@ -107,6 +110,14 @@ func (b *Buyer) onReceived(now market.Time, ev market.Received, out *market.Outb
 		b.onStatus(now, ev.From, m, out)
 	case *market.StopAck:
 		b.onStopAck(now, ev.From, m, out)
+	case *market.GrantHold:
+		b.onGrantHold(now, ev.From, m, out)
+	case *market.ReportUsage:
+		b.onReport(now, ev.From, m, out)
+	case *market.GiveNotice:
+		b.onNotice(now, ev.From, m, out)
+	case *market.IssueReceipt:
+		b.onReceipt(now, ev.From, m, out)
 	}
 }
 
@@ -118,6 +129,8 @@ func (b *Buyer) onUndelivered(now market.Time, ev market.Undelivered, out *marke
 		b.onLostLaunch(now, ev.Busy, m, out)
 	case *market.StopContainer:
 		b.onLostOrder(m, out)
+	case *market.RequestHold:
+		b.onLostHold(now, ev.To, m, out)
 	}
 }
 
@@ -126,11 +139,12 @@ func (b *Buyer) onTick(now market.Time, out *market.Outbox) {
 		b.tickRequest(now, &b.requests[i], out)
 	}
 	b.tickHoldings(now, out)
+	b.tickMeters(now, out)
 }
 
 // Deadline implements market.Machine.
 func (b *Buyer) Deadline() time.Duration {
-	d := market.Never
+	d := b.metersDeadline()
 	for i := range b.requests {
 		d = min(d, b.requests[i].deadline())
 	}

@@ -10,6 +10,10 @@ import (
 
 // choose fills the empty slots from the offers at hand, as far as they go.
 func (b *Buyer) choose(now market.Time, r *request, out *market.Outbox) {
+	r.lapse(now)
+	if r.byHolds() {
+		r.held = true
+	}
 	for i := range r.slots {
 		if r.slots[i].state != empty {
 			continue
@@ -19,8 +23,13 @@ func (b *Buyer) choose(now market.Time, r *request, out *market.Outbox) {
 			b.exhausted(now, r, out)
 			return
 		}
-		b.launch(now, r, i, r.offers[k], out)
+		if r.held {
+			b.reserve(now, r, i, r.offers[k], out)
+		} else {
+			b.launch(now, r, i, r.offers[k], nil, out)
+		}
 	}
+	b.takeUp(now, r, out)
 }
 
 // pick returns the index of an offer for one more replica, or -1. Among those
@@ -34,7 +43,7 @@ func (b *Buyer) pick(now market.Time, r *request) int {
 	}
 	var fits []ranked
 	w := r.want
-	w.Need = r.req.Want.Need
+	w.Need, w.MaxPrice = r.req.Want.Need, r.req.Want.MaxPrice
 	for i := range r.offers {
 		o := r.offers[i].Offer.Offer
 		o.Free = o.Free.Sub(b.promised(r, o.Supplier))
@@ -77,22 +86,29 @@ func (b *Buyer) mayHost(r *request, p market.PeerID) bool {
 	return true
 }
 
-// launch signs a lease, saves it, and asks the supplier for its signature.
-func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, out *market.Outbox) {
+// launch signs a lease, saves it, and asks the supplier for its signature. The
+// lease makes use of a hold if there is one.
+func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, hold *market.SignedHold, out *market.Outbox) {
 	spec := r.spec(i)
-	l := b.seal.Lease(market.Lease{
+	l := market.Lease{
 		Network: b.network, Buyer: b.self, Supplier: o.Offer.Supplier, OfferSeq: o.Offer.Seq, Nonce: b.rng.Uint64(),
 		Resources: spec.Limits, Pids: spec.Pids, Image: spec.Image, Ports: spec.Ports, SpecHash: b.seal.SpecHash(spec),
-		Start: now.Wall, End: now.Wall.Add(r.req.Term), Renew: r.req.Renew,
-	})
+		Start: now.Wall, End: now.Wall.Add(r.req.Term), Renew: r.req.Renew, Terms: o.Offer.Terms,
+	}
+	if hold != nil {
+		l.Hold, l.Terms, l.OfferSeq = hold.ID, hold.Terms, hold.OfferSeq
+	}
+	l.MaxCost = maxCost(&l, r.req.MaxCost)
+	lease := b.seal.Lease(l)
 	ref := market.Ref{Peer: o.Offer.Supplier, Addrs: o.Addrs}
-	rec := &market.Bought{Lease: l, Spec: spec, Supplier: ref, Offer: o.Offer.Name}
+	rec := &market.Bought{Lease: lease, Spec: spec, Supplier: ref, Offer: o.Offer.Name}
 	h := b.hold(now, rec)
+	h.signedAt = now.Mono
 	out.Save(rec)
 	b.ask(h, r, out)
 	offer := o.Offer.Offer
-	r.slots[i] = slot{asking, l.ID, o.Offer.Supplier, now.Mono + b.params.Grant, &offer}
-	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Asking, Replica: i, Unit: l.ID, Offer: &offer})
+	r.slots[i] = slot{state: asking, unit: lease.ID, supplier: o.Offer.Supplier, dueAt: now.Mono + b.params.Grant, offer: &offer, hold: hold}
+	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Asking, Replica: i, Unit: lease.ID, Offer: &offer})
 }
 
 // ask sends the launch of a saved lease. Again is as good as once.
@@ -104,12 +120,14 @@ func (b *Buyer) ask(h *holding, r *request, out *market.Outbox) {
 // exhausted decides what to do when no offer at hand fits: search again after
 // refusals, wait if the user wants that, or give up.
 func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
-	pending := slices.ContainsFunc(r.slots, func(s slot) bool { return s.state == asking })
+	pending := slices.ContainsFunc(r.slots, func(s slot) bool { return s.state == asking || s.state == reserving })
 	stale := slices.ContainsFunc(r.refusals, func(f refusal) bool { return roomless(f.reason) }) ||
 		slices.ContainsFunc(r.tally.Misses, func(m market.Miss) bool { return m.Kind == market.MissPromised }) ||
 		slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.region.Depth > 0 })
 	switch {
 	case pending: // its answer decides
+	case !r.req.Hold.IsZero(): // no other offer serves
+		b.giveUp(now, r, b.why(r), b.detail(r), out)
 	case stale && r.rounds < maxRounds:
 		b.pause(r, now.Mono+roundPause+b.rng.Jitter(roundPause/4))
 	case now.Mono+waitPause < r.giveUpAt:

@@ -16,6 +16,12 @@ type holding struct {
 	wait    time.Duration // before the next cancellation
 	dropAt  time.Duration // an ended unit
 	orders  []order
+
+	signedAt time.Duration // when the newest lease was signed; -1 = in a former life
+	wish     *wish         // the user's, for a new term
+	asks     *market.Offer // what the supplier wants for one, if not what it has now
+	repriced bool          // asks was tried a moment ago
+	warned   bool          // the user knows that it is not renewed
 }
 
 func (h *holding) state() market.State {
@@ -30,6 +36,9 @@ func (h *holding) state() market.State {
 
 func (h *holding) deadline() time.Duration {
 	d := min(h.renewAt, h.undoAt, h.dropAt)
+	if h.wish != nil {
+		d = min(d, h.wish.dueAt)
+	}
 	for i := range h.orders {
 		d = min(d, h.orders[i].dueAt)
 	}
@@ -47,13 +56,14 @@ func (b *Buyer) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 			b.undo(now, r.Lease.Unit(), out)
 		}
 	}
+	b.bootMeters(now, ev.Records, out)
 }
 
 // hold adds or replaces the memory of a unit, and sets its dates.
 func (b *Buyer) hold(now market.Time, rec *market.Bought) *holding {
 	i, known := b.find(rec.Lease.Unit())
 	if !known {
-		b.holdings = slices.Insert(b.holdings, i, holding{renewAt: market.Never, undoAt: market.Never, dropAt: market.Never})
+		b.holdings = slices.Insert(b.holdings, i, holding{renewAt: market.Never, undoAt: market.Never, dropAt: market.Never, signedAt: -1})
 	}
 	h := &b.holdings[i]
 	h.rec = rec
@@ -72,6 +82,8 @@ func (b *Buyer) plan(now market.Time, h *holding) {
 	case h.rec.Undo:
 		h.dropAt = now.Mono + max(0, left) + undoMax
 	case l.BySupplier == nil:
+	case h.rec.Renewal != nil && h.kept(): // until it is answered
+		h.renewAt = now.Mono
 	case l.Renew == market.RenewAuto && h.kept():
 		h.renewAt = now.Mono + max(0, left-l.Term()/3)
 	default:
@@ -103,13 +115,15 @@ func (b *Buyer) onGrant(now market.Time, from market.Ref, m *market.Grant, out *
 	}
 	h := &b.holdings[i]
 	rec := *h.rec
+	var old *market.SignedLease
 	switch {
+	case rec.Renewal != nil && rec.Renewal.ID == m.Lease.ID:
+		old, rec.Lease, rec.Renewal = rec.Lease, m.Lease, nil
+		h.asks, h.repriced, h.warned = nil, false, false
+		out.Note(market.NoteRenewed, from.Peer, m.Lease.Unit(), "")
 	case rec.Undo:
 		b.cancel(now, h, out) // it comes too late
 		return
-	case rec.Renewal != nil && rec.Renewal.ID == m.Lease.ID:
-		rec.Lease, rec.Renewal = m.Lease, nil
-		out.Note(market.NoteRenewed, from.Peer, m.Lease.Unit(), "")
 	case rec.Lease.ID == m.Lease.ID && rec.Lease.BySupplier == nil:
 		rec.Lease = m.Lease
 		out.Note(market.NoteBought, from.Peer, m.Lease.ID, m.Lease.Resources.String())
@@ -118,7 +132,12 @@ func (b *Buyer) onGrant(now market.Time, from market.Ref, m *market.Grant, out *
 	}
 	h.rec = &rec
 	out.Save(h.rec)
+	b.openBill(now, h, old, out)
+	h.answer(market.NoReason, "", m.Lease, out)
 	b.plan(now, h)
+	if rec.Undo {
+		b.cancel(now, h, out)
+	}
 	r, j := b.slotOf(m.Lease.Unit())
 	if r == nil || r.slots[j].state != asking {
 		return
@@ -140,6 +159,10 @@ func (b *Buyer) advanceEarly(now market.Time, h *holding, out *market.Outbox) {
 }
 
 func (b *Buyer) onRefusal(now market.Time, from market.Ref, m *market.Refusal, out *market.Outbox) {
+	if m.Ref != 0 {
+		b.onHoldRefused(now, from, m, out)
+		return
+	}
 	for i := range b.holdings {
 		h := &b.holdings[i]
 		if h.rec.Lease.Supplier != from.Peer {
@@ -147,11 +170,7 @@ func (b *Buyer) onRefusal(now market.Time, from market.Ref, m *market.Refusal, o
 		}
 		switch {
 		case h.rec.Renewal != nil && h.rec.Renewal.ID == m.Lease:
-			rec := *h.rec
-			rec.Renewal = nil
-			h.rec = &rec
-			out.Save(h.rec)
-			h.renewAt = now.Mono + renewRetry
+			b.renewalRefused(now, h, m, out)
 			return
 		case h.rec.Lease.ID == m.Lease && h.rec.Lease.BySupplier == nil:
 			b.refused(now, i, m, out)
@@ -162,10 +181,11 @@ func (b *Buyer) onRefusal(now market.Time, from market.Ref, m *market.Refusal, o
 
 // refused forgets the lease and goes on.
 func (b *Buyer) refused(now market.Time, i int, m *market.Refusal, out *market.Outbox) {
+	supplier := b.holdings[i].rec.Lease.Supplier
 	out.Drop(b.holdings[i].rec)
 	b.holdings = slices.Delete(b.holdings, i, i+1)
 	if r, j := b.slotOf(m.Lease); r != nil {
-		b.vacate(now, r, j, m.Reason, m.Detail, out)
+		b.refusedSlot(now, r, j, supplier, m, out)
 	}
 }
 
@@ -180,6 +200,7 @@ func (b *Buyer) onLostLaunch(now market.Time, busy bool, m *market.LaunchContain
 	default:
 		b.failed(now, r, j, market.Unreachable, "the supplier could not be reached", out)
 	}
+	b.onLostRenewal(m.Lease, out)
 }
 
 // onStatus takes the supplier's word on a unit of ours, and confirms it.
@@ -193,6 +214,7 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 	switch {
 	case known:
 	case st.State == market.Ended: // forgotten here: let the supplier forget it, too
+		b.enterLateEnd(now, from, st, out)
 		out.Send(from, &market.StatusAck{Unit: st.Lease, Seq: st.Seq})
 		return
 	default: // repeated until it has ended
@@ -203,6 +225,10 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 	if h.rec.Status != nil && st.Seq <= h.rec.Status.Seq {
 		out.Send(from, &market.StatusAck{Unit: st.Lease, Seq: st.Seq})
 		return
+	}
+	if t := b.meterOf(h.rec.Lease.ID); t != nil && t.bill != nil && st.State == market.Ended && h.state() != market.Ended {
+		t.bill.ended = true
+		b.enterEnd(now, t.lease, st, out)
 	}
 	rec := *h.rec
 	rec.Status = st
@@ -233,39 +259,17 @@ func (b *Buyer) tickHoldings(now market.Time, out *market.Outbox) {
 			}
 			return due
 		})
+		if h.wish != nil && now.Mono >= h.wish.dueAt {
+			h.answer(market.Unreachable, noAnswer, nil, out)
+		}
 		switch {
 		case now.Mono >= h.dropAt:
 			b.drop(now, i, out)
 		case now.Mono >= h.undoAt:
 			b.cancel(now, h, out)
 		case now.Mono >= h.renewAt:
+			h.repriced = false
 			b.renew(now, h, out)
 		}
 	}
-}
-
-// renew asks for a new term of the same length. The same signed lease is sent
-// again until it is granted or refused, so that all of our questions make one
-// renewal.
-func (b *Buyer) renew(now market.Time, h *holding, out *market.Outbox) {
-	old := h.rec.Lease
-	h.renewAt = now.Mono + renewRetry
-	if now.Wall > old.End {
-		b.expired(now, h)
-		return
-	}
-	if h.rec.Renewal == nil { // else the supplier may have signed it: another one would contradict
-		l := old.Lease
-		l.First, l.Prev, l.Nonce = old.Unit(), old.ID, b.rng.Uint64()
-		l.Start, l.End = now.Wall, now.Wall.Add(old.Term())
-		rec := *h.rec
-		rec.Renewal = b.seal.Lease(l)
-		h.rec = &rec
-		out.Save(h.rec)
-	}
-	out.Send(h.rec.Supplier, &market.LaunchContainer{Lease: h.rec.Renewal, At: market.Ref{Peer: b.self, Addrs: b.at}})
-}
-
-func (b *Buyer) expired(now market.Time, h *holding) {
-	h.renewAt, h.dropAt = market.Never, now.Mono+keepEnded
 }

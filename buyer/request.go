@@ -29,6 +29,8 @@ type request struct {
 	tally     market.Tally
 	cover     market.Coverage
 	refusals  []refusal
+	repriced  []market.PeerID // suppliers whose new price was looked at
+	held      bool            // nothing is leased before everything is held
 	slots     []slot
 	pauseAt   time.Duration
 	giveUpAt  time.Duration // while waiting for an offer
@@ -45,15 +47,20 @@ type slot struct {
 	state    slotState
 	unit     market.LeaseID
 	supplier market.PeerID
-	dueAt    time.Duration // for the grant, or the first running status
+	dueAt    time.Duration // for the grant, or the first running status; of the end of a hold
 	offer    *market.Offer // that it was chosen by
+	from     market.OfferAt
+	ref      uint64             // of the question for a hold
+	hold     *market.SignedHold // that it is leased by
 }
 
 type slotState uint8
 
 const (
-	empty slotState = iota
-	asking
+	empty     slotState = iota
+	reserving           // a hold was asked for
+	reserved            // the supplier holds what is wanted
+	asking              // a launch was sent
 	leased
 	placed
 )
@@ -67,7 +74,7 @@ func (r *request) deadline() time.Duration {
 	}
 	d := market.Never
 	for i := range r.slots {
-		if s := &r.slots[i]; s.state == asking || s.state == leased {
+		if s := &r.slots[i]; s.state != empty && s.state != placed {
 			d = min(d, s.dueAt)
 		}
 	}
@@ -83,6 +90,7 @@ func (b *Buyer) onWanted(now market.Time, ev market.Wanted, out *market.Outbox) 
 	r.want.Term = r.req.Term
 	if ev.Together {
 		r.want.Need = ev.Want.Need.Scale(ev.Replicas)
+		r.want.MaxPrice = min(ev.Want.MaxPrice, market.MaxAmount/market.Micro(ev.Replicas)) * market.Micro(ev.Replicas)
 	}
 	if len(b.requests) >= maxRequests {
 		out.Outcomes = append(out.Outcomes, market.Outcome{Ref: ev.Ref, Kind: market.GaveUp, Reason: market.Busy,
@@ -90,7 +98,14 @@ func (b *Buyer) onWanted(now market.Time, ev market.Wanted, out *market.Outbox) 
 		return
 	}
 	b.requests = append(b.requests, r)
-	b.search(now, &b.requests[len(b.requests)-1], out)
+	switch r := &b.requests[len(b.requests)-1]; {
+	case !ev.Hold.IsZero():
+		b.leaseHold(now, r, out)
+	case !ev.Want.On.IsZero() && b.blocked(ev.Want.On):
+		b.giveUp(now, r, market.Blocked, "this node has blocked that one", out)
+	default:
+		b.search(now, r, out)
+	}
 }
 
 func (b *Buyer) onAbandon(now market.Time, ev market.Abandon, out *market.Outbox) {
@@ -99,6 +114,7 @@ func (b *Buyer) onAbandon(now market.Time, ev market.Abandon, out *market.Outbox
 			b.giveUp(now, r, market.StoppedByOwner, "abandoned", out)
 		}
 	}
+	b.abandonQuotes(ev.Ref, out)
 }
 
 // spec is the container of one replica: replicas of a named container are
@@ -139,7 +155,7 @@ func (b *Buyer) giveUp(now market.Time, r *request, why market.Reason, detail st
 			if r.req.Apart {
 				tally.Taken()
 			}
-			b.undo(now, s.unit, out)
+			b.takeBack(now, s, out)
 		}
 	}
 	b.finish(r, market.Outcome{Kind: market.GaveUp, Reason: why, Detail: detail, Tally: &tally, Cover: r.cover}, out)
@@ -159,39 +175,73 @@ func (b *Buyer) tickRequest(now market.Time, r *request, out *market.Outbox) {
 	case r.phase == choosing:
 		for i := range r.slots {
 			s := &r.slots[i]
-			if (s.state == asking || s.state == leased) && now.Mono >= s.dueAt && r.phase == choosing {
+			switch {
+			case now.Mono < s.dueAt || r.phase != choosing:
+			case s.state == reserved:
+				b.choose(now, r, out)
+			case s.state == reserving || s.state == asking || s.state == leased:
 				b.failed(now, r, i, market.Unreachable, "no answer in time", out)
 			}
 		}
 	}
 }
 
+// takeBack cancels what a slot stands for. The answer to a question for a hold
+// is given back when it comes.
+func (b *Buyer) takeBack(now market.Time, s *slot, out *market.Outbox) {
+	switch s.state {
+	case empty, reserving:
+	case reserved:
+		out.Send(market.Ref{Peer: s.supplier, Addrs: s.from.Addrs}, &market.ReleaseHold{Hold: s.hold.ID})
+	default:
+		b.undo(now, s.unit, out)
+	}
+}
+
 // failed cancels a slot's lease for good and tries the next offer.
 func (b *Buyer) failed(now market.Time, r *request, i int, why market.Reason, detail string, out *market.Outbox) {
-	b.undo(now, r.slots[i].unit, out)
+	b.takeBack(now, &r.slots[i], out)
 	b.vacate(now, r, i, why, detail, out)
+}
+
+// refusedSlot goes on after a supplier's no: to its new offer, or to the next.
+func (b *Buyer) refusedSlot(now market.Time, r *request, i int, from market.PeerID, m *market.Refusal, out *market.Outbox) {
+	if !b.reprice(now, r, from, m) {
+		b.vacate(now, r, i, m.Reason, m.Detail, out)
+		return
+	}
+	b.tellRefused(r, i, m.Reason, m.Detail, out)
+	if r.slots[i] = (slot{}); r.phase == choosing {
+		b.choose(now, r, out)
+	}
+}
+
+func (b *Buyer) tellRefused(r *request, i int, why market.Reason, detail string, out *market.Outbox) {
+	s := &r.slots[i]
+	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Refused, Replica: i, Unit: s.unit,
+		Reason: why, Detail: detail, Offer: s.offer})
 }
 
 // vacate frees a slot and remembers why. For want of room the supplier is
 // asked again in a later round; for anything else this request avoids it.
 func (b *Buyer) vacate(now market.Time, r *request, i int, why market.Reason, detail string, out *market.Outbox) {
 	s := r.slots[i]
+	b.tellRefused(r, i, why, detail, out)
 	r.slots[i] = slot{}
 	r.refusals = append(r.refusals, refusal{s.supplier, why, detail})
 	if !roomless(why) {
-		b.blame(now, s.supplier)
+		if why != market.PriceChanged { // which is its right
+			b.blame(now, s.supplier)
+		}
 		if len(r.want.Exclude) < market.MaxExclude {
 			r.want.Exclude = append(slices.Clone(r.want.Exclude), s.supplier)
 		}
 	}
-	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Refused, Replica: i, Unit: s.unit,
-		Reason: why, Detail: detail, Offer: s.offer})
 	if r.req.Together { // the others must move along
 		for j := range r.slots {
-			if t := r.slots[j]; t.state != empty {
-				r.slots[j] = slot{}
-				b.undo(now, t.unit, out)
-			}
+			t := r.slots[j]
+			r.slots[j] = slot{}
+			b.takeBack(now, &t, out)
 		}
 	}
 	if r.phase == choosing {

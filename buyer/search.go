@@ -108,7 +108,7 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 		if open >= atOnce || r.asked >= r.mostAsks() {
 			break
 		}
-		if slices.ContainsFunc(q.asks, func(a ask) bool { return a.peer == t.Peer }) {
+		if slices.ContainsFunc(q.asks, func(a ask) bool { return a.peer == t.Peer }) || b.blocked(t.Peer) {
 			continue
 		}
 		a := ask{ref: b.ref(), peer: t.Peer, at: now.Mono}
@@ -269,22 +269,35 @@ func (b *Buyer) follow(r *request, from market.Region, led bool, hints []market.
 }
 
 // take keeps an offer that fits, the newest of each supplier.
-func (b *Buyer) take(now market.Time, r *request, o market.OfferAt) {
+func (b *Buyer) take(now market.Time, r *request, o market.OfferAt) bool {
 	if o.Offer.Network != b.network || o.Offer.ValidUntil.Add(2*time.Minute) < now.Wall {
-		return
+		return false
 	}
 	if kind, _ := r.want.Miss(&o.Offer.Offer); kind != market.MissNone {
-		return
+		return false
+	}
+	if b.blocked(o.Offer.Supplier) {
+		r.shun(o.Offer.Supplier)
+		return false
 	}
 	for i := range r.offers {
 		if p := &r.offers[i]; p.Offer.Supplier == o.Offer.Supplier {
 			if p.Offer.Seq < o.Offer.Seq {
 				*p = o
 			}
-			return
+			return true
 		}
 	}
 	r.offers = append(r.offers, o)
+	return true
+}
+
+// shun notes that an offer would fit but for its supplier, whom the user has
+// blocked.
+func (r *request) shun(p market.PeerID) {
+	if !slices.ContainsFunc(r.refusals, func(f refusal) bool { return f.peer == p }) {
+		r.refusals = append(r.refusals, refusal{p, market.Blocked, "this node has blocked the suppliers that fit"})
+	}
 }
 
 // onUnanswered gives up on a trader for now and asks another one.
@@ -361,7 +374,7 @@ func (b *Buyer) settle(now market.Time, r *request, out *market.Outbox) {
 	tally := r.tally
 	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Searched, Offers: slices.Clone(r.offers), Tally: &tally, Cover: r.cover})
 	out.Note(market.NoteSearch, b.self, market.LeaseID{}, r.want.Need.String())
-	if r.req.DryRun {
+	if r.req.DryRun && !r.req.Quote {
 		b.finish(r, market.Outcome{Kind: market.Done, Tally: &tally}, out)
 		return
 	}

@@ -35,7 +35,11 @@ func (b *Buyer) drop(now market.Time, i int, out *market.Outbox) {
 			done(o.ref, h.rec.Lease.Unit(), market.Superseded, "the container was removed", out)
 		}
 	}
+	h.answer(market.Superseded, "the container was removed", nil, out)
 	out.Drop(h.rec)
+	if t := b.meterOf(h.rec.Lease.ID); t != nil {
+		b.retire(now, t, out)
+	}
 	b.holdings = slices.Delete(b.holdings, i, i+1)
 	if r, j := b.slotOf(h.rec.Lease.Unit()); r != nil {
 		r.slots[j] = slot{}
