@@ -87,6 +87,35 @@ func (n *Node) engineFound(ctx context.Context, info docker.Info) {
 	n.post(ctx, market.EngineChanged{Up: true})
 }
 
+// lookAgain asks what may change while the engine runs: a disk fills up, a
+// firewall is gone. While there are problems nothing is sold.
+func (n *Node) lookAgain(ctx context.Context) {
+	ask, cancel := context.WithTimeout(ctx, engineTimeout)
+	info, err := n.cfg.Engine.Info(ask)
+	cancel()
+	if err != nil {
+		return // whoever follows the events tells
+	}
+	n.mu.Lock()
+	up, before := n.engine.up, n.engine.info.Problems
+	if up {
+		n.engine.info, n.engine.detail = info, strings.Join(info.Problems, "; ")
+	}
+	n.mu.Unlock()
+	if !up {
+		return
+	}
+	for _, p := range info.Problems {
+		if len(before) == 0 {
+			n.log.Warn("nothing can be sold", "problem", p)
+		}
+	}
+	if len(before) > 0 && len(info.Problems) == 0 {
+		n.log.Info("the engine's problems are gone")
+	}
+	n.supply(ctx)
+}
+
 func (n *Node) engineLost(ctx context.Context, err error) {
 	reason := "the engine ended its stream of events"
 	if err != nil {

@@ -189,6 +189,29 @@ func TestSlowPullWhileTheBuyerRestarts(t *testing.T) {
 	})
 }
 
+// TestDiskFillsUp: a supplier without room sells nothing until it has some.
+func TestDiskFillsUp(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *nodetest.World) {
+		seller, buyer := pair(t, w)
+		offered := func() bool {
+			s, err := seller.Status(t.Context())
+			return err == nil && s.Offer != nil
+		}
+		w.Until("it is offered", offered)
+		seller.Daemon.SetFree(market.MiB)
+		w.Until("it is not offered any more", func() bool { return !offered() })
+		if _, _, err := buyer.Run(t.Context(), nodetest.Request("sleep")); api.CodeOf(err) != api.CodeNoOffer {
+			t.Errorf("run: %v", err)
+		}
+		if s, err := seller.Status(t.Context()); err != nil || !strings.Contains(s.Engine.Detail, "offer.disk-floor") {
+			t.Errorf("status: %+v, %v", s.Engine, err)
+		}
+		seller.Daemon.SetFree(market.TiB)
+		w.Until("it is offered again", offered)
+		buyer.MustRun(nodetest.Request("sleep"))
+	})
+}
+
 func TestContainerVanishes(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *nodetest.World) {
 		seller, buyer := pair(t, w)

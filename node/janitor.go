@@ -19,7 +19,8 @@ func (n *Node) janitor(ctx context.Context) {
 	}
 	orphans := map[market.LeaseID]time.Time{} // first seen
 	for ok := true; ok; ok = pause(ctx, janitorEvery) {
-		n.sweep(ctx, orphans, time.Now()) // also has the engine mend its networks
+		n.sweep(ctx, orphans, time.Now()) // also has the engine mend its networks and images
+		n.lookAgain(ctx)
 	}
 }
 

@@ -63,8 +63,13 @@ func (h *Host) Scope() docker.Scope {
 	return docker.Scope{Network: h.world.network.ID(), Supplier: h.ID}
 }
 
-// Engine is the engine that the host's node uses.
-func (h *Host) Engine() *fake.Engine { return h.Daemon.Engine(h.Scope(), docker.DefaultConfig()) }
+// Engine is the engine that the host's node uses; it keeps a gibibyte of its
+// disk free.
+func (h *Host) Engine() *fake.Engine {
+	cfg := docker.DefaultConfig()
+	cfg.DiskFloor = market.GiB
+	return h.Daemon.Engine(h.Scope(), cfg)
+}
 
 // Start starts the node and returns once it is in its network.
 func (h *Host) Start() {
