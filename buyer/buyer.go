@@ -172,7 +172,15 @@ func (b *Buyer) find(unit market.LeaseID) (int, bool) {
 	})
 }
 
-// sweep forgets requests that are over.
+// sweep forgets requests that are over, and gives their memory back: most
+// peers ask for something now and then.
 func (b *Buyer) sweep() {
+	if len(b.requests) == 0 {
+		return
+	}
 	b.requests = slices.DeleteFunc(b.requests, func(r request) bool { return r.phase == over })
+	if len(b.requests) == 0 {
+		b.requests = nil
+		b.leaveHome()
+	}
 }

@@ -26,6 +26,15 @@ func (b *Buyer) Home(now market.Time, r market.Region, refs []market.Ref) {
 	}
 }
 
+// leaveHome forgets the traders of the own offer: they are told again with the
+// next request.
+func (b *Buyer) leaveHome() {
+	b.known = slices.DeleteFunc(b.known, func(k trader) bool { return k.home })
+	if len(b.known) == 0 {
+		b.known = nil
+	}
+}
+
 // Learn remembers traders of a region.
 func (b *Buyer) Learn(now market.Time, r market.Region, refs []market.Ref) {
 	for _, ref := range refs {

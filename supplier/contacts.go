@@ -14,8 +14,8 @@ type contact struct {
 	acked   uint64        // the newest offer that it has
 	heard   time.Duration // when it last said something
 	sentAt  time.Duration // when the last offer went out; 0 = none under way
-	tries   int           // offers in a row without an answer
-	stale   int           // answers in a row that it knows a newer one
+	tries   uint8         // offers in a row without an answer
+	stale   uint8         // answers in a row that it knows a newer one
 	says    market.AckCode
 	depth   uint8 // with AckSplit: how deep to go
 	updated bool  // the last thing sent was an update
@@ -103,7 +103,7 @@ func (s *Supplier) onFound(now market.Time, ev market.Found, out *market.Outbox)
 func (s *Supplier) adopt(refs []market.Ref) {
 	p := &s.pub
 	old := p.contacts
-	p.contacts = nil
+	p.contacts = make([]contact, 0, len(refs))
 	for _, r := range refs {
 		c := contact{Ref: r}
 		if i := slices.IndexFunc(old, func(o contact) bool { return o.Peer == r.Peer }); i >= 0 {
