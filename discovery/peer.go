@@ -145,8 +145,11 @@ func (p *Peer) onReceived(now market.Time, ev market.Received, out *market.Outbo
 // onGetOffers answers as a trader. A question for one supplier's offer is
 // answered by that supplier itself, wherever its offer is kept.
 func (p *Peer) onGetOffers(now market.Time, from market.Ref, m *market.GetOffers, out *market.Outbox) {
-	own, _, _ := p.supplier.Published()
-	if m.Want.On != p.self || own == nil {
+	var own *market.SignedOffer
+	if m.Want.On == p.self {
+		own, _, _ = p.supplier.Published()
+	}
+	if own == nil {
 		p.trader.Step(now, market.Received{From: from, Msg: m}, out)
 		return
 	}

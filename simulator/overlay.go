@@ -168,6 +168,12 @@ type candidate struct {
 	state    uint8 // 0 heard of, 1 asked, 2 answered, 3 dead
 }
 
+// flight is a question under way, and when its answer is due.
+type flight struct {
+	node uint32
+	back time.Duration
+}
+
 // lookup works out an iterative search by node self for the n members nearest
 // to key. alive tells whether a node answers; rtt what asking it takes, a dial
 // included where it is needed.
@@ -179,8 +185,7 @@ func (o *Overlay) lookup(self uint32, key uint64, n int, server bool, alive func
 		}
 		return f
 	}
-	var heard []candidate
-	var buf []uint32
+	heard, buf, flying := make([]candidate, 0, 64), make([]uint32, 0, 32), make([]flight, 0, 16) // all on the stack
 	add := func(m uint32, depth uint8) {
 		d := o.points[m] ^ key
 		i := sort.Search(len(heard), func(i int) bool { return heard[i].distance >= d })
@@ -197,11 +202,6 @@ func (o *Overlay) lookup(self uint32, key uint64, n int, server bool, alive func
 		add(m, 1)
 	}
 	now := time.Duration(0)
-	type flight struct {
-		node uint32
-		back time.Duration
-	}
-	var flying []flight
 	for !done(heard, max(o.Beta, n)) {
 		for i := range heard { // ask the nearest ones
 			if len(flying) >= o.Alpha {

@@ -59,7 +59,11 @@ type Sim struct {
 	tables refresher
 	labels [][]market.Label // by region
 	cuts   []*Cut           // in force in this window
-	M      Measures
+	calm   bool             // little happened in the last window
+
+	stepping sync.WaitGroup // the workers in this window
+
+	M Measures
 }
 
 // part is a share of the nodes and all that is on its way to them.
@@ -68,7 +72,8 @@ type part struct {
 	mail   mail
 	alarms alarms
 	out    market.Outbox
-	away   [][]letter // to other partitions
+	away   [][]letter         // to other partitions
+	work   chan time.Duration // windows' ends, for its worker
 	events uint64
 	calls  []uint32 // nodes that were asked in lookups
 	news   []news
@@ -147,6 +152,8 @@ func (s *Sim) populate(i uint32) {
 func (s *Sim) Run(ctx context.Context) *Measures {
 	began := time.Now()
 	cpu := cpuSeconds()
+	stop := s.employ()
+	defer stop()
 	for s.watched(ctx, began) {
 		next := min(s.load.next(), s.lives.next())
 		for _, p := range s.parts {
@@ -177,16 +184,52 @@ func (s *Sim) end() time.Duration {
 	return s.c.Duration
 }
 
-// window lets all partitions step up to end, each on its own.
-func (s *Sim) window(end time.Duration) {
-	var wg sync.WaitGroup
+// employ starts a worker for each partition but the first, which is Run's own.
+func (s *Sim) employ() (stop func()) {
+	var workers sync.WaitGroup
 	for _, p := range s.parts[1:] {
-		if p.next() < end {
-			wg.Go(func() { p.run(end) })
+		p.work = make(chan time.Duration)
+		workers.Go(func() {
+			for end := range p.work {
+				p.run(end)
+				s.stepping.Done()
+			}
+		})
+	}
+	return func() {
+		for _, p := range s.parts[1:] {
+			close(p.work)
+		}
+		workers.Wait()
+	}
+}
+
+// together is how many events of a window are worth waking others for.
+const together = 16
+
+// window lets all partitions step up to end, each on its own; one after the
+// other where so little happens that waking a worker would take longer.
+func (s *Sim) window(end time.Duration) {
+	var before, after uint64
+	for _, p := range s.parts {
+		before += p.events
+	}
+	for _, p := range s.parts[1:] {
+		switch {
+		case p.next() >= end:
+		case s.calm:
+			p.run(end)
+		default:
+			s.stepping.Add(1)
+			p.work <- end
 		}
 	}
 	s.parts[0].run(end)
-	wg.Wait()
+	s.stepping.Wait()
+	for _, p := range s.parts {
+		after += p.events
+	}
+	s.calm = after-before < together
 }
 
 // barrier carries letters over, and everything global.
@@ -469,8 +512,8 @@ func (p *part) outcome(n *node, at time.Duration, o *market.Outcome) {
 		}
 	case market.GaveUp:
 		p.news = append(p.news, news{at: at, node: n.index, kind: newsGaveUp, req: n.open[i], untrue: p.s.untrue(o, &p.s.c.Load.Profiles[n.open[i].profile])})
-		n.open = append(n.open[:i], n.open[i+1:]...)
+		n.close(i)
 	case market.Done:
-		n.open = append(n.open[:i], n.open[i+1:]...)
+		n.close(i)
 	}
 }

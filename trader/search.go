@@ -1,11 +1,6 @@
 package trader
 
-import (
-	"cmp"
-	"slices"
-
-	"caravela/market"
-)
+import "caravela/market"
 
 // onGetOffers answers a search. When nothing here fits and the view from
 // above is old, the view is fetched first: once for all who wait for it.
@@ -43,13 +38,8 @@ func (t *Trader) Answer(now market.Time, from market.PeerID, m *market.GetOffers
 }
 
 func (t *Trader) filter(now market.Time, p *place, from market.PeerID, m *market.GetOffers, a *market.Offers) {
-	type ranked struct {
-		h     *held
-		score int64
-		tie   uint64
-	}
 	salt := t.rng.Uint64()
-	var fits []ranked
+	fits := ranking{most: min(m.Max, market.MaxOffers)}
 	promised := 0
 	s := &p.shelf
 	v := newSieve(s, p.region, &m.Want, &a.Tally)
@@ -64,21 +54,49 @@ func (t *Trader) filter(now market.Time, p *place, from market.PeerID, m *market
 			continue
 		}
 		tie := market.Rand(salt ^ uint64(i))
-		fits = append(fits, ranked{h, m.Want.Score(&h.offer.Offer), tie.Uint64()})
+		fits.add(ranked{h, m.Want.Score(&h.offer.Offer), tie.Uint64()})
 	}
 	v.finish(s)
 	for range promised {
 		a.Tally.Promised()
 	}
-	slices.SortFunc(fits, func(x, y ranked) int {
-		return cmp.Or(cmp.Compare(x.score, y.score), cmp.Compare(x.tie, y.tie))
-	})
-	for _, f := range fits[:min(len(fits), m.Max, market.MaxOffers)] {
+	for _, f := range fits.best[:fits.kept] {
 		a.Offers = append(a.Offers, market.OfferAt{Offer: f.h.offer, Addrs: f.h.addrs})
-		if m.Buy && len(fits) <= few {
+		if m.Buy && fits.seen <= few {
 			p.promise(now, f.h.offer.Supplier, from, m.Want.Need)
 		}
 	}
+}
+
+// ranking keeps the best of the offers that it has seen, the best one first.
+type ranking struct {
+	most, kept, seen int
+	best             [market.MaxOffers]ranked
+}
+
+type ranked struct {
+	h     *held
+	score int64
+	tie   uint64
+}
+
+func (x *ranked) before(y *ranked) bool {
+	return x.score < y.score || x.score == y.score && x.tie < y.tie
+}
+
+func (k *ranking) add(x ranked) {
+	k.seen++
+	switch {
+	case k.kept < k.most:
+		k.kept++
+	case k.most == 0 || !x.before(&k.best[k.most-1]):
+		return
+	}
+	i := k.kept - 1
+	for ; i > 0 && x.before(&k.best[i-1]); i-- {
+		k.best[i] = k.best[i-1]
+	}
+	k.best[i] = x
 }
 
 // hints tells of the regions below, and elsewhere if that is wanted, which may
@@ -104,7 +122,7 @@ func (t *Trader) hints(now market.Time, p *place, m *market.GetOffers) []market.
 
 // tradersOf lists who trades in a region below, the one believed first.
 func (p *place) tradersOf(best *child) []market.Ref {
-	refs := []market.Ref{best.trader}
+	refs := append(make([]market.Ref, 0, sameChild), best.trader)
 	for i := range p.children {
 		c := &p.children[i]
 		if c.summary.Region == best.summary.Region && c.trader.Peer != best.trader.Peer && c.summary.Offers >= best.summary.Offers/2 {

@@ -56,13 +56,20 @@ func (v *sieve) fits(s *shelf, i int) bool {
 
 func (v *sieve) miss(b *brief, i int) {
 	need := &v.want.Need
-	first, lacks := briefMisses, 0
-	for k, is := range [briefMisses]bool{b.class < v.want.Class, need.CPU > b.free.CPU, need.Memory > b.free.Memory, need.Disk > b.free.Disk} {
-		if is {
-			first, lacks = min(first, k), lacks+1
-		}
+	first, lacks, have := 0, 0, int64(0)
+	if need.Disk > b.free.Disk {
+		first, lacks, have = lacksDisk, lacks+1, int64(b.free.Disk)
 	}
-	m, have := &v.misses[first], [briefMisses]int64{0, int64(b.free.CPU), int64(b.free.Memory), int64(b.free.Disk)}[first]
+	if need.Memory > b.free.Memory {
+		first, lacks, have = lacksMemory, lacks+1, int64(b.free.Memory)
+	}
+	if need.CPU > b.free.CPU {
+		first, lacks, have = lacksCPU, lacks+1, int64(b.free.CPU)
+	}
+	if b.class < v.want.Class { // the first reason counts
+		first, lacks, have = lacksClass, lacks+1, 0
+	}
+	m := &v.misses[first]
 	m.Count++
 	m.Best = max(m.Best, have)
 	if lacks == 1 && (v.near < 0 || v.lacks == first && have > v.have) {
