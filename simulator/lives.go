@@ -185,7 +185,7 @@ func (s *Sim) goes(n *node, now time.Duration) {
 	}
 	n.up, n.doomed, n.fell, n.since = false, false, false, now
 	n.open, n.machine = nil, absent{}
-	n.dialled, n.nextDial = [dialled]uint32{}, 0
+	n.dialled = [dialled]uint32{}
 	s.part(n.index).alarms.set(n, never)
 	n.wake = never
 	s.load.forget(n)

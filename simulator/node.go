@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"time"
 
 	"caravela/market"
@@ -26,13 +27,12 @@ type node struct {
 	class   market.CPUClass
 	hash    uint64 // of all that happened to it
 
-	open     []openRequest
-	dialled  [dialled]uint32 // connections, a ring
-	nextDial uint8
-	sent     uint32 // messages
-	heard    uint32
-	upkeep   uint32 // messages of refreshes, which are sent and heard besides
-	bytes    uint64
+	open    []openRequest
+	dialled [dialled]uint32 // connections, a ring
+	sent    uint32          // messages
+	heard   uint32
+	upkeep  uint32 // messages of refreshes, which are sent and heard besides
+	bytes   uint64
 
 	running []market.LeaseID // what the engine runs
 	place   place
@@ -63,19 +63,23 @@ type openRequest struct {
 	units    []market.LeaseID
 }
 
+// knows reports whether there is a connection, which is then the last to be
+// given up.
 func (n *node) knows(m uint32) bool {
-	for _, d := range n.dialled {
+	for i, d := range n.dialled {
 		if d == m+1 {
+			copy(n.dialled[1:i+1], n.dialled[:i])
+			n.dialled[0] = d
 			return true
 		}
 	}
 	return false
 }
 
-// connect notes a new connection.
+// connect notes a new connection; the one used least lately is given up.
 func (n *node) connect(m uint32) {
-	n.dialled[n.nextDial] = m + 1
-	n.nextDial = (n.nextDial + 1) % dialled
+	copy(n.dialled[1:], n.dialled[:])
+	n.dialled[0] = m + 1
 }
 
 // traffic is all that a node has sent and heard.
@@ -102,6 +106,13 @@ func (n *node) request(ref uint64) int {
 		}
 	}
 	return -1
+}
+
+// close forgets a request that is over.
+func (n *node) close(i int) {
+	if n.open = slices.Delete(n.open, i, i+1); len(n.open) == 0 {
+		n.open = nil
+	}
 }
 
 // freeSince reports whether the node has had r free since then.

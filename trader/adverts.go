@@ -48,7 +48,9 @@ func (t *Trader) sync(p *place, from market.Ref, s *market.Summary, out *market.
 }
 
 // parentOf is the place above a region. A peer that came to lie near the
-// parent's key after it was split hears of it through its children.
+// parent's key after it was split hears of it through its children; but a
+// trader of the region itself is told as one of those, unless it is known to be
+// both.
 func (t *Trader) parentOf(now market.Time, r market.Region) *place {
 	if r.Depth == 0 {
 		return nil
@@ -56,6 +58,9 @@ func (t *Trader) parentOf(now market.Time, r market.Region) *place {
 	up := r.Parent()
 	if p := t.place(up); p != nil || len(t.places) >= maxPlaces/2 {
 		return p
+	}
+	if own := t.place(r); own != nil && !slices.ContainsFunc(own.above, func(a market.Ref) bool { return a.Peer == t.self }) {
+		return nil
 	}
 	p := t.mustPlace(now, up)
 	p.split = true // recount tells
@@ -80,25 +85,25 @@ func (t *Trader) learnParent(now market.Time, from market.Ref, s *market.Summary
 // learnChild believes for each child the traders that are nearest to its key,
 // so that nobody far away can talk them out. It reports whether that was news.
 func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from market.Ref) bool {
-	key := s.Region.Key(t.network)
 	first, _ := slices.BinarySearchFunc(p.children, s.Region, func(c child, r market.Region) int { return c.summary.Region.Compare(r) })
 	end, furthest := first, first
 	for ; end < len(p.children) && p.children[end].summary.Region == s.Region; end++ {
 		c := &p.children[end]
 		if c.trader.Peer == from.Peer {
 			news := c.summary.Offers != s.Offers || c.summary.Deeper != s.Deeper || !slices.Equal(c.summary.Peaks, s.Peaks)
-			*c = child{s, from, now.Mono}
+			c.summary, c.trader, c.heard = s, from, now.Mono
 			return news
 		}
-		if market.Nearer(p.children[furthest].trader.Peer, c.trader.Peer, key) {
+		if p.children[furthest].nearer(c) {
 			furthest = end
 		}
 	}
+	c := child{summary: s, trader: from, heard: now.Mono, far: market.Distance(from.Peer, s.Region.Key(t.network))}
 	switch {
 	case end-first < sameChild && len(p.children) < maxChilds:
-		p.children = slices.Insert(p.children, end, child{s, from, now.Mono})
-	case end-first >= sameChild && market.Nearer(from.Peer, p.children[furthest].trader.Peer, key):
-		p.children[furthest] = child{s, from, now.Mono}
+		p.children = slices.Insert(p.children, end, c)
+	case end-first >= sameChild && c.nearer(&p.children[furthest]):
+		p.children[furthest] = c
 	default:
 		return false
 	}

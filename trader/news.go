@@ -1,6 +1,7 @@
 package trader
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -55,9 +56,11 @@ func (t *Trader) summarize(p *place) {
 	p.summary, p.dirty = s, false
 }
 
-// believed yields the best word on each region below: the newest of those
-// traders that hold about as much as any. One that holds far less is known to
-// few suppliers.
+// believed yields the best word on each region below, out of those traders
+// that hold about as much as any: one that holds far less is known to few
+// suppliers. The nearest one tells news at once. Another one that speaks soon
+// after it may not have heard them yet; one that speaks much later knows what
+// the nearest one, which may be dead, does not tell.
 func (p *place) believed() func(func(*child) bool) {
 	return func(yield func(*child) bool) {
 		for i := 0; i < len(p.children); {
@@ -68,7 +71,7 @@ func (p *place) believed() func(func(*child) bool) {
 			var best *child
 			for j := i; j < end; j++ {
 				c := &p.children[j]
-				if c.summary.Offers >= most-most/4 && (best == nil || c.heard > best.heard) {
+				if c.summary.Offers >= most-most/4 && (best == nil || c.overrules(best)) {
 					best = c
 				}
 			}
@@ -79,6 +82,17 @@ func (p *place) believed() func(func(*child) bool) {
 		}
 	}
 }
+
+// overrules reports whether the word of c counts, and not that of d.
+func (c *child) overrules(d *child) bool {
+	if late := c.heard - d.heard; late > wordLasts || late < -wordLasts {
+		return late > 0
+	}
+	return c.nearer(d)
+}
+
+// nearer reports whether the trader c is nearer to the region than d.
+func (c *child) nearer(d *child) bool { return bytes.Compare(c.far[:], d.far[:]) < 0 }
 
 // childOffers counts what is below a place.
 func (p *place) childOffers() (n int) {

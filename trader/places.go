@@ -45,16 +45,18 @@ type place struct {
 type child struct {
 	summary market.Summary
 	trader  market.Ref
+	far     [32]byte // the trader, from the region's key
 	heard   time.Duration
 }
 
 // placeIndex returns the index of a region's place, or -1.
 func (t *Trader) placeIndex(r market.Region) int {
-	i, found := slices.BinarySearchFunc(t.places, r, func(p place, r market.Region) int { return p.region.Compare(r) })
-	if !found {
-		return -1
+	for i := range t.places { // few, and most differ in these two
+		if q := &t.places[i].region; q.Shard == r.Shard && q.Depth == r.Depth && *q == r {
+			return i
+		}
 	}
-	return i
+	return -1
 }
 
 func (t *Trader) place(r market.Region) *place {

@@ -496,3 +496,49 @@ func TestBelieved(t *testing.T) {
 		t.Errorf("hints %+v", hints)
 	}
 }
+
+// The nearest trader tells news at once; another one that speaks right after
+// it has not heard them yet. One that speaks much later knows more.
+func TestBelievedAtOnce(t *testing.T) {
+	first, second := 1, 2
+	if market.Nearer(ref(2).Peer, ref(1).Peer, shard(3).Key(network)) {
+		first, second = 2, 1
+	}
+	for _, c := range []struct {
+		after time.Duration
+		want  int
+	}{{time.Millisecond, 1}, {20 * time.Second, 1}, {30 * time.Second, 0}} {
+		b := newBench(t, nil)
+		b.create(seller(1), 1, 500)
+		b.advertise(first, shard(3), 40)
+		b.pass(c.after)
+		full := advert(ref(second), shard(3), 40)
+		full.Summary.Peaks = nil
+		b.receive(ref(second), full)
+		if hints := b.hints(); len(hints) != c.want {
+			t.Errorf("after %v: %d hints, want %d", c.after, len(hints), c.want)
+		}
+		b.advertise(first, shard(3), 40)
+		if hints := b.hints(); len(hints) != 1 {
+			t.Errorf("after %v the nearest trader's new word gives %d hints", c.after, len(hints))
+		}
+	}
+}
+
+// A trader that hears of its own region from another replica does not take
+// itself for a trader of the region above.
+func TestReplicaIsNoParent(t *testing.T) {
+	b := newBench(t, nil)
+	k := seller(1)
+	r := root.Child(k.Self())
+	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: r, Above: []market.Ref{ref(5)}})
+	b.advertise(1, r, 40)
+	if a := b.Answer(b.now, ref(1).Peer, &market.GetOffers{Region: root}); a.Trader {
+		t.Error("trades in the region above")
+	}
+	b.create(seller(2), 1, 1000)
+	b.advertise(1, r, 40)
+	if hints := b.hints(); len(hints) != 1 {
+		t.Errorf("trades in both regions, and gives %d hints", len(hints))
+	}
+}

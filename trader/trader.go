@@ -24,14 +24,15 @@ const (
 	maxLost    = 8               // traders above that are left out of lookups' answers
 	loadFactor = 4               // offers in all, in units of Params.SplitAt
 
-	few         = 2                       // offers that fit, below which they are promised
-	promiseTime = 700 * time.Millisecond  // long enough for a lease and the update after it
-	newsDelay   = 20 * time.Millisecond   // what is gone again by then is no news
-	newsPause   = 50 * time.Millisecond   // between two advertisements of news
-	secondPause = 20 * time.Second        // the same, for replicas that are not the first
-	freshView   = 120 * time.Millisecond  // age of the view from above at which it is fetched again
-	pullTimeout = 1200 * time.Millisecond // for the view from above
-	maxWaiting  = 64                      // searches that wait for one view
+	few         = 2                           // offers that fit, below which they are promised
+	promiseTime = 700 * time.Millisecond      // long enough for a lease and the update after it
+	newsDelay   = 20 * time.Millisecond       // what is gone again by then is no news
+	newsPause   = 50 * time.Millisecond       // between two advertisements of news
+	secondPause = 20 * time.Second            // the same, for replicas that are not the first
+	wordLasts   = secondPause + 5*time.Second // for which the nearest trader's word counts
+	freshView   = 120 * time.Millisecond      // age of the view from above at which it is fetched again
+	pullTimeout = 1200 * time.Millisecond     // for the view from above
+	maxWaiting  = 64                          // searches that wait for one view
 )
 
 // Trader is the role that keeps offers.
