@@ -14,7 +14,7 @@ type contact struct {
 	acked   uint64        // the newest offer that it has
 	heard   time.Duration // when it last said something
 	sentAt  time.Duration // when the last offer went out; 0 = none under way
-	tries   uint8         // offers in a row without an answer
+	tries   int8          // offers in a row without an answer
 	stale   uint8         // answers in a row that it knows a newer one
 	says    market.AckCode
 	depth   uint8 // with AckSplit: how deep to go
