@@ -58,7 +58,7 @@ func testCredentials(t *testing.T, rig Rig) {
 }
 
 func testPrune(t *testing.T, rig Rig) {
-	const keep = 400 * time.Millisecond
+	const keep = time.Second
 	rig.Config.ImagesKeep = keep
 	b := newBench(t, rig)
 	u := b.unit("sleep")
@@ -74,17 +74,18 @@ func testPrune(t *testing.T, rig Rig) {
 		return err
 	}
 	began := time.Now()
-	b.eventually("it would have gone", func() bool { b.list(); return time.Since(began) > 3*keep })
+	b.eventually("it would have gone", func() bool { b.list(); return time.Since(began) > 2*keep })
 	if err := again(); err != nil {
 		t.Fatalf("while a container uses it: %v", err)
 	}
 	b.remove(u, true)
+	b.list()
 	if err := again(); err != nil {
 		t.Fatalf("at once after the last use: %v", err)
 	}
 	began = time.Now()
 	b.eventually("the image goes", func() bool {
-		if time.Since(began) < 2*keep {
+		if time.Since(began) < keep+keep/8 {
 			return false // each look is a use
 		}
 		b.list()

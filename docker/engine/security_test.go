@@ -191,3 +191,29 @@ func tiny32(code byte) []byte {
 	put(text)
 	return b.Bytes()
 }
+
+// TestAnotherRegistryProvesNothing: the daemon fetches nothing that it has, so
+// a registry of the tenant's own could hand out others' private images by
+// naming them.
+func TestAnotherRegistryProvesNothing(t *testing.T) {
+	a := newSupplier(t, 1, nil)
+	pull := func(tenant byte, image string, auth docker.Secret) error {
+		u := a.unit(tenant, func(s *market.Spec) { s.Image, s.Pull = image, market.PullAlways }, "sleep")
+		u.Auth = auth
+		_, err := a.Launch(a.ctx, u, nil)
+		return err
+	}
+	if err := pull(1, loginAddr+"/private", login()); err != nil {
+		t.Fatal(err)
+	}
+	const elsewhere = registryAddr + "/private" // where anybody gets it
+	if err := pull(2, elsewhere, ""); !errors.Is(err, docker.ErrImageMissing) || !strings.Contains(err.Error(), "another registry") {
+		t.Errorf("launch: %v", err)
+	}
+	if _, err := theLab.api.ImageInspect(a.ctx, elsewhere); err == nil {
+		t.Error("the name that was refused stays")
+	}
+	if err := pull(2, loginAddr+"/private", login()); err != nil {
+		t.Errorf("with credentials: %v", err)
+	}
+}
