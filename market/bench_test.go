@@ -82,3 +82,31 @@ func BenchmarkPeerIDString(b *testing.B) {
 		_ = p.String()
 	}
 }
+
+func BenchmarkMissPriced(b *testing.B) {
+	w, o := fitting(), pricedOffer()
+	w.MaxPrice, w.MaxPriceSet, w.Unit = market.MaxAmount, true, "credit"
+	b.ReportAllocs()
+	for b.Loop() {
+		w.Miss(&o)
+	}
+}
+
+func BenchmarkScoreCheapest(b *testing.B) {
+	w, o := fitting(), pricedOffer()
+	w.Strategy = market.Cheapest
+	b.ReportAllocs()
+	for b.Loop() {
+		w.Score(&o)
+	}
+}
+
+func BenchmarkOpenUsage(b *testing.B) {
+	n := acked(2)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := market.OpenUsage(n.BySupplier, n.ByBuyer); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -98,6 +98,50 @@ func TestGoldenMessages(t *testing.T) {
 	compareGolden(t, "messages.json", got)
 }
 
+// amount is what a usage of resources costs at a price, in plain numbers.
+type amount struct {
+	Name      string `json:"name"`
+	Core      int64  `json:"core"`
+	Memory    int64  `json:"memory"`
+	Disk      int64  `json:"disk"`
+	Parked    int64  `json:"parked"`
+	Start     int64  `json:"start"`
+	MilliCPU  int64  `json:"milli_cpu"`
+	MemorySum int64  `json:"memory_bytes"`
+	DiskSum   int64  `json:"disk_bytes"`
+	Running   uint64 `json:"running_seconds"`
+	Stopped   uint64 `json:"parked_seconds"`
+	Amount    int64  `json:"amount"`
+}
+
+func newAmount(name string, p market.Price, r market.Resources, u market.Usage) amount {
+	return amount{
+		name, int64(p.Core), int64(p.Memory), int64(p.Disk), int64(p.Parked), int64(p.Start),
+		int64(r.CPU), int64(r.Memory), int64(r.Disk), u.Running, u.Parked, int64(p.Amount(r, u)),
+	}
+}
+
+// And one and the same usage always costs the same.
+func TestGoldenAmounts(t *testing.T) {
+	p, r := testPrice(), testLease().Resources
+	most := market.Price{Core: market.MaxMicro, Memory: market.MaxMicro, Disk: market.MaxMicro, Parked: market.MaxMicro, Start: market.MaxMicro}
+	one := market.Resources{CPU: 1000, Memory: market.GiB, Disk: market.GiB}
+	largest := market.Resources{CPU: market.MaxCPU, Memory: market.MaxBytes, Disk: market.MaxBytes}
+	compareGolden(t, "amounts.json", []amount{
+		newAmount("nothing ran", p, r, market.Usage{}),
+		newAmount("the document's example", p, r, testUsage(2).Usage),
+		newAmount("an hour", p, r, market.Usage{Running: 3600}),
+		newAmount("an hour parked", p, r, market.Usage{Parked: 3600}),
+		newAmount("rounded down", market.Price{Core: 1}, one, market.Usage{Running: 3599}),
+		newAmount("not rounded down", market.Price{Core: 1}, one, market.Usage{Running: 3600}),
+		newAmount("parts are summed before they are rounded", market.Price{Core: 1, Memory: 1, Disk: 1}, one, market.Usage{Running: 1200}),
+		newAmount("one byte for a year", market.Price{Memory: market.MaxMicro}, market.Resources{Memory: 1}, market.Usage{Running: 366 * 86_400}),
+		newAmount("the highest rates for a second", most, one, market.Usage{Running: 1}),
+		newAmount("more than 64 bits on the way", market.Price{Disk: 1000}, market.Resources{Disk: market.MaxBytes}, market.Usage{Running: maxSeconds}),
+		newAmount("the most that there is", most, largest, market.Usage{Running: maxSeconds}),
+	})
+}
+
 // Nor what was saved: a node reads the records of all earlier versions.
 func TestGoldenRecords(t *testing.T) {
 	var got []wire
