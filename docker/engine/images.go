@@ -149,7 +149,7 @@ const pruneEvery = 10 * time.Minute
 func (e *Engine) prune(ctx context.Context) {
 	keep := e.cfg.ImagesKeep
 	last, now := e.pruned.Load(), time.Now()
-	if keep == 0 || now.Sub(time.Unix(0, last)) < min(keep, pruneEvery) || !e.pruned.CompareAndSwap(last, now.UnixNano()) {
+	if keep == 0 || now.Sub(time.Unix(0, last)) < min(keep/4, pruneEvery) || !e.pruned.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
 	images, err := e.api.ImageList(ctx, image.ListOptions{})
