@@ -38,11 +38,14 @@ type bench struct {
 	keys   *market.Keyring
 	now    market.Time
 	disk   map[[32]byte]*market.Bought
+	rest   map[[32]byte]market.Record // bills and accounts; their keys do not collide
+	log    []*market.Entry
+	books  *ledger.Books
 	seq    uint64
 }
 
 func newBench(t *testing.T) *bench {
-	b := &bench{t: t, params: market.DefaultParams(network), keys: keys(0), disk: map[[32]byte]*market.Bought{},
+	b := &bench{t: t, params: market.DefaultParams(network), keys: keys(0), disk: map[[32]byte]*market.Bought{}, rest: map[[32]byte]market.Record{},
 		now: market.Time{Mono: time.Hour, Wall: noon}}
 	b.boot()
 	return b
@@ -52,11 +55,15 @@ func newBench(t *testing.T) *bench {
 func (b *bench) boot() *market.Outbox {
 	books := ledger.New(b.keys.Self(), network, b.keys)
 	m := buyer.New(b.keys.Self(), network, &b.params, b.keys, &books, uint64(b.now.Mono), uint64(b.now.Mono))
-	b.Buyer = &m
+	b.Buyer, b.books = &m, &books
 	records := []market.Record{&market.Seq{Seq: 1}} // another role's
 	for _, r := range b.disk {
 		records = append(records, r)
 	}
+	for _, r := range b.rest {
+		records = append(records, r)
+	}
+	books.Step(b.now, market.Boot{Records: records}, &market.Outbox{})
 	return b.step(market.Boot{Records: records})
 }
 
@@ -70,10 +77,17 @@ func (b *bench) step(ev market.Event) *market.Outbox {
 func (b *bench) save(out *market.Outbox) {
 	for _, s := range out.Saves {
 		_, id := s.Record.Key()
-		if s.Delete {
-			delete(b.disk, id)
-		} else {
-			b.disk[id] = s.Record.(*market.Bought)
+		switch r := s.Record.(type) {
+		case *market.Entry:
+			b.log = append(b.log, r)
+		case *market.Bought:
+			if b.disk[id] = r; s.Delete {
+				delete(b.disk, id)
+			}
+		default:
+			if b.rest[id] = r; s.Delete {
+				delete(b.rest, id)
+			}
 		}
 	}
 }

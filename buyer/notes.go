@@ -77,6 +77,8 @@ func (b *Buyer) onStrangeNote(now market.Time, from market.Ref, n *market.Signed
 		}
 	case b.holdings[i].rec.Lease.Supplier != from.Peer:
 		out.Note(market.NoteBadMessage, from.Peer, n.Lease, "usage of another's container")
+	case b.holdings[i].rec.Lease.ID == n.Lease && b.holdings[i].rec.Lease.BySupplier != nil:
+		out.Note(market.NoteBadMessage, from.Peer, n.Lease, "usage of a lease that is not metered")
 	case b.holdings[i].rec.Undo:
 		no(market.Undone, "the grant came too late, and was taken back")
 	case b.holdings[i].rec.Renewal != nil: // its grant was lost: ask for it
