@@ -12,22 +12,6 @@ func soon() error { return api.Errorf(api.CodeUnsupported, "this node cannot do 
 // DebugBundle implements api.Backend.
 func (n *Node) DebugBundle(context.Context, io.Writer) error { return soon() }
 
-// Sale implements api.Backend.
-func (n *Node) Sale(context.Context) (api.Sale, error) { return api.Sale{}, soon() }
-
-// PauseOffer implements api.Backend.
-func (n *Node) PauseOffer(context.Context, api.PauseRequest) (api.Sale, error) {
-	return api.Sale{}, soon()
-}
-
-// ResumeOffer implements api.Backend.
-func (n *Node) ResumeOffer(context.Context) (api.Sale, error) { return api.Sale{}, soon() }
-
-// SetPrice implements api.Backend.
-func (n *Node) SetPrice(context.Context, api.PriceRequest) (api.Sale, error) {
-	return api.Sale{}, soon()
-}
-
 // ExportLease implements api.Backend.
 func (n *Node) ExportLease(context.Context, api.LeaseRef, io.Writer) error { return soon() }
 

@@ -421,9 +421,9 @@ func (n *Node) drain(ctx context.Context, req api.LeaveRequest, say func(api.Lea
 }
 
 func (n *Node) drainUntil(deadline, caller context.Context, say func(api.LeaveEventType, string, string) error) error {
-	n.pause("draining", api.NodeDraining)
+	n.drained(true)
 	if err := say(api.LeaveDraining, "", ""); err != nil {
-		n.resume()
+		n.drained(false)
 		return err
 	}
 	left := n.guests()
@@ -433,7 +433,7 @@ func (n *Node) drainUntil(deadline, caller context.Context, say func(api.LeaveEv
 		for _, s := range left {
 			if !slices.ContainsFunc(now, func(t *market.Sold) bool { return t.Lease.Unit() == s.Lease.Unit() }) {
 				if err := say(api.LeaveContainer, s.Lease.Unit().String(), ""); err != nil {
-					n.resume()
+					n.drained(false)
 					return err
 				}
 			}
@@ -446,24 +446,28 @@ func (n *Node) drainUntil(deadline, caller context.Context, say func(api.LeaveEv
 		case <-n.loop.Done():
 			return n.stopError()
 		case <-caller.Done():
-			n.resume()
+			n.drained(false)
 			return context.Cause(caller)
 		case <-deadline.Done():
-			n.resume()
+			n.drained(false)
 			return nil
 		}
 	}
 	return nil
 }
 
-func (n *Node) pause(why string, state api.NodeState) {
-	n.mu.Lock()
-	n.paused, n.state = why, state
-	n.mu.Unlock()
+// drained stops selling, since the node is about to leave, or goes on.
+func (n *Node) drained(yes bool) {
+	n.sale.mu.Lock()
+	n.sale.draining = yes
+	n.sale.mu.Unlock()
+	state := api.NodeReady
+	if yes {
+		state = api.NodeDraining
+	}
+	n.setState(state)
 	n.supply(n.crew.ctx)
 }
-
-func (n *Node) resume() { n.pause("", api.NodeReady) }
 
 // endGuests ends the leases of others and waits for their containers to go.
 func (n *Node) endGuests(ctx context.Context, end bool) {

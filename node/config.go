@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -35,10 +36,14 @@ type Config struct {
 	Trader    bool // hold others' offers while this node can be reached
 	Client    bool // never serve the overlay
 	Open      bool // made --open: the transport deals with peers on public addresses, and they need no token
-	Settings  Settings
-	Bootstrap []overlay.Peer // members to join through; nil = the first member, or those known from before
-	Addresses Addresses
-	Log       *slog.Logger // nil = slog.Default()
+	// PriceCommand is a program and its arguments that say the price, in place
+	// of Sale.Terms; nil = none.
+	PriceCommand []string
+	Webhook      Webhook
+	Settings     Settings
+	Bootstrap    []overlay.Peer // members to join through; nil = the first member, or those known from before
+	Addresses    Addresses
+	Log          *slog.Logger // nil = slog.Default()
 }
 
 // Addresses are for display.
@@ -64,6 +69,20 @@ type Sale struct {
 	Images           []string      // patterns; nil = all
 	Starting         int           // most launches at once; 0 = no bound
 	Publish          netip.Addr    // where ports are published; unspecified = on every address
+	Terms            market.Terms  // what is asked for; with a price of nothing, nothing is metered
+	Credit           time.Duration // of a lease's price, for peers without a limit of their own; 0 = market.DefaultCredit
+	Can              []string      // capabilities, sorted
+	Topology         string        // "4 cores, 8 threads"
+	Pids             int64         // processes of all units together; 0 = no bound
+}
+
+// Webhook is where events are sent to.
+type Webhook struct {
+	URL    string   // http or https; "" = nowhere
+	Secret []byte   // key of the signature
+	Events []string // types; nil = all
+	// Transport sends the requests; nil = http.DefaultTransport.
+	Transport http.RoundTripper
 }
 
 // Buy holds what a request of the local user leaves open.
@@ -103,6 +122,9 @@ func (c *Config) validate() error {
 	}
 	if c.Name != "" && !market.ValidName(c.Name) {
 		return fmt.Errorf("%w: node name %q: use letters, digits, '_', '.', '-', 63 at most", ErrBadConfig, c.Name)
+	}
+	if err := c.Sale.Terms.Validate(); err != nil {
+		return fmt.Errorf("%w: terms: %w", ErrBadConfig, err)
 	}
 	return market.ValidLabels(c.Sale.Labels)
 }

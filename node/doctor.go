@@ -100,6 +100,8 @@ func (n *Node) checkOffer(ctx context.Context) (api.Check, error) {
 	switch e := n.engineStatus(); {
 	case n.cfg.Engine == nil:
 		return good(name, "not wanted: this node sells nothing"), nil
+	case own.Offer == nil && n.sale.halted() != "":
+		return api.Check{Name: name, State: api.CheckWarn, Cause: "nothing new is sold: " + n.sale.halted(), Remedy: "caravela offer resume"}, nil
 	case own.Offer == nil && e.State != api.EngineUp:
 		return api.Check{Name: name, State: api.CheckFail, Cause: "the container engine does not answer", Remedy: "see the check of the engine"}, nil
 	case own.Offer == nil:

@@ -18,6 +18,7 @@ type feed struct {
 	mu      sync.Mutex
 	seq     uint64
 	events  []api.Event
+	unsaved []api.Event // that are not on disk yet
 	changed chan struct{}
 }
 
@@ -32,8 +33,37 @@ func (f *feed) add(e api.Event) {
 		f.events = slices.Delete(f.events, 0, maxEvents/8)
 	}
 	f.events = append(f.events, e)
+	if len(f.unsaved) < maxUnsaved {
+		f.unsaved = append(f.unsaved, e)
+	}
 	close(f.changed)
 	f.changed = make(chan struct{})
+}
+
+// fill takes what an earlier life has kept; numbers go on from there.
+func (f *feed) fill(events []api.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.events = events
+	if len(events) > 0 {
+		f.seq = events[len(events)-1].Seq
+	}
+}
+
+// unkept returns the events that are not on disk yet, once.
+func (f *feed) unkept() []api.Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := f.unsaved
+	f.unsaved = nil
+	return list
+}
+
+// wait returns a channel that is closed at the next event.
+func (f *feed) wait() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.changed
 }
 
 // after returns the events with a higher number, and a channel that is closed
@@ -102,20 +132,35 @@ func (n *Node) note(k market.Note) {
 	if !k.Unit.IsZero() {
 		e.Container = k.Unit.String()
 	}
-	switch k.Kind {
-	case market.NoteBadMessage:
+	if k.Kind == market.NoteBadMessage {
 		n.log.Warn("peer broke the protocol", attrs...)
 		return
-	case market.NotePublished, market.NoteUnpublished:
-		e.Type = "offer"
-	case market.NoteGranted, market.NoteLeaseEnded, market.NoteBought, market.NoteRenewed, market.NoteUndone, market.NoteRefused:
-		e.Type = "lease"
-	default:
+	}
+	if e.Type = eventType(k.Kind); e.Type == "" {
 		n.log.Debug(k.Kind.String(), attrs...)
 		return
 	}
 	n.log.Info(k.Kind.String(), attrs...)
 	n.happened(e)
+}
+
+// eventType is where a fact belongs in the API; "" = it is of no interest there.
+func eventType(k market.NoteKind) string {
+	switch k {
+	case market.NotePublished, market.NoteUnpublished:
+		return "offer"
+	case market.NoteGranted, market.NoteLeaseEnded, market.NoteBought, market.NoteRenewed, market.NoteUndone, market.NoteRefused, market.NoteHeld:
+		return "lease"
+	case market.NoteNotice, market.NoteUnacked:
+		return "notice"
+	case market.NoteBilled, market.NoteCharged, market.NoteDisputed, market.NoteReceipt:
+		return "bill"
+	case market.NoteSettled, market.NoteProposed:
+		return "ledger"
+	case market.NoteAccount:
+		return "peer"
+	}
+	return ""
 }
 
 // unitNews tells of a unit's new status. A unit that this node bought from

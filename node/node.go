@@ -40,6 +40,9 @@ type Node struct {
 	stats    *stats
 	seen     *seen
 	tokens   tokens
+	sale     sale
+	events   eventLog
+	webhook  webhook
 
 	keeping sync.Mutex
 	kept    []market.Ref // the known peers as they were saved last
@@ -52,8 +55,7 @@ type Node struct {
 	mu     sync.Mutex
 	state  api.NodeState
 	engine engineView
-	paused string // why nothing is sold, by the user's wish; "" = it is
-	opened bool   // by a token: deals with peers on public addresses
+	opened bool // by a token: deals with peers on public addresses
 }
 
 var (
@@ -76,11 +78,23 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 		started: time.Now(), ready: make(chan struct{}), left: make(chan struct{}), state: api.NodeStarting,
 		opened: cfg.Network.Open,
 	}
+	if n.cfg.Sale.Terms.Interval == 0 {
+		t := &n.cfg.Sale.Terms
+		t.Interval, t.Bear, t.Grace, t.Notice = market.DefaultInterval, market.DefaultBear, market.DefaultGrace, market.DefaultNotice
+	}
 	n.crew.ctx = ctx
 	n.fx = newEffects(n, &n.crew)
 	n.loop = loop.New(cfg.Peer, cfg.Store, n.fx)
 	n.engine.detail = "not asked yet"
-	return n, n.tokens.open(cfg.Dir)
+	return n, n.recall()
+}
+
+// recall reads what the data directory keeps beside leases and identity.
+func (n *Node) recall() error {
+	n.events.path = n.cfg.Dir.File("events.jsonl")
+	past, err := n.events.load()
+	n.feed.fill(past)
+	return errors.Join(err, n.tokens.open(n.cfg.Dir), n.sale.open(&n.cfg), n.webhook.open(n))
 }
 
 // Ready is closed when the node is in its network.
@@ -104,6 +118,10 @@ func (n *Node) Serve(ctx context.Context) error {
 	ended := make(chan error, 1)
 	n.crew.run(func(ctx context.Context) { ended <- n.loop.Run(ctx, market.Boot{Records: records}) })
 	n.crew.run(n.watchOverlay)
+	n.crew.run(n.keepEvents)
+	if n.cfg.Webhook.URL != "" {
+		n.crew.run(n.webhook.run)
+	}
 	err = n.enter(ctx)
 	if err == nil {
 		n.crew.run(n.watchEngine) // no earlier: with the engine comes the offer, which needs the overlay
@@ -112,6 +130,9 @@ func (n *Node) Serve(ctx context.Context) error {
 		n.happened(api.Event{Type: "node", Action: "ready"})
 		n.crew.run(n.upkeep)
 		n.crew.run(n.janitor)
+		if n.cfg.Engine != nil && len(n.cfg.PriceCommand) > 0 {
+			n.crew.run(n.followPrice)
+		}
 		select {
 		case err = <-ended:
 		case <-n.left:

@@ -20,6 +20,8 @@ type stats struct {
 	lost    atomic.Uint64
 	in      atomic.Uint64
 	streams atomic.Int64
+
+	priceFailures atomic.Uint64
 }
 
 func newStats() *stats { return &stats{} }

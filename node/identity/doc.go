@@ -6,6 +6,9 @@
 //	network.json   signed genesis and parameters, pre-shared key, openness
 //	peers.json     peers that were known when the node last looked
 //	tokens.json    join tokens that were given out, without their secrets
+//	sale.json      whether the offer is paused, and at which price, by the user's word
+//	webhook.json   how far the webhook has been told of events
+//	events.jsonl   what happened at this node, the newest part
 //	leases-*.db    what was bought and sold, one file a network (node/store)
 //	lock           the process ID of the node that runs
 //

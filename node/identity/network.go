@@ -13,6 +13,8 @@ const (
 	networkFile = "network.json"
 	peersFile   = "peers.json"
 	tokensFile  = "tokens.json"
+	saleFile    = "sale.json"
+	webhookFile = "webhook.json"
 )
 
 // Network is what a node knows of its network besides its peers.

@@ -34,6 +34,9 @@ type Host struct {
 	Sale       node.Sale
 	Sells      bool
 	Labels     []market.Label
+	Webhook    node.Webhook
+	// PriceCommand says the price, in place of Sale.Terms.
+	PriceCommand []string
 
 	world     *World
 	key       ed25519.PrivateKey
@@ -127,6 +130,7 @@ func (h *Host) config(network *identity.Network, bootstrap []overlay.Peer) node.
 		}),
 		Store: h.Disk, Dir: h.dir, Transport: h.transport, Overlay: h.over, Sale: h.Sale, Trader: true,
 		Buy: node.Buy{Term: 24 * time.Hour, Strategy: market.Spread}, Bootstrap: bootstrap, Log: logger(),
+		Webhook: h.Webhook, PriceCommand: h.PriceCommand,
 	}
 	c.Sale.Labels = h.Labels
 	if h.Sells {
