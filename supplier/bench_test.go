@@ -34,6 +34,8 @@ type bench struct {
 	params market.Params
 	keys   *market.Keyring
 	stock  market.Stock
+	books  *ledger.Books
+	owner  *customer // answers what units are told; nil = nobody does
 	now    market.Time
 	disk   map[[33]byte]market.Record
 	nonce  uint64
@@ -71,11 +73,14 @@ func (b *bench) restart() *market.Outbox {
 func (b *bench) boot() *market.Outbox {
 	books := ledger.New(b.keys.Self(), network, b.keys)
 	s := supplier.New(b.keys.Self(), network, &b.params, b.keys, &books, uint64(b.now.Mono), 1)
-	b.Supplier = &s
+	b.Supplier, b.books = &s, &books
 	var records []market.Record
 	for _, r := range b.disk {
 		records = append(records, r)
 	}
+	var out market.Outbox
+	b.books.Step(b.now, market.Boot{Records: records}, &out)
+	b.save(&out)
 	return b.step(market.Boot{Records: records})
 }
 
@@ -84,6 +89,7 @@ func (b *bench) step(ev market.Event) *market.Outbox {
 	b.Step(b.now, ev, &out)
 	b.audit()
 	b.save(&out)
+	b.answer(&out)
 	return &out
 }
 
@@ -131,11 +137,11 @@ func (b *bench) advance(d time.Duration) *market.Outbox {
 			b.t.Fatalf("the deadline stays at %v", b.Deadline())
 		}
 		b.pass(max(0, b.Deadline()-b.now.Mono))
-		b.Step(b.now, market.Tick{}, &out)
-		b.audit()
+		tick := b.step(market.Tick{})
+		out.Saves, out.Sends, out.Notes = append(out.Saves, tick.Saves...), append(out.Sends, tick.Sends...), append(out.Notes, tick.Notes...)
+		out.Lookups, out.Controls, out.Runs = append(out.Lookups, tick.Lookups...), append(out.Controls, tick.Controls...), append(out.Runs, tick.Runs...)
 	}
 	b.pass(end - b.now.Mono)
-	b.save(&out)
 	return &out
 }
 
@@ -184,7 +190,7 @@ func (b *bench) launch(i byte, change func(*market.Spec, *market.Lease)) *market
 	k := keys(i)
 	b.nonce++
 	spec := &market.Spec{Image: "web", Platform: linux, Limits: market.Resources{CPU: 1000, Memory: market.GiB}}
-	l := market.Lease{Network: network, Buyer: k.Self(), Supplier: b.keys.Self(), Nonce: b.nonce, Start: b.now.Wall, End: b.now.Wall.Add(time.Hour)}
+	l := market.Lease{Network: network, Buyer: k.Self(), Supplier: b.keys.Self(), Nonce: b.nonce, Start: b.now.Wall, End: b.now.Wall.Add(time.Hour), Terms: b.stock.Terms}
 	if change != nil {
 		change(spec, &l)
 	}
@@ -194,7 +200,7 @@ func (b *bench) launch(i byte, change func(*market.Spec, *market.Lease)) *market
 	if l.Resources.IsZero() {
 		l.Resources = spec.Limits
 	}
-	l.Ports, l.SpecHash = spec.Ports, k.SpecHash(spec)
+	l.Ports, l.Pids, l.SpecHash = spec.Ports, spec.Pids, k.SpecHash(spec)
 	return &market.LaunchContainer{Lease: k.Lease(l), Spec: spec}
 }
 
@@ -218,6 +224,7 @@ func (b *bench) unit(l *market.SignedLease, s market.State, why market.Reason) *
 func (b *bench) renewal(i byte, old *market.SignedLease, change func(*market.Lease)) *market.LaunchContainer {
 	l := old.Lease
 	l.First, l.Prev, l.Start, l.End = old.Unit(), old.ID, b.now.Wall, b.now.Wall.Add(time.Hour)
+	l.Terms, l.Hold = b.stock.Terms, market.HoldID{}
 	if change != nil {
 		change(&l)
 	}

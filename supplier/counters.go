@@ -56,14 +56,14 @@ func (u *unit) counts(st standing) (c Counts) {
 }
 
 func pids(asked int64) int64 {
-	if asked == 0 {
+	if asked <= 0 {
 		return defaultPids
 	}
 	return asked
 }
 
 // recount brings the sums up to date with the units that this step touched.
-func (s *Supplier) recount() {
+func (s *Supplier) recount(now market.Time, out *market.Outbox) {
 	a := s.sales
 	if a == nil || len(a.touched) == 0 {
 		return
@@ -72,6 +72,7 @@ func (s *Supplier) recount() {
 		u.touched = false
 		a.countPorts(u)
 		a.count(u)
+		u.countMeter(now, out)
 		if u.gone {
 			a.due.drop(u)
 		} else {
@@ -98,18 +99,40 @@ func (a *sales) countPorts(u *unit) {
 	if slices.Equal(hosts, u.hosts) {
 		return
 	}
+	for _, p := range u.hosts {
+		a.usePort(p, -1)
+	}
+	for _, p := range hosts {
+		a.usePort(p, 1)
+	}
+	u.hosts = hosts
+}
+
+func (a *sales) usePort(p hostPort, times int) {
+	if p.port == 0 {
+		return
+	}
 	if a.ports == nil {
 		a.ports = map[hostPort]int{}
 	}
-	for _, p := range u.hosts {
-		if a.ports[p]--; a.ports[p] == 0 {
-			delete(a.ports, p)
-		}
+	if a.ports[p] += times; a.ports[p] == 0 {
+		delete(a.ports, p)
 	}
-	for _, p := range hosts {
-		a.ports[p]++
+}
+
+// countMeter brings the time that is billed, and what it adds to the buyer's
+// debt, up to date, and saves what changed of it.
+func (u *unit) countMeter(now market.Time, out *market.Outbox) {
+	m := u.meter
+	if m == nil {
+		return
 	}
-	u.hosts = hosts
+	m.recount(now.Mono, u)
+	u.countShare()
+	if m.dirty && !u.gone {
+		out.Save(m.rec)
+		m.dirty, m.saved = false, true
+	}
 }
 
 func (u *unit) publishes() (list []hostPort) {
@@ -140,11 +163,19 @@ func (s *Supplier) Used() Counts {
 	return s.sales.used
 }
 
-// Free is the stock less what units take.
-func (s *Supplier) Free() market.Resources {
-	f := s.stock.Total
-	if s.sales != nil {
-		f = f.Sub(s.sales.used.Resources)
+// Reserved counts what is held for buyers who have not leased it yet; Units
+// counts the holds.
+func (s *Supplier) Reserved() Counts {
+	if s.sales == nil {
+		return Counts{}
 	}
+	return s.sales.held
+}
+
+func (s *Supplier) taken() Counts { return s.Used().plus(s.Reserved(), 1) }
+
+// Free is the stock less what units take and holds keep.
+func (s *Supplier) Free() market.Resources {
+	f := s.stock.Total.Sub(s.taken().Resources)
 	return market.Resources{CPU: max(0, f.CPU), Memory: max(0, f.Memory), Disk: max(0, f.Disk)}
 }

@@ -56,5 +56,5 @@ func (s *Supplier) Self() market.PeerID { return s.self }
 // Forget takes a unit away as if it had never been.
 func (s *Supplier) Forget(id market.LeaseID) {
 	s.remove(s.take(id))
-	s.recount()
+	s.recount(market.Time{}, &market.Outbox{})
 }

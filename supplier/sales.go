@@ -14,20 +14,24 @@ import (
 // step each touched unit is counted anew, and queued for when it is due. So
 // nothing here looks at all units to admit one, or to learn what time it is.
 type sales struct {
-	units   []*unit   // by unit ID
-	tenants []*tenant // by peer
-	tombs   []tomb    // launches that must not be granted any more
+	units   []*unit                  // by unit ID
+	tenants []*tenant                // by peer
+	tombs   []tomb                   // launches that must not be granted any more
+	holds   []*hold                  // by when they are over
+	leases  map[market.LeaseID]*unit // by what is open in the books, where that is not the unit's name
 	due     queue
 	touched []*unit
 	used    Counts
-	ports   map[hostPort]int // how many units say that they use it
+	held    Counts
+	ports   map[hostPort]int // how many units and holds say that they use it
 }
 
 // tenant is one buyer that has units here.
 type tenant struct {
-	peer  market.PeerID
-	units []*unit // by unit ID
-	ended int     // of these, waiting for their end to be confirmed
+	peer   market.PeerID
+	units  []*unit // by unit ID
+	ended  int     // of these, waiting for their end to be confirmed
+	shares []share // what they owe, by label
 }
 
 // hostPort is a port of this machine.
@@ -99,6 +103,9 @@ func (s *Supplier) remove(u *unit) {
 	if len(t.units) == 0 {
 		i, _ = a.tenant(t.peer)
 		a.tenants = slices.Delete(a.tenants, i, i+1)
+	}
+	for _, id := range u.leases() {
+		delete(a.leases, id)
 	}
 	u.gone = true
 	s.touch(u)

@@ -10,38 +10,47 @@ import (
 
 // Waiting times that are nobody else's concern.
 const (
-	ackTimeout  = 4 * time.Second         // for a trader's OfferAck
-	maxTries    = 3                       // before another trader is looked for
-	maxStale    = 3                       // claims of a trader in a row that it knows a newer offer
-	relook      = 15 * time.Second        // first pause between searches that find too few traders; doubles up to Params.Resettle
-	shunTime    = 10 * time.Minute        // without a trader that did not answer or refused
-	maxShunned  = 16                      //
-	linger      = 12 * time.Second        // of an offer in a region that it has left
-	statusRetry = 2 * time.Second         // first repetition of a status; doubles up to statusMax
-	statusMax   = 5 * time.Minute         //
-	removeRetry = 5 * time.Minute         // before the engine is told again to remove a container
-	keepExited  = 10 * time.Second        // a container with Spec.Remove, for its last output to be read
-	keepEnded   = 10 * time.Minute        // an ended unit whose owner does not answer
-	maxSkew     = 2 * time.Minute         // between a buyer's clock and ours at signing
-	tombTime    = 2*maxSkew + time.Minute // as long as a late launch could still be accepted
-	maxTombs    = 1024
-	maxEnded    = 1024 // ended units whose owners have not confirmed it
-	maxSilent   = 32   // of these, one buyer's
-	maxOrders   = 16   // commands under way to one unit
-	seqBlock    = 1024 // sequence numbers reserved by one write
-	maxSeqJump  = 1 << 32
-	updatePause = 20 * time.Millisecond // gathers changes of the free resources into one update
-	probeDepth  = 2                     // of the first region that is looked up
-	maxKnown    = 8                     // regions that are remembered
+	ackTimeout    = 4 * time.Second         // for a trader's OfferAck
+	maxTries      = 3                       // before another trader is looked for
+	maxStale      = 3                       // claims of a trader in a row that it knows a newer offer
+	relook        = 15 * time.Second        // first pause between searches that find too few traders; doubles up to Params.Resettle
+	shunTime      = 10 * time.Minute        // without a trader that did not answer or refused
+	maxShunned    = 16                      //
+	linger        = 12 * time.Second        // of an offer in a region that it has left
+	statusRetry   = 2 * time.Second         // first repetition of a status; doubles up to statusMax
+	statusMax     = 5 * time.Minute         //
+	removeRetry   = 5 * time.Minute         // before the engine is told again to remove a container
+	keepExited    = 10 * time.Second        // a container with Spec.Remove, for its last output to be read
+	keepEnded     = 10 * time.Minute        // an ended unit whose owner does not answer
+	maxSkew       = 2 * time.Minute         // between a buyer's clock and ours at signing
+	tombTime      = 2*maxSkew + time.Minute // as long as a late launch could still be accepted
+	maxTombs      = 1024
+	maxEnded      = 1024               // ended units whose owners have not confirmed it
+	maxSilent     = 32                 // of these, one buyer's
+	closeTime     = 10 * time.Minute   // for the last usage note to be acknowledged, before the receipt is written without
+	keepReceipt   = 7 * 24 * time.Hour // an ended unit whose owner does not sign the receipt
+	receiptMax    = time.Hour          // between two repetitions of a receipt
+	maxWarning    = 10 * time.Minute   // before the end of a lease that is not renewed
+	maxHolds      = 256
+	maxBuyerHolds = 16   // of these, one buyer's
+	maxOrders     = 16   // commands under way to one unit
+	seqBlock      = 1024 // sequence numbers reserved by one write
+	maxSeqJump    = 1 << 32
+	updatePause   = 20 * time.Millisecond // gathers changes of the free resources into one update
+	probeDepth    = 2                     // of the first region that is looked up
+	maxKnown      = 8                     // regions that are remembered
 )
 
 // Supplier is the selling role.
 //
 // It accepts Boot, Supply, EngineChanged, UnitChanged, Tick, Found, Near,
-// Gone, Leave, Undelivered, and Received with OfferAck, RefreshOffer,
-// LaunchContainer, StopContainer, StatusAck, Goodbye. It emits Saves of Sold
-// and Seq, Sends, Lookups, Runs and Controls. It repeats offers and statuses
-// until they are acknowledged; it forgets a unit when its end is acknowledged.
+// Gone, Measured, Reclaim, Leave, Undelivered, and Received with OfferAck,
+// RefreshOffer, LaunchContainer, StopContainer, StatusAck, RequestHold,
+// ReleaseHold, AckUsage, AckNotice, SignReceipt, Goodbye. It emits Saves of
+// Sold, Meter, Reserved, Tomb and Seq, and of the books' Entry and Account,
+// Sends, Lookups, Runs, Controls, and Outcomes of Reclaim. It repeats offers,
+// statuses, usage notes, notices and receipts until they are acknowledged; it
+// forgets a unit when its end is acknowledged and its receipts are signed.
 type Supplier struct {
 	self    market.PeerID
 	network market.NetworkID
@@ -86,6 +95,10 @@ func (s *Supplier) Step(now market.Time, ev market.Event, out *market.Outbox) {
 		s.onNear(now, ev, out)
 	case market.Gone:
 		s.onGone(ev.Peer)
+	case market.Measured:
+		s.onMeasured(now, ev)
+	case market.Reclaim:
+		s.onReclaim(now, ev, out)
 	case market.Leave:
 		s.onLeave(now, ev, out)
 	case market.Undelivered:
@@ -93,7 +106,7 @@ func (s *Supplier) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	case market.Received:
 		s.onReceived(now, ev, out)
 	}
-	s.recount()
+	s.recount(now, out)
 	s.publish(now, out)
 }
 
@@ -109,6 +122,16 @@ func (s *Supplier) onReceived(now market.Time, ev market.Received, out *market.O
 		s.onStop(now, ev.From, m, out)
 	case *market.StatusAck:
 		s.onStatusAck(now, ev.From, m, out)
+	case *market.RequestHold:
+		s.onRequestHold(now, ev.From, m, out)
+	case *market.ReleaseHold:
+		s.onReleaseHold(now, ev.From, m, out)
+	case *market.AckUsage:
+		s.onAckUsage(now, ev.From, m, out)
+	case *market.AckNotice:
+		s.onAckNotice(ev.From, m)
+	case *market.SignReceipt:
+		s.onSignReceipt(now, ev.From, m, out)
 	case *market.Goodbye:
 		s.onGoodbye(now, ev.From.Peer)
 	}
@@ -116,6 +139,7 @@ func (s *Supplier) onReceived(now market.Time, ev market.Received, out *market.O
 
 func (s *Supplier) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 	var tombs []*market.Tomb
+	var meters []*market.Meter
 	for _, r := range ev.Records {
 		switch r := r.(type) {
 		case *market.Tomb:
@@ -124,7 +148,16 @@ func (s *Supplier) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 			s.pub.seq, s.pub.reserved = r.Seq, r.Seq
 		case *market.Sold:
 			s.restore(now, r, out)
+		case *market.Meter:
+			if r.Sold {
+				meters = append(meters, r)
+			}
+		case *market.Reserved:
+			s.restoreHold(now, r)
 		}
+	}
+	for _, r := range meters { // after their units
+		s.restoreMeter(now, r, out)
 	}
 	s.exhume(now, tombs)
 }
@@ -132,6 +165,9 @@ func (s *Supplier) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 func (s *Supplier) onSupply(now market.Time, ev market.Supply) {
 	s.stock, s.selling = ev.Stock, ev.Selling
 	s.stock.Labels = slices.Clone(ev.Stock.Labels)
+	if t := s.stock.Terms; t != nil && *t == (market.Terms{}) {
+		s.stock.Terms = nil
+	}
 	s.changed(now)
 }
 
@@ -161,7 +197,7 @@ func (s *Supplier) onLeave(now market.Time, ev market.Leave, out *market.Outbox)
 		return
 	}
 	for _, u := range s.sales.units {
-		if !u.ended() && u.rec.Ending == market.NoReason {
+		if !u.over() {
 			s.touch(u)
 			s.end(now, u, market.SupplierLeft, 0, out)
 		}
@@ -177,6 +213,7 @@ func (s *Supplier) onUndelivered(now market.Time, ev market.Undelivered) {
 
 func (s *Supplier) onTick(now market.Time, out *market.Outbox) {
 	s.tickUnits(now, out)
+	s.tickHolds(now, out)
 	s.tickPublication(now, out)
 }
 
@@ -185,6 +222,9 @@ func (s *Supplier) Deadline() time.Duration {
 	d := s.pub.deadline(s.silence())
 	if s.sales != nil {
 		d = min(d, s.sales.due.deadline())
+		if len(s.sales.holds) > 0 {
+			d = min(d, s.sales.holds[0].until)
+		}
 	}
 	return d
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"caravela/ledger"
 	"caravela/market"
 )
 
@@ -11,12 +12,14 @@ import (
 type unit struct {
 	rec      *market.Sold // replaced, never mutated
 	tenant   *tenant
+	meter    *meter        // nil while nothing is billed and nothing was announced
 	endsAt   time.Duration // the lease's end
 	removeAt time.Duration // of an exited container with Spec.Remove, or an ended unit
 	resendAt time.Duration // of the status, until it is acknowledged
 	wait     time.Duration // before the next repetition
 	orders   []order       // commands that the engine has not yet answered
 
+	seen    bool          // the engine has spoken of it in this life
 	due     time.Duration // when a Tick is wanted
 	slot    int           // in the queue, from 1; 0 = not in it
 	counted standing      // as the sums have it
@@ -41,6 +44,10 @@ func (u *unit) state() market.State {
 
 func (u *unit) ended() bool { return u.state() == market.Ended }
 
+// over reports whether the lease has ended, whether or not the container is
+// gone yet.
+func (u *unit) over() bool { return u.ended() || u.rec.Ending != market.NoReason }
+
 func (u *unit) starting() bool {
 	st := u.state()
 	return st == market.Accepted || st == market.Pulling || st == market.Starting
@@ -48,8 +55,11 @@ func (u *unit) starting() bool {
 
 func (u *unit) deadline() time.Duration {
 	d := min(u.removeAt, u.resendAt)
-	if !u.ended() && u.rec.Ending == market.NoReason {
+	if !u.over() {
 		d = min(d, u.endsAt)
+	}
+	if u.meter != nil {
+		d = min(d, u.meter.deadline())
 	}
 	return d
 }
@@ -97,6 +107,13 @@ func (s *Supplier) greetOwner(now market.Time, peer market.PeerID, out *market.O
 			u.wait = 0
 			s.resend(now, u, out)
 		}
+		if m := u.meter; m != nil && (m.unacked() || m.notice.at != market.Never || m.receipt.at != market.Never) {
+			s.touch(u)
+			m.note.wait, m.notice.wait, m.receipt.wait = 0, 0, 0
+			s.sendNote(now, u, out)
+			s.sendNotice(now, u, out)
+			s.sendReceipts(now, u, out)
+		}
 	}
 }
 
@@ -115,15 +132,16 @@ func (s *Supplier) onStatusAck(now market.Time, from market.Ref, m *market.Statu
 	if rec.Acked == rec.Status.Seq {
 		u.resendAt = market.Never
 	}
-	if u.ended() && rec.Acked == rec.Status.Seq {
-		s.forget(now, u, out)
-	}
+	s.forgetSettled(now, u, out)
 }
 
 // forget drops an ended unit. Its lease stays buried while it could be
 // launched again.
 func (s *Supplier) forget(now market.Time, u *unit, out *market.Outbox) {
 	out.Drop(u.rec)
+	if m := u.meter; m != nil && (m.saved || m.dirty) {
+		out.Drop(m.rec)
+	}
 	s.bury(now, u.rec.Lease.Unit(), u.rec.Lease.Buyer, out)
 	s.remove(u)
 }
@@ -149,6 +167,7 @@ func (s *Supplier) onUnitChanged(now market.Time, ev market.UnitChanged, out *ma
 		return
 	}
 	s.answer(u, ev, out)
+	u.seen = u.seen || ev.State != market.Unknown
 	switch {
 	case u.ended():
 		return
@@ -230,6 +249,10 @@ func (s *Supplier) end(now market.Time, u *unit, why market.Reason, grace time.D
 		rec.Ending = why
 		u.rec = &rec
 		out.Save(u.rec)
+		s.close(now, u, u.rec.Lease, why, out)
+		if u.meter != nil {
+			u.meter.halt()
+		}
 	}
 	u.removeAt = now.Mono + max(0, grace) + removeRetry
 	c := market.Control{Ref: s.ref(), Unit: u.rec.Lease.Unit(), Op: market.OpRemove, Grace: grace, Keep: true}
@@ -247,8 +270,19 @@ func (s *Supplier) ended(now market.Time, u *unit, st market.Status, out *market
 		st.ExitCode, st.Detail = last.ExitCode, last.Detail
 	}
 	st.Ports = nil
+	s.close(now, u, u.rec.Lease, st.Reason, out) // unless end did
 	s.say(now, u, st, out)
 	u.removeAt = now.Mono + keepEnded
+	if u.rec.Lease.Terms != nil {
+		s.books.Append(now, u.rec.Lease.Buyer, market.Entry{Kind: market.EntryEnd, First: u.rec.Status.Envelope}, ledger.Change{}, out)
+	}
+	if m := u.meter; m != nil {
+		m.halt()
+		m.notice.stop()
+		if u.rec.Lease.Terms.Metered() {
+			u.removeAt = now.Mono + keepReceipt
+		}
+	}
 	out.Note(market.NoteLeaseEnded, u.rec.Lease.Buyer, st.Lease, st.Reason.String())
 	s.changed(now)
 }
@@ -351,6 +385,9 @@ func (s *Supplier) tickUnit(now market.Time, u *unit, out *market.Outbox) {
 	if now.Mono >= u.resendAt {
 		s.resend(now, u, out)
 	}
+	if u.meter != nil {
+		s.tickMeter(now, u, out)
+	}
 }
 
 // restore takes a unit up that an earlier life has sold.
@@ -358,8 +395,17 @@ func (s *Supplier) restore(now market.Time, r *market.Sold, out *market.Outbox) 
 	u := &unit{rec: r, endsAt: now.Mono + r.Lease.End.Sub(now.Wall), removeAt: market.Never, resendAt: market.Never}
 	if u.ended() {
 		u.removeAt = now.Mono + keepEnded
+		if r.Lease.Terms.Metered() {
+			u.removeAt = now.Mono + max(0, min(keepReceipt, r.Status.At.Add(keepReceipt).Sub(now.Wall)))
+		}
 	}
 	s.insert(u)
+	if r.Lease.Terms.Metered() {
+		s.meterOf(now, u).begin(now, u)
+		if u.over() {
+			u.meter.halt()
+		}
+	}
 	if r.Acked == 0 { // the owner may not have heard of the grant
 		out.Send(r.Buyer, &market.Grant{Lease: r.Lease})
 	}
