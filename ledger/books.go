@@ -13,12 +13,17 @@ import (
 //
 // It accepts Boot, Settle, SetPeer, Tick, Near, and Received with
 // ProposeSettlement and AnswerSettlement. It emits Saves of Account, Entry and
-// Proposed, Sends, and Outcomes.
+// Proposed, Sends, Outcomes, one for each Settle and SetPeer, and Notes. It
+// repeats its own proposals until they are answered, and forgets every proposal
+// after a month.
 type Books struct {
 	self     market.PeerID
 	network  market.NetworkID
 	seal     market.Sealer
 	accounts []*market.Account // sorted by peer; replaced, never mutated
+
+	proposals []*proposal // sorted by ID
+	count     uint64      // of own proposals in this life
 }
 
 // New returns empty books.
@@ -30,17 +35,41 @@ func New(self market.PeerID, network market.NetworkID, seal market.Sealer) Books
 func (b *Books) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	switch ev := ev.(type) {
 	case market.Boot:
-		b.onBoot(ev)
+		b.onBoot(now, ev)
+	case market.Tick:
+		b.onTick(now, out)
+	case market.Near:
+		b.onNear(now, ev.Peer, out)
+	case market.Settle:
+		b.onSettle(now, ev, out)
+	case market.SetPeer:
+		b.onSetPeer(ev, out)
+	case market.Received:
+		switch m := ev.Msg.(type) {
+		case *market.ProposeSettlement:
+			b.onProposal(now, ev.From, m.Settlement, out)
+		case *market.AnswerSettlement:
+			b.onAnswer(now, ev.From, m, out)
+		}
 	}
 }
 
 // Deadline implements market.Machine.
-func (b *Books) Deadline() time.Duration { return market.Never }
+func (b *Books) Deadline() time.Duration {
+	due := market.Never
+	for _, p := range b.proposals {
+		due = min(due, p.next)
+	}
+	return due
+}
 
-func (b *Books) onBoot(ev market.Boot) {
+func (b *Books) onBoot(now market.Time, ev market.Boot) {
 	for _, r := range ev.Records {
-		if a, ok := r.(*market.Account); ok {
-			b.put(a)
+		switch r := r.(type) {
+		case *market.Account:
+			b.put(r)
+		case *market.Proposed:
+			b.propose(&proposal{rec: r, next: now.Mono, wait: firstWait})
 		}
 	}
 }
@@ -63,16 +92,6 @@ func (b *Books) Blocked(p market.PeerID) bool {
 // Accounts lists all counterparties, by peer.
 func (b *Books) Accounts() []*market.Account { return slices.Clone(b.accounts) }
 
-// Change is what an entry adds to a balance. Zero parts stay.
-type Change struct {
-	Unit        string
-	Earned      market.Micro
-	Spent       market.Micro
-	SettledIn   market.Micro
-	SettledOut  market.Micro
-	Unconfirmed market.Micro
-}
-
 // Append adds an entry to the log of a counterparty and changes its balance by
 // it; both are saved in this step. Kind, First and Second of e are the
 // caller's.
@@ -85,25 +104,9 @@ func (b *Books) Append(now market.Time, p market.PeerID, e market.Entry, c Chang
 	b.put(&a)
 	out.Save(&e)
 	out.Save(&a)
-}
-
-// added returns the balances with a change; the old list stays as it is.
-func added(list []market.Balance, c Change) []market.Balance {
-	if c == (Change{Unit: c.Unit}) {
-		return list
+	if !Takes(&a, c.Unit) && c != (Change{Unit: c.Unit}) {
+		out.Note(market.NoteDisputed, p, market.LeaseID{}, "too many units: what is due in "+c.Unit+" is not counted")
 	}
-	list = slices.Clone(list)
-	i := slices.IndexFunc(list, func(x market.Balance) bool { return x.Unit == c.Unit })
-	if i < 0 {
-		list, i = append(list, market.Balance{Unit: c.Unit}), len(list)
-	}
-	x := &list[i]
-	x.Earned += c.Earned
-	x.Spent += c.Spent
-	x.SettledIn += c.SettledIn
-	x.SettledOut += c.SettledOut
-	x.Unconfirmed += c.Unconfirmed
-	return list
 }
 
 // put adds or replaces an account.
