@@ -3,9 +3,8 @@ package supplier
 import (
 	"fmt"
 
-	"caravela/market"
-
 	"caravela/ledger"
+	"caravela/market"
 )
 
 // leaseOf finds the unit that a lease is, or was, about; nil when there is
@@ -153,6 +152,4 @@ func (u *unit) priceUnit(lease market.LeaseID) string {
 	return ""
 }
 
-func sum(m market.Micro, unit string) string {
-	return fmt.Sprintf("%d.%06d %s", m/1_000_000, m%1_000_000, unit)
-}
+func sum(m market.Micro, label string) string { return m.String() + " " + label }

@@ -75,18 +75,31 @@ func (b *bench) balance(i byte) market.Balance {
 
 // allow gives a buyer a limit.
 func (b *bench) allow(i byte, limit market.Micro) {
+	b.account(i, func(a *market.Account) { a.Limit = market.Limit{Set: true, Amount: limit, Unit: "credit"} })
+}
+
+// account changes what the books say of a buyer.
+func (b *bench) account(i byte, change func(*market.Account)) {
+	a := *b.books.Account(keys(i).Self())
+	change(&a)
 	var out market.Outbox
-	b.books.Step(b.now, market.SetPeer{Peer: keys(i).Self(), Limit: &market.Limit{Set: true, Amount: limit, Unit: "credit"}}, &out)
+	b.books.Step(b.now, market.Boot{Records: []market.Record{&a}}, &out)
+	out.Save(&a)
 	b.save(&out)
 }
 
 // meter is what the disk holds of a unit's billing.
 func (b *bench) meter(unit market.LeaseID) *market.Meter {
 	b.t.Helper()
-	m, _ := b.disk[[33]byte(append(append([]byte{}, unit[:]...), byte(market.SoldMeterTable)))].(*market.Meter)
+	m := b.billing(unit)
 	if m == nil {
 		b.t.Fatal("no meter on disk")
 	}
+	return m
+}
+
+func (b *bench) billing(unit market.LeaseID) *market.Meter {
+	m, _ := b.disk[[33]byte(append(append([]byte{}, unit[:]...), byte(market.SoldMeterTable)))].(*market.Meter)
 	return m
 }
 

@@ -28,11 +28,28 @@ func (s *Supplier) Audit() error {
 			return fmt.Errorf("unit %s is not in order", u.rec.Lease.Unit().Short())
 		}
 	}
+	var held Counts
+	for i, h := range a.holds {
+		held = held.plus(h.counts(), 1)
+		for _, p := range h.Hold.Ports {
+			if p.Host != 0 {
+				ports[hostPort{p.Host, p.UDP}]++
+			}
+		}
+		if i > 0 && a.holds[i-1].until > h.until {
+			return fmt.Errorf("the holds are out of order at %d", i)
+		}
+	}
 	ended := 0
 	for _, t := range a.tenants {
 		ended += t.ended
+		if err := t.audit(); err != nil {
+			return err
+		}
 	}
 	switch {
+	case held != a.held:
+		return fmt.Errorf("held are %+v, counted %+v", held, a.held)
 	case used != a.used:
 		return fmt.Errorf("used are %+v, counted %+v", used, a.used)
 	case !maps.Equal(ports, a.ports):
@@ -45,6 +62,40 @@ func (s *Supplier) Audit() error {
 	for i, u := range a.due {
 		if u.slot != i+1 || u.due != u.deadline() || i > 0 && a.due[(i-1)/2].due > u.due {
 			return fmt.Errorf("the queue is out of order at %d", i)
+		}
+	}
+	return nil
+}
+
+// audit counts anew what a tenant owes.
+func (t *tenant) audit() error {
+	sums := map[string]share{}
+	for _, u := range t.units {
+		if u.meter == nil {
+			continue
+		}
+		h := u.meter.share
+		if now := u.meter.owes(u); now != h {
+			return fmt.Errorf("unit %s owes %+v, counted %+v", u.rec.Lease.Unit().Short(), now, h)
+		}
+		if u.meter.dirty {
+			return fmt.Errorf("the billing of %s is not saved", u.rec.Lease.Unit().Short())
+		}
+		if h != (share{}) {
+			old := sums[h.label]
+			old.label = h.label
+			sums[h.label] = old.plus(h, 1)
+		}
+	}
+	for _, h := range t.shares {
+		if sums[h.label] != h {
+			return fmt.Errorf("a tenant owes %+v, counted %+v", sums[h.label], h)
+		}
+		delete(sums, h.label)
+	}
+	for _, h := range sums {
+		if h != (share{label: h.label}) {
+			return fmt.Errorf("a tenant owes %+v, which is not counted", h)
 		}
 	}
 	return nil

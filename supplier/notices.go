@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"caravela/market"
-
 	"caravela/ledger"
+	"caravela/market"
 )
 
 // announce signs a notice to the unit's owner, saves it, and sends it until

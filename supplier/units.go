@@ -273,7 +273,7 @@ func (s *Supplier) ended(now market.Time, u *unit, st market.Status, out *market
 	s.close(now, u, u.rec.Lease, st.Reason, out) // unless end did
 	s.say(now, u, st, out)
 	u.removeAt = now.Mono + keepEnded
-	if u.rec.Lease.Terms != nil {
+	if u.rec.Lease.Terms.Metered() {
 		s.books.Append(now, u.rec.Lease.Buyer, market.Entry{Kind: market.EntryEnd, First: u.rec.Status.Envelope}, ledger.Change{}, out)
 	}
 	if m := u.meter; m != nil {
