@@ -206,6 +206,30 @@ func TestRestart(t *testing.T) {
 	want(t, "owed", b.spent(), a.lease.Due(market.Usage{Running: 35 * 60}))
 }
 
+// A lease that was signed while the clock was ahead is younger by the calendar
+// than it is: what was measured since counts.
+func TestRestartAfterEarlyStart(t *testing.T) {
+	b := newBench(t)
+	short := terms()
+	short.Interval = 5 * time.Second
+	b.now.Wall = b.now.Wall.Add(110 * time.Second)
+	l := launched(t, b.choose(nil, b.at(1, 4000, short)))[0].Lease
+	b.grant(1, l)
+	b.status(1, l.ID, 1, market.Running, market.NoReason)
+	a := &account{bench: b, lease: l}
+	b.now.Wall = b.now.Wall.Add(-110 * time.Second)
+	b.advance(10 * time.Minute)
+	a.bill(600, nil)
+	b.pass(time.Minute)
+	b.boot()
+	if ack, _ := a.bill(671, nil); ack.Note != nil {
+		t.Errorf("more is signed than has passed")
+	}
+	if ack, _ := a.bill(660, nil); ack.Note == nil {
+		t.Errorf("answers %+v", ack)
+	}
+}
+
 // A bill that was held up for long says nothing about the clock of the next
 // life: the launch does.
 func TestRestartAfterDelay(t *testing.T) {

@@ -96,12 +96,14 @@ func TestHoldMisfits(t *testing.T) {
 
 // By a hold means by no other offer.
 func TestHoldRefused(t *testing.T) {
-	b := newBench(t)
-	h := b.quoted()
-	l := launched(t, b.step(wanted(func(w *market.Wanted) { w.Hold = h.ID })))[0].Lease
-	out := b.receive(seller(1), &market.Refusal{Lease: l.ID, Reason: market.NoSuchHold, Detail: "it is over"})
-	if g := told(out, market.GaveUp); len(g) != 1 || g[0].Reason != market.NoSuchHold || g[0].Detail != "it is over" || len(out.Sends) != 0 {
-		t.Errorf("%+v", out)
+	for _, why := range []market.Reason{market.NoSuchHold, market.Busy, market.PriceChanged} {
+		b := newBench(t)
+		h := b.quoted()
+		l := launched(t, b.step(wanted(func(w *market.Wanted) { w.Hold, w.Wait = h.ID, time.Hour })))[0].Lease
+		out := b.receive(seller(1), &market.Refusal{Lease: l.ID, Reason: why, Detail: "no", Offer: b.at(1, 4000, terms()).Offer})
+		if g := told(out, market.GaveUp); len(g) != 1 || g[0].Reason != why || g[0].Detail != "no" || len(out.Sends) != 0 {
+			t.Errorf("%v: %+v", why, out)
+		}
 	}
 }
 

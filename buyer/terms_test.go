@@ -71,8 +71,12 @@ func TestMaxPrice(t *testing.T) {
 		t.Errorf("asks for %d", len(m))
 	}
 	b = newBench(t)
-	if m := sent[*market.RequestHold](b.choose(together, b.at(1, 4000, dearTerms()))); len(m) != 0 {
-		t.Errorf("asks for %d", len(m))
+	fee := terms() // which weighs less on all than on each
+	fee.Price.Core, fee.Price.Start = 20, 30
+	for _, dear := range []*market.Terms{dearTerms(), fee} {
+		if m := sent[*market.RequestHold](b.choose(together, b.at(1, 4000, dear))); len(m) != 0 {
+			t.Errorf("asks for %d", len(m))
+		}
 	}
 }
 
@@ -110,9 +114,13 @@ func TestPriceChanged(t *testing.T) {
 	}
 
 	b = newBench(t) // another's offer, or none, is no new price
-	for _, offer := range []*market.SignedOffer{nil, b.at(2, 4000, terms()).Offer} {
+	for i := range 2 {
 		l = launched(t, b.choose(nil, b.at(1, 4000, terms())))[0].Lease
-		out = b.receive(seller(1), &market.Refusal{Lease: l.ID, Reason: market.PriceChanged, Offer: offer})
+		m := &market.Refusal{Lease: l.ID, Reason: market.PriceChanged}
+		if i > 0 {
+			m.Offer = b.at(2, 4000, terms()).Offer
+		}
+		out = b.receive(seller(1), m)
 		if len(sent[*market.LaunchContainer](out)) != 0 {
 			t.Error("launches again")
 		}
