@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"encoding/hex"
 	"slices"
 	"time"
 
@@ -28,7 +27,7 @@ func (n *Node) Lease(_ context.Context, ref api.LeaseRef) (api.LeaseDetail, erro
 	}
 	l := a.lease
 	d := api.LeaseDetail{
-		Lease: n.leaseOf(a, time.Now()), Chain: n.chain(a), SpecHash: hex.EncodeToString(l.SpecHash[:]), Pids: l.Pids,
+		Lease: n.leaseOf(a, time.Now()), Chain: n.chain(a), SpecHash: hexOf(l.SpecHash), Pids: l.Pids,
 		OfferSeq: l.OfferSeq, SignedBy: []string{l.Buyer.String()}, Receipts: n.receipts(a),
 	}
 	if !l.Hold.IsZero() {
@@ -38,7 +37,7 @@ func (n *Node) Lease(_ context.Context, ref api.LeaseRef) (api.LeaseDetail, erro
 		d.SignedBy = append(d.SignedBy, l.Supplier.String())
 	}
 	if a.meter != nil && a.meter.Note != nil {
-		d.NoteHash, d.Usage = hex.EncodeToString(a.meter.Note.Hash[:]), countersOf(a.meter.Note.Counters)
+		d.NoteHash, d.Usage = hexOf(a.meter.Note.Hash), countersOf(a.meter.Note.Counters)
 	}
 	return d, nil
 }

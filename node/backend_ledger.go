@@ -2,57 +2,259 @@ package node
 
 import (
 	"context"
-	"io"
+	"errors"
+	"slices"
+	"strings"
+	"time"
 
 	"caravela/api"
+	"caravela/ledger"
+	"caravela/market"
+	"caravela/node/audit"
 )
 
-func soon() error { return api.Errorf(api.CodeUnsupported, "this node cannot do that yet") }
-
-// DebugBundle implements api.Backend.
-func (n *Node) DebugBundle(context.Context, io.Writer) error { return soon() }
-
-// ExportLease implements api.Backend.
-func (n *Node) ExportLease(context.Context, api.LeaseRef, io.Writer) error { return soon() }
-
 // Accounts implements api.Backend.
-func (n *Node) Accounts(context.Context) ([]api.Account, error) { return nil, soon() }
-
-// Entries implements api.Backend.
-func (n *Node) Entries(context.Context, api.NodeRef, api.EntryOptions) (api.EntryPage, error) {
-	return api.EntryPage{}, soon()
-}
-
-// VerifyLedger implements api.Backend.
-func (n *Node) VerifyLedger(context.Context, api.VerifyOptions, func(api.LedgerVerdict) error) error {
-	return soon()
-}
-
-// ExportLedger implements api.Backend.
-func (n *Node) ExportLedger(context.Context, api.ExportOptions, io.Writer) error { return soon() }
-
-// Settlements implements api.Backend.
-func (n *Node) Settlements(context.Context) ([]api.Settlement, error) { return nil, soon() }
-
-// Settle implements api.Backend.
-func (n *Node) Settle(context.Context, api.NodeRef, api.SettleRequest) (api.Settlement, error) {
-	return api.Settlement{}, soon()
-}
-
-// AcceptSettlement implements api.Backend.
-func (n *Node) AcceptSettlement(context.Context, string) (api.Settlement, error) {
-	return api.Settlement{}, soon()
+func (n *Node) Accounts(context.Context) ([]api.Account, error) {
+	list := n.accounts()
+	return slices.DeleteFunc(list, func(a api.Account) bool { return a.Entries == 0 }), nil
 }
 
 // Peers implements api.Backend.
-func (n *Node) Peers(context.Context) ([]api.Account, error) { return nil, soon() }
+func (n *Node) Peers(context.Context) ([]api.Account, error) { return n.accounts(), nil }
+
+// accounts lists whom this node has dealt with, or its user has an opinion of.
+func (n *Node) accounts() []api.Account {
+	out := []api.Account{}
+	known := map[market.PeerID]bool{}
+	for _, a := range n.board.allAccounts() {
+		known[a.Peer] = true
+		out = append(out, n.accountOf(a))
+	}
+	for _, a := range n.agreements("", false) {
+		if p := a.other(); !known[p] {
+			known[p] = true
+			out = append(out, n.accountOf(&market.Account{Peer: p}))
+		}
+	}
+	return out
+}
+
+func (n *Node) accountOf(a *market.Account) api.Account {
+	v := api.Account{
+		Peer: a.Peer.String(), Name: n.nodeName(a.Peer), Entries: a.Entries, Balances: []api.Balance{},
+		Blocked: a.Blocked, Trusted: a.Trusted, Remark: a.Remark, Credit: n.creditOf(a),
+	}
+	if a.Entries > 0 {
+		v.Head = hexOf(a.Head)
+	}
+	for _, b := range a.Balances {
+		v.Balances = append(v.Balances, api.Balance{
+			Unit: b.Unit, ReceivableMicro: int64(b.Receivable()), PayableMicro: int64(b.Payable()), EarnedMicro: int64(b.Earned),
+			SpentMicro: int64(b.Spent), SettledInMicro: int64(b.SettledIn), SettledOutMicro: int64(b.SettledOut), UnconfirmedMicro: int64(b.Unconfirmed),
+		})
+	}
+	for _, x := range n.agreements("", false) {
+		switch {
+		case x.other() != a.Peer:
+		case x.role == api.RoleSold:
+			v.Sold++
+		default:
+			v.Bought++
+		}
+	}
+	return v
+}
+
+func (n *Node) creditOf(a *market.Account) api.Credit {
+	switch {
+	case a.Limit.Set:
+		return api.Credit{Kind: api.CreditSet, LimitMicro: int64(a.Limit.Amount), Unit: a.Limit.Unit}
+	case a.Trusted:
+		return api.Credit{Kind: api.CreditUnlimited}
+	}
+	return api.Credit{Kind: api.CreditDefault, DefaultMS: n.credit().Milliseconds()}
+}
+
+// counterparty finds a peer that was seen, or with which there is an account.
+func (n *Node) counterparty(ref api.NodeRef) (market.PeerID, error) {
+	id, err := n.resolveNode(ref)
+	if api.CodeOf(err) != api.CodeNotFound || len(ref) < 4 {
+		return id, err
+	}
+	var found []market.PeerID
+	for _, a := range n.board.allAccounts() {
+		if strings.HasSuffix(a.Peer.String(), string(ref)) {
+			found = append(found, a.Peer)
+		}
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	return id, err
+}
+
+// Entries implements api.Backend.
+func (n *Node) Entries(_ context.Context, ref api.NodeRef, o api.EntryOptions) (api.EntryPage, error) {
+	peer, err := n.counterparty(ref)
+	if err != nil {
+		return api.EntryPage{}, err
+	}
+	a := n.board.account(peer)
+	page := api.EntryPage{Account: n.accountOf(a), Entries: []api.Entry{}}
+	limit := uint64(o.Limit)
+	if limit == 0 {
+		limit = api.DefaultEntries
+	}
+	limit = min(limit, api.MaxEntries)
+	from := o.From
+	if from == 0 {
+		from = 1 + a.Entries - min(a.Entries, limit)
+	}
+	if from > a.Entries {
+		return page, nil
+	}
+	list, err := n.cfg.Store.Entries(peer, from, int(min(limit, a.Entries-from+1)))
+	if err != nil {
+		return page, err
+	}
+	for _, e := range list {
+		page.Entries = append(page.Entries, entryOf(e))
+	}
+	if last := from + uint64(len(list)); last <= a.Entries {
+		page.Next = last
+	}
+	return page, nil
+}
+
+// entryOf is an entry in the API's words. The store is trusted here; whoever
+// does not verifies.
+func entryOf(e *market.Entry) api.Entry {
+	v := api.Entry{Index: e.Index, At: e.At.Time(), Kind: e.Kind.String(), SignedBy: []string{}, Hash: hexOf(market.EntryHash(e))}
+	o, err := market.ReadEntry(e)
+	if err != nil {
+		v.Detail = "cannot be read: " + err.Error()
+		return v
+	}
+	signed := func(by ...market.PeerID) {
+		for _, p := range by {
+			if !p.IsZero() {
+				v.SignedBy = append(v.SignedBy, p.String())
+			}
+		}
+	}
+	switch {
+	case o.Lease != nil:
+		l := o.Lease
+		signed(l.Buyer, l.Supplier)
+		v.LeaseID, v.ContainerID, v.Unit = l.ID.String(), l.Unit().String(), market.PriceOf(l.Terms).Unit
+		v.Detail = l.Resources.String() + ", " + l.Term().String() + ", " + market.PriceOf(l.Terms).String()
+	case o.Usage != nil:
+		signed(o.Usage.By, o.Usage.Buyer)
+		v.LeaseID, v.Seq, v.AmountMicro = o.Usage.Lease.String(), o.Usage.Seq, int64(o.Usage.Amount)
+		v.Detail = usageText(o.Usage.Usage)
+	case o.Notice != nil:
+		signed(o.Notice.By)
+		v.LeaseID, v.ContainerID, v.Seq = o.Notice.Lease.String(), o.Notice.Unit.String(), o.Notice.Seq
+		v.Detail = strings.TrimSuffix(o.Notice.Kind.String()+": "+foreign(o.Notice.Detail, market.MaxDetail), ": ")
+	case o.Receipt != nil:
+		r := o.Receipt
+		signed(r.By, r.Buyer)
+		v.LeaseID, v.Unit, v.AmountMicro, v.Seq = r.Lease.String(), r.Price.Unit, int64(r.Amount), r.NoteSeq
+		v.Detail = r.Reason.String() + ", " + usageText(r.Usage)
+	case o.Settlement != nil:
+		s := o.Settlement
+		signed(s.By, otherOf(s))
+		v.Unit, v.AmountMicro, v.Detail = s.Unit, int64(s.Amount), foreign(s.Reference, market.MaxReference)
+	case o.End != nil:
+		signed(o.End.By)
+		v.ContainerID, v.Seq, v.Detail = o.End.Lease.String(), o.End.Seq, o.End.Reason.String()
+	}
+	return v
+}
+
+// otherOf is who has agreed to a settlement; zero if nobody has yet.
+func otherOf(s *market.SignedSettlement) market.PeerID {
+	if s.Answer == nil {
+		return market.PeerID{}
+	}
+	return s.Other()
+}
+
+func usageText(u market.Usage) string {
+	text := "ran " + (time.Duration(u.Running) * time.Second).String()
+	if u.Parked > 0 {
+		text += ", parked " + (time.Duration(u.Parked) * time.Second).String()
+	}
+	return text
+}
+
+// VerifyLedger implements api.Backend.
+func (n *Node) VerifyLedger(ctx context.Context, o api.VerifyOptions, emit func(api.LedgerVerdict) error) error {
+	list, err := n.logs(o.Peer)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		_, err := audit.Log(ctx, n.self, n.cfg.Network.ID(), n.cfg.Store, a)
+		v := api.LedgerVerdict{Peer: a.Peer.String(), Name: n.nodeName(a.Peer), Entries: a.Entries, OK: err == nil}
+		var bad *ledger.BadEntry
+		switch {
+		case errors.As(err, &bad):
+			v.BadIndex, v.Why = bad.Index, bad.Why
+		case err != nil:
+			return err
+		}
+		if err := emit(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logs are the accounts with entries: of one peer, or all.
+func (n *Node) logs(ref api.NodeRef) ([]*market.Account, error) {
+	if ref == "" {
+		return slices.DeleteFunc(n.board.allAccounts(), func(a *market.Account) bool { return a.Entries == 0 }), nil
+	}
+	peer, err := n.counterparty(ref)
+	if err != nil {
+		return nil, err
+	}
+	return []*market.Account{n.board.account(peer)}, nil
+}
 
 // SetPeer implements api.Backend.
-func (n *Node) SetPeer(context.Context, api.NodeRef, api.PeerRequest) (api.Account, error) {
-	return api.Account{}, soon()
+func (n *Node) SetPeer(ctx context.Context, ref api.NodeRef, req api.PeerRequest) (api.Account, error) {
+	if err := req.Validate(); err != nil {
+		return api.Account{}, err
+	}
+	return n.judge(ctx, ref, func(p market.PeerID, r uint64) market.SetPeer {
+		return market.SetPeer{Ref: r, Peer: p, Blocked: req.Blocked, Trusted: req.Trusted, Remark: req.Remark}
+	})
 }
 
 // SetCredit implements api.Backend.
-func (n *Node) SetCredit(context.Context, api.NodeRef, api.CreditRequest) (api.Account, error) {
-	return api.Account{}, soon()
+func (n *Node) SetCredit(ctx context.Context, ref api.NodeRef, req api.CreditRequest) (api.Account, error) {
+	if err := req.Validate(); err != nil {
+		return api.Account{}, err
+	}
+	limit := market.Limit{Set: !req.Default, Amount: market.Micro(req.LimitMicro), Unit: req.Unit}
+	return n.judge(ctx, ref, func(p market.PeerID, r uint64) market.SetPeer {
+		return market.SetPeer{Ref: r, Peer: p, Limit: &limit}
+	})
+}
+
+// judge changes what this node thinks of a peer.
+func (n *Node) judge(ctx context.Context, ref api.NodeRef, event func(p market.PeerID, r uint64) market.SetPeer) (api.Account, error) {
+	peer, err := n.counterparty(ref)
+	if err != nil {
+		return api.Account{}, err
+	}
+	if peer == n.self {
+		return api.Account{}, api.Errorf(api.CodeInvalid, "%s is this node itself", clip(string(ref), 64)).WithNext("caravela peer ls")
+	}
+	if err := n.tell(ctx, "change what is thought of "+peer.Short(), func(r uint64) market.Event { return event(peer, r) }); err != nil {
+		return api.Account{}, err
+	}
+	return n.accountOf(n.board.account(peer)), nil
 }

@@ -147,7 +147,8 @@ func (b *board) allHolds() []*market.SignedHold {
 func (b *board) open() []*market.SignedSettlement {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.SortedFunc(maps.Values(b.billing.proposed), func(x, y *market.SignedSettlement) int {
+	all := slices.SortedFunc(maps.Values(b.billing.proposed), func(x, y *market.SignedSettlement) int {
 		return cmp.Or(cmp.Compare(x.At, y.At), bytes.Compare(x.ID[:], y.ID[:]))
 	})
+	return slices.DeleteFunc(all, func(s *market.SignedSettlement) bool { return s.Answer != nil })
 }

@@ -25,6 +25,7 @@ type effects struct {
 	mail    *mail
 	lookups pool
 	lanes   *lanes
+	gauges  *gauges
 }
 
 func newEffects(n *Node, c *crew) *effects {
@@ -33,6 +34,7 @@ func newEffects(n *Node, c *crew) *effects {
 		mail:    newMail(n, c),
 		lookups: pool{crew: c, workers: lookupWorkers, depth: lookupQueue},
 		lanes:   newLanes(n, c),
+		gauges:  newGauges(n, c),
 	}
 }
 
@@ -42,6 +44,9 @@ var _ loop.Performer = (*effects)(nil)
 func (e *effects) Perform(out *market.Outbox) (back []market.Event) {
 	n := e.node
 	n.board.apply(out.Saves, n.unitNews)
+	for _, s := range out.Saves {
+		e.gauges.noted(s)
+	}
 	for _, note := range out.Notes {
 		n.note(note)
 	}

@@ -207,7 +207,7 @@ func TestDiskFillsUp(t *testing.T) {
 			t.Errorf("status: %+v, %v", s.Engine, err)
 		}
 		seller.Daemon.SetFree(market.TiB)
-		w.Until("it is offered again", offered)
+		w.Until("it is offered again", func() bool { return offered() && offers(t, buyer) == 1 })
 		buyer.MustRun(nodetest.Request("sleep"))
 	})
 }

@@ -2,8 +2,11 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"caravela/api"
+	"caravela/docker"
 	"caravela/market"
 )
 
@@ -44,8 +47,10 @@ func (n *Node) sweep(ctx context.Context, orphans map[market.LeaseID]time.Time, 
 		case !known:
 			n.log.Warn("container without a lease found", "unit", c.Lease.Short(), "owner", c.Owner.Short(), "removal_in", janitorGrace)
 			orphans[c.Lease] = now
+			n.happened(orphanEvent("found", c, fmt.Sprintf("no lease is known for it; it is removed in %v unless one turns up", janitorGrace)))
 		case now.Sub(first) >= janitorGrace:
 			n.log.Warn("container without a lease removed", "unit", c.Lease.Short(), "owner", c.Owner.Short())
+			n.happened(orphanEvent("removed", c, "no lease was known for it"))
 			n.fx.lanes.control(market.Control{Unit: c.Lease, Op: market.OpRemove, Keep: true})
 			delete(orphans, c.Lease)
 		}
@@ -55,6 +60,11 @@ func (n *Node) sweep(ctx context.Context, orphans map[market.LeaseID]time.Time, 
 			delete(orphans, unit)
 		}
 	}
+}
+
+// orphanEvent tells of a container without a lease before, and when, it goes.
+func orphanEvent(action string, c docker.Container, detail string) api.Event {
+	return api.Event{Type: "container", Action: "orphan-" + action, Container: c.Lease.String(), Node: c.Owner.String(), Detail: detail}
 }
 
 // leased reports whether a lease keeps a container of this name.

@@ -84,7 +84,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n.crew.ctx = ctx
 	n.fx = newEffects(n, &n.crew)
-	n.loop = loop.New(cfg.Peer, cfg.Store, n.fx)
+	n.loop = loop.New(cfg.Peer, timed{cfg.Store, n.stats}, n.fx)
 	n.engine.detail = "not asked yet"
 	return n, n.recall()
 }
