@@ -80,10 +80,10 @@ func (b *Books) claim(now market.Time, ev market.Settle, out *market.Outbox) (*m
 	b.count++
 	s := market.Settlement{
 		Network: b.network, Debtor: b.self, Creditor: ev.Peer, Amount: ev.Amount, Unit: ev.Unit,
-		Reference: ev.Reference, Nonce: b.count, At: now.Wall,
+		Reference: ev.Reference, Nonce: 2 * b.count, At: now.Wall,
 	}
-	if ev.Owed {
-		s.Debtor, s.Creditor = ev.Peer, b.self
+	if ev.Owed { // an odd number, so that both never propose the very same
+		s.Debtor, s.Creditor, s.Nonce = ev.Peer, b.self, s.Nonce+1
 	}
 	if err := s.Validate(); err != nil {
 		return nil, fmt.Sprintf("a settlement needs another peer, an amount above zero, its unit, and a reference of at most %d bytes (%v)", market.MaxReference, err)
@@ -95,6 +95,9 @@ func (b *Books) claim(now market.Time, ev market.Settle, out *market.Outbox) (*m
 		return nil, fmt.Sprintf("%d settlements with this peer wait already", maxProposals)
 	}
 	p := &proposal{rec: &market.Proposed{Settlement: b.seal.Settlement(s)}, to: market.Ref{Peer: ev.Peer}, wait: firstWait}
+	if _, known := b.findProposal(p.id()); known {
+		return nil, "the peer has proposed the very same: agree to that"
+	}
 	b.propose(p)
 	out.Save(p.rec)
 	b.repeat(now, p, out)
