@@ -38,6 +38,60 @@ func (a *app) completeNodes(most int) completer {
 	})
 }
 
+// completeLeases offers leases by the names of their containers, of one side
+// or both.
+func (a *app) completeLeases(most int, role api.Role) completer {
+	return a.complete(most, func(ctx context.Context, node api.Backend) ([]string, error) {
+		list, err := node.Leases(ctx, api.LeaseOptions{Role: role})
+		var names []string
+		for _, l := range list {
+			what := string(l.Role) + ", " + l.Image + " with " + nodeLabel(l.PeerName, l.Peer)
+			if l.Name != "" {
+				names = append(names, cobra.CompletionWithDesc(l.Name, what))
+			}
+			names = append(names, cobra.CompletionWithDesc(shortID(l.ID), what))
+		}
+		return names, err
+	})
+}
+
+// completePeers offers counterparties, and then peers that were only seen.
+func (a *app) completePeers(most int) completer {
+	return a.complete(most, func(ctx context.Context, node api.Backend) ([]string, error) {
+		known, err := node.Peers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var names []string
+		seen := map[string]bool{}
+		for _, x := range known {
+			seen[x.Peer] = true
+			names = append(names, nodeLabel(x.Name, x.Peer))
+		}
+		nodes, err := node.Nodes(ctx)
+		for _, n := range nodes {
+			if !seen[n.ID] && !n.Self {
+				names = append(names, nodeLabel(n.Name, n.ID))
+			}
+		}
+		return names, err
+	})
+}
+
+// completeSettlements offers those that wait for this node's user.
+func (a *app) completeSettlements() completer {
+	return a.complete(0, func(ctx context.Context, node api.Backend) ([]string, error) {
+		list, err := node.Settlements(ctx)
+		var ids []string
+		for _, s := range list {
+			if s.State == api.SettlementAsked {
+				ids = append(ids, cobra.CompletionWithDesc(shortID(s.ID), paid(s)))
+			}
+		}
+		return ids, err
+	})
+}
+
 func (a *app) completeTokens(most int) completer {
 	return a.complete(most, func(ctx context.Context, node api.Backend) ([]string, error) {
 		list, err := node.Tokens(ctx)

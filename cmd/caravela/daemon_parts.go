@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/klauspost/cpuid/v2"
 	"github.com/libp2p/go-libp2p/core/crypto"
 
+	"caravela/api"
 	"caravela/configuration"
 	"caravela/discovery"
 	"caravela/docker"
@@ -41,6 +43,10 @@ func (m *membership) parts(records store.Store) (node.Config, error) {
 		Store: records, Dir: m.dir, Transport: m.host, Overlay: over, Sale: sale(cfg), Buy: buy(cfg.Buy),
 		Trader: cfg.Network.Trader, Client: m.client(), Open: cfg.Network.Open, Settings: m.mode.settings, Bootstrap: m.bootstrap,
 		Addresses: node.Addresses{API: cfg.API.Addresses, Engine: cfg.Engine.Host, Listen: m.listen}, Log: m.log,
+		PriceCommand: cfg.Price.Command,
+	}
+	if c.Webhook, err = webhook(cfg); err != nil {
+		return c, err
 	}
 	if cfg.Offer.Enabled {
 		if c.Engine, err = newEngine(cfg, docker.Scope{Network: m.network.ID(), Supplier: ring.Self()}); err != nil {
@@ -88,8 +94,40 @@ func sale(cfg configuration.Config) node.Sale {
 		Share: o.Share, CPU: o.CPUs, Memory: o.Memory, Disk: o.Disk, OvercommitCPU: int(o.OvercommitCPU),
 		OvercommitMemory: int(o.OvercommitMemory), Class: cpuClass(), Labels: cfg.Node.Labels,
 		PortLow: o.Ports.First, PortHigh: o.Ports.Last, Longest: o.LongestLease, Images: o.Images,
-		Starting: cfg.Limits.Launches, Publish: o.PublishAddress,
+		Starting: cfg.Limits.Launches, Publish: o.PublishAddress, Pids: o.Pids, Can: []string{"attach", "exec", "logs", "volumes"},
+		Topology: topology(), Credit: cfg.Credit.Unknown,
+		Terms: market.Terms{
+			Price: cfg.Price.Rates(), Interval: cfg.Lease.Interval, Bear: cfg.Lease.Bear, Grace: cfg.Lease.Grace, Notice: cfg.Lease.Notice,
+		},
 	}
+}
+
+// topology is how the machine's processors are arranged, as far as they tell.
+func topology() string {
+	cores, threads := cpuid.CPU.PhysicalCores, cpuid.CPU.LogicalCores
+	if cores <= 0 || threads < cores {
+		return fmt.Sprintf("%d threads", runtime.NumCPU())
+	}
+	return fmt.Sprintf("%d cores, %d threads", cores, threads)
+}
+
+// webhook is where events go, with the key of their signature, which is made
+// where there is none.
+func webhook(cfg configuration.Config) (node.Webhook, error) {
+	w := node.Webhook{URL: cfg.Webhook.URL, Events: cfg.Webhook.Events}
+	if w.URL == "" {
+		return w, nil
+	}
+	path := cfg.Webhook.SecretFile
+	if path == "" {
+		path = cfg.Node.DataDir + "/webhook-secret"
+	}
+	secret, err := api.LoadToken(path)
+	if err != nil {
+		return w, fmt.Errorf("key of the webhook's signature: %w", err)
+	}
+	w.Secret = []byte(secret)
+	return w, nil
 }
 
 func cpuClass() market.CPUClass {
@@ -101,8 +139,11 @@ func buy(b configuration.Buy) node.Buy {
 	if b.Renew == configuration.RenewNever {
 		out.Renew = market.RenewNever
 	}
-	if b.Strategy == configuration.BinPack {
+	switch b.Strategy {
+	case configuration.BinPack:
 		out.Strategy = market.Binpack
+	case configuration.Cheapest:
+		out.Strategy = market.Cheapest
 	}
 	return out
 }

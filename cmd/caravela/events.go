@@ -19,8 +19,10 @@ func newEvents(a *app) *cobra.Command {
 		Use:   "events",
 		Short: "Show what happened at this node",
 		Long: `Shows events of the last hour, or since --since, and with -f what happens from
-now on until Ctrl-C. -o json prints one object a line.`,
-		Example:           "  caravela events -f\n  caravela events --since 24h --type lease -o json",
+now on until Ctrl-C. Notices tell of leases that will end: not renewed, taken
+back, not acknowledged, out of credit, at the most that they may cost. -o json
+prints one object a line.`,
+		Example:           "  caravela events -f\n  caravela events -f --type notice\n  caravela events --since 24h --type lease -o json",
 		Args:              needs(0, 0, "no arguments"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -41,9 +43,14 @@ now on until Ctrl-C. -o json prints one object a line.`,
 	f := cmd.Flags()
 	f.BoolVarP(&follow, "follow", "f", false, "go on with what happens from now on")
 	f.StringVar(&since, "since", "", "begin there: 10m, or 2006-01-02T15:04:05Z (default 1h, with -f now)")
-	f.StringVar(&kind, "type", "", "only container, lease, offer, peer, node or engine")
-	_ = cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions([]string{"container", "lease", "offer", "peer", "node", "engine"}, cobra.ShellCompDirectiveNoFileComp))
+	f.StringVar(&kind, "type", "", "only "+strings.Join(eventTypes(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(eventTypes(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// eventTypes are what an event may be about.
+func eventTypes() []string {
+	return []string{"container", "lease", "notice", "bill", "ledger", "offer", "peer", "node", "engine", "webhook"}
 }
 
 func eventLine(w io.Writer, e api.Event) {

@@ -96,7 +96,7 @@ func report(w io.Writer, err error) {
 // begin with: they say nothing to a user.
 func plainWords(err error) string {
 	text := ": " + err.Error()
-	for _, name := range []string{"caravela", "api", "buyer", "docker", "identity", "invite", "market", "node", "overlay", "remote", "store", "supplier"} {
+	for _, name := range []string{"caravela", "api", "buyer", "docker", "identity", "invite", "ledger", "market", "node", "overlay", "remote", "store", "supplier"} {
 		text = strings.ReplaceAll(text, ": "+name+": ", ": ")
 	}
 	return strings.TrimPrefix(text, ": ")

@@ -19,27 +19,33 @@ type named struct {
 
 func (n named) Type() string { return n.name }
 
-// placeholders are the names of flags' values, where TEXT would not do.
+// placeholders are the names of flags' values: by "flag", or by
+// "command/flag" where a flag of that name means something else elsewhere.
 func placeholders() map[string]string {
 	out := map[string]string{}
 	for name, flags := range map[string]string{
 		"ADDR":       "host api announce engine listen",
-		"TIME":       "until timeout lease wait-for-offer stop-timeout time deadline expires since until health-interval health-timeout health-start-period",
+		"TIME":       "until timeout lease wait-for-offer stop-timeout time deadline expires since until notice health-interval health-timeout health-start-period",
 		"FORM":       "output",
 		"TEMPLATE":   "format",
 		"LEVEL":      "log-level",
-		"FILE":       "config env-file label-file cidfile",
+		"FILE":       "bundle/output export/output config env-file label-file cidfile",
 		"DIR":        "data-dir",
 		"SIZE":       "memory disk",
-		"N":          "nodes seed seeds runs last cpus pids-limit tail limit uses replicas health-retries",
+		"N":          "from nodes seed seeds runs last cpus pids-limit tail limit uses replicas health-retries",
 		"KEY=VALUE":  "env label set filter vary",
 		"CONDITION":  "constraint",
 		"PORT":       "publish",
 		"VOLUME":     "volume mount",
 		"NODE":       "on peer",
+		"PRICE":      "max-price",
+		"AMOUNT":     "max-cost amount price/core price/memory price/disk price/parked start credit/limit",
+		"UNIT":       "unit",
+		"TEXT":       "reason why ref",
+		"ID":         "hold accept",
 		"CLASS":      "cpu-class",
 		"OS/ARCH":    "platform",
-		"NAME":       "name hostname network user profile signal stop-signal strategy type",
+		"NAME":       "name hostname network user profile signal stop-signal strategy type sort",
 		"POLICY":     "restart pull renew",
 		"COMMAND":    "health-cmd entrypoint shell",
 		"CAPABILITY": "cap-drop",
@@ -65,7 +71,7 @@ func polish(cmd *cobra.Command) {
 		if f.DefValue == "[]" {
 			f.DefValue = ""
 		}
-		f.Value = named{f.Value, names[f.Name]}
+		f.Value = named{f.Value, orElse(names[cmd.Name()+"/"+f.Name], names[f.Name])}
 	}
 	cmd.LocalNonPersistentFlags().VisitAll(rename)
 	cmd.PersistentFlags().VisitAll(rename)

@@ -118,5 +118,8 @@ func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
+	if stem, ok := strings.CutSuffix(noun, "try"); ok { // entry, registry
+		return fmt.Sprintf("%d %stries", n, stem)
+	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }

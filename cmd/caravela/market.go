@@ -1,8 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,12 +21,16 @@ func newMarket(a *app) *cobra.Command {
 func newSearch(a *app) *cobra.Command {
 	var w want
 	var limit int
+	var order string
 	cmd := &cobra.Command{
 		Use:   "search",
 		Short: "Find suppliers for a container, and lease nothing",
-		Long:  "Asks the market as `caravela run` with the same flags would. The exit code is 2\nwhen nothing fits, and standard error says why.",
+		Long: `Asks the market as "caravela run" with the same flags would. RATE is what an hour
+of the resources costs there. The exit code is 2 when nothing fits, and standard
+error says why.`,
 		Example: `  caravela market search
   caravela market search --cpus 2 -m 1g --constraint node.labels.region==eu
+  caravela market search --max-price 0.05/h --sort price
   caravela market search --platform linux/arm64 -o json`,
 		Args:              needs(0, 0, "no arguments"),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -30,11 +38,19 @@ func newSearch(a *app) *cobra.Command {
 			if err := w.parse(); err != nil {
 				return err
 			}
+			req := w.search(limit)
+			if order == sortPrice && req.Strategy == "" {
+				req.Strategy = api.StrategyCheapest // else --limit might leave the cheapest out
+			}
+			if order != "" && order != sortPrice && order != sortRTT {
+				return fmt.Errorf("--sort: %q is neither %s nor %s", order, sortPrice, sortRTT)
+			}
 			return a.ask(cmd, quick, func(ctx context.Context, node api.Backend) error {
-				r, err := node.Search(ctx, w.search(limit))
+				r, err := node.Search(ctx, req)
 				if err != nil {
 					return err
 				}
+				sortCandidates(r.Offers, order)
 				err = a.show(r.Offers, func(t *table) {
 					if len(r.Offers) > 0 {
 						candidateTable(t, a, r.Offers)
@@ -46,7 +62,29 @@ func newSearch(a *app) *cobra.Command {
 	}
 	w.register(cmd, a)
 	cmd.Flags().IntVar(&limit, "limit", 20, "most offers to show")
+	cmd.Flags().StringVar(&order, "sort", "", "price or rtt (default as run would choose)")
+	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions([]string{sortPrice, sortRTT}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// The orders of a search's answer.
+const (
+	sortPrice = "price" // within a unit; units by name, what is free first
+	sortRTT   = "rtt"   // those that were not measured last
+)
+
+func sortCandidates(list []api.Candidate, order string) {
+	slices.SortStableFunc(list, func(x, y api.Candidate) int {
+		switch order {
+		case sortPrice:
+			return cmp.Or(strings.Compare(x.Cost.Unit, y.Cost.Unit), cmp.Compare(x.Cost.HourlyMicro, y.Cost.HourlyMicro),
+				cmp.Compare(x.Cost.StartMicro, y.Cost.StartMicro))
+		case sortRTT:
+			unknown := func(us int64) int64 { return (us - 1) & math.MaxInt64 } // 0 comes last
+			return cmp.Compare(unknown(x.LatencyUS), unknown(y.LatencyUS))
+		}
+		return 0
+	})
 }
 
 // nothingFits explains an empty answer on standard error, and says there where
@@ -118,10 +156,10 @@ func summary(r *api.SearchResult) string {
 }
 
 func candidateTable(t *table, a *app, list []api.Candidate) {
-	t.columns("NODE", "FREE", "PLATFORM", "CLASS", "REACH", "LATENCY", "LABELS", "+ID", "+REGION", "+PORTS", "+EXPIRES")
+	t.columns("NODE", "FREE", "PLATFORM", "CLASS", "REACH", "LATENCY", "RATE", "LABELS", "+START", "+TERM", "+ID", "+REGION", "+PORTS", "+EXPIRES", "+TOPOLOGY")
 	for _, c := range list {
-		t.row(nodeLabel(c.NodeName, c.Node), amount(c.Free), c.Platform, c.CPUClass, c.Reach, latency(c.LatencyUS), labelList(c.Labels),
-			shortID(c.ID), c.Region, portSpan(c.Offer), a.until(c.ExpiresAt))
+		t.row(nodeLabel(c.NodeName, c.Node), amount(c.Free), c.Platform, c.CPUClass, c.Reach, latency(c.LatencyUS), rate(c.Cost), labelList(c.Labels),
+			due(c.Cost.StartMicro, c.Cost.Unit), termCost(c.Cost), shortID(c.ID), c.Region, portSpan(c.Offer), a.until(c.ExpiresAt), c.Topology)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 func newOffer(a *app) *cobra.Command {
-	return group("offer", "Look at offers that this node makes or holds", "  caravela offer ls",
-		newOfferLs(a), newOfferInspect(a))
+	return group("offer", "See offers, and set what this node sells and asks", "  caravela offer ls\n  caravela offer price --core 0.02 --unit credit",
+		newOfferLs(a), newOfferInspect(a), newOfferPause(a), newOfferResume(a), newOfferPrice(a))
 }
 
 func newOfferLs(a *app) *cobra.Command {
@@ -65,13 +65,13 @@ func newOfferInspect(a *app) *cobra.Command {
 }
 
 func (a *app) offerTable(t *table, list []api.Offer) {
-	t.columns("OFFER", "NODE", "FREE", "OF", "PLATFORM", "CLASS", "REACH", "HEARD", "EXPIRES", "+REGION", "+SEQ", "+LABELS", "+PORTS")
+	t.columns("OFFER", "NODE", "FREE", "OF", "PLATFORM", "CLASS", "REACH", "HEARD", "EXPIRES", "+PRICE", "+REGION", "+SEQ", "+LABELS", "+PORTS", "+TOPOLOGY")
 	for _, o := range list {
 		name := nodeLabel(o.NodeName, o.Node)
 		if o.Own {
 			name += " (this node)"
 		}
 		t.row(shortID(o.ID), name, amount(o.Free), amount(o.Total), o.Platform, o.CPUClass, o.Reach, a.ago(o.LastSeenAt), a.until(o.ExpiresAt),
-			o.Region, uitoa(o.Seq), labelList(o.Labels), portSpan(o))
+			priceText(o.Terms), o.Region, uitoa(o.Seq), labelList(o.Labels), portSpan(o), o.Topology)
 	}
 }

@@ -183,7 +183,7 @@ func TestWrongFlags(t *testing.T) {
 		"run --platform linux web":                 "--platform",
 		"run --cpu-class v9 web":                   "--cpu-class",
 		"run --constraint region=eu web":           "--constraint",
-		"run --strategy cheapest web":              "--strategy",
+		"run --strategy fastest web":               "--strategy",
 		"run --lease soon web":                     "--lease",
 		"run --renew yes web":                      "--renew",
 		"run --replicas 0 -d web":                  "--replicas",

@@ -18,6 +18,7 @@ type place struct {
 	NodeName  string              `json:"node_name"`
 	Resources api.Resources       `json:"resources"`
 	EndsAt    time.Time           `json:"lease_ends_at"`
+	Cost      api.Cost            `json:"cost"`
 	State     string              `json:"state"`
 	Ports     []api.PublishedPort `json:"ports"`
 
@@ -62,8 +63,10 @@ func (p *progress) event(e api.RunEvent) error {
 		if e.Plan != nil {
 			p.plans = append(p.plans, *e.Plan)
 		}
+	case api.RunHeld:
+		p.passing("held at %s", nodeLabel(e.NodeName, e.Node))
 	case api.RunAsked:
-		p.passing("asking %s", nodeLabel(e.NodeName, e.Node))
+		p.onAsked(e)
 	case api.RunRefused:
 		p.lasting("%s refused: %s", nodeLabel(e.NodeName, e.Node), detailed(e.Reason, e.Detail))
 	case api.RunLeased:
@@ -85,20 +88,31 @@ func (p *progress) onWaiting(e api.RunEvent) {
 	p.passing("nothing fits yet, next try %s (Ctrl-C is safe: nothing is leased)", p.app.until(e.RetryAt))
 }
 
+// onAsked shows the price before anything is signed, where there is one.
+func (p *progress) onAsked(e api.RunEvent) {
+	who := nodeLabel(e.NodeName, e.Node)
+	if e.Plan == nil || rate(e.Plan.Cost) == freeText {
+		p.passing("asking %s", who)
+		return
+	}
+	p.lasting("%sasking %s: %s", p.prefix(e), who, rateAndStart(e.Plan.Cost))
+}
+
 func (p *progress) onLeased(e api.RunEvent) {
 	l := e.Lease
 	if l == nil {
 		return
 	}
 	p.places[e.Replica] = &place{
-		ID: l.ContainerID, Name: l.Name, Node: e.Node, NodeName: e.NodeName, Resources: l.Resources, EndsAt: l.EndsAt,
+		ID: l.ContainerID, Name: l.Name, Node: e.Node, NodeName: e.NodeName, Resources: l.Resources, EndsAt: l.EndsAt, Cost: l.Cost,
 		State: "accepted", Ports: []api.PublishedPort{},
 	}
-	p.lasting("%s%s", p.prefix(e), decision(e))
+	p.lasting("%s%s", p.prefix(e), p.app.decision(e))
 }
 
-// decision is the first line that lasts: what was leased, where, for how long.
-func decision(e api.RunEvent) string {
+// decision is the first line that lasts: what was leased, where, at what price
+// and for how long.
+func (a *app) decision(e api.RunEvent) string {
 	l := e.Lease
 	var about []string
 	for _, label := range l.Labels {
@@ -120,7 +134,15 @@ func decision(e api.RunEvent) string {
 	if l.Renews {
 		renews = "renews"
 	}
-	return fmt.Sprintf("leased %s on %s · %s, %s", amount(l.Resources), where, brief(time.Duration(l.TermMS)*time.Millisecond), renews)
+	text := fmt.Sprintf("leased %s on %s · ", amount(l.Resources), where)
+	if rate(l.Cost) == freeText {
+		return text + fmt.Sprintf("%s, %s", briefMS(l.TermMS), renews)
+	}
+	text += fmt.Sprintf("%s · until %s, %s", rate(l.Cost), a.clock(l.EndsAt), renews)
+	if l.MaxMicro > 0 && l.MaxMicro < l.Cost.TermMicro {
+		text += ", at most " + money(l.MaxMicro, l.Cost.Unit)
+	}
+	return text
 }
 
 func (p *progress) onPulling(e api.RunEvent) {

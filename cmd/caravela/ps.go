@@ -17,6 +17,8 @@ func newPs(a *app) *cobra.Command {
 		Use:     "ps",
 		Aliases: []string{"ls"},
 		Short:   "List the containers that this node bought",
+		Long: `Lists containers with what is left of their leases and what is due so far for
+the present one: COST is what the buyer has acknowledged. -o wide adds the rate.`,
 		Example: `  caravela ps -a
   caravela ps -f node=cedar -f state=running
   caravela ps --sold                 # those that run here for others
@@ -57,10 +59,10 @@ func newPs(a *app) *cobra.Command {
 }
 
 func (a *app) containerTable(t *table, list []api.Container, full bool) {
-	t.columns("CONTAINER ID", "NAME", "IMAGE", "NODE", "STATE", "PORTS", "LEASE ENDS", "+RESOURCES", "+COMMAND", "+CREATED", "+RESTARTS", "+OWNER")
+	t.columns("CONTAINER ID", "NAME", "IMAGE", "NODE", "STATE", "PORTS", "LEASE LEFT", "COST", "+RATE", "+RESOURCES", "+COMMAND", "+CREATED", "+RESTARTS", "+OWNER")
 	for _, c := range list {
-		t.row(cut(c.ID, full), c.Name, c.Image, nodeLabel(c.NodeName, c.Node), a.stateText(c), portList(c.Ports), a.leaseEnd(c),
-			amount(c.Resources), c.Command, a.ago(c.CreatedAt), fmt.Sprint(c.Restarts), shortID(c.Owner))
+		t.row(cut(c.ID, full), c.Name, c.Image, nodeLabel(c.NodeName, c.Node), a.stateText(c), portList(c.Ports), leaseEnd(c),
+			due(c.AmountMicro, c.Cost.Unit), rate(c.Cost), amount(c.Resources), c.Command, a.ago(c.CreatedAt), fmt.Sprint(c.Restarts), shortID(c.Owner))
 	}
 }
 
@@ -93,13 +95,12 @@ func (a *app) stateText(c api.Container) string {
 	return text
 }
 
-func (a *app) leaseEnd(c api.Container) string {
-	if c.State == "ended" {
+func leaseEnd(c api.Container) string {
+	switch {
+	case c.State == "ended":
 		return ""
+	case c.LeftMS == 0:
+		return "over"
 	}
-	text := a.until(c.EndsAt)
-	if text != "" && c.Renews {
-		text += ", renews"
-	}
-	return text
+	return left(c.LeftMS, c.Renews)
 }

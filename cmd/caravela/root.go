@@ -37,9 +37,9 @@ next; then "caravela run IMAGE" on any of them.`,
 	)
 	a.addGroup(root, groupContainer, newRun, newPs, newInspect, newLogs, newExec, newShell, newAttach,
 		newStop, newStart, newRestart, newKill, newRm, newWait, newStats, newEvents)
-	a.addGroup(root, groupMarket, newMarket, newOffer)
+	a.addGroup(root, groupMarket, newMarket, newQuote, newOffer, newLease, newLedger, newPeer)
 	a.addGroup(root, groupNode, newCreate, newJoin, newServe, newLeave, newStatus, newDoctor, newNode, newToken, newIdentity)
-	a.addGroup(root, groupOther, newSim, newConfig, newVersion, newCompletion)
+	a.addGroup(root, groupOther, newSim, newConfig, newDebug, newVersion, newCompletion)
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetFlagErrorFunc(flagError)
 	polish(root)

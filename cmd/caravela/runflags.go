@@ -24,7 +24,7 @@ type runFlags struct {
 	name, hostname, user, workdir, entrypoint       string
 	env, envFile, label, labelFile, volume, mount   []string
 	capDrop                                         []string
-	pull, renew, waitForOffer                       string
+	pull, renew, waitForOffer, hold, maxCost        string
 	healthCmd, healthInterval, healthTimeout        string
 	healthStart, stopSignal, stopTimeout            string
 	healthRetries                                   int
@@ -78,17 +78,27 @@ func (r *runFlags) registerHealth(cmd *cobra.Command) {
 }
 
 func (r *runFlags) registerPolicy(cmd *cobra.Command) {
+	r.registerReplicas(cmd)
+	f := cmd.Flags()
+	f.StringVar(&r.hold, "hold", "", "lease what \"caravela quote --hold\" has reserved, by the ID that it printed")
+	f.StringVar(&r.maxCost, "max-cost", "", "end the lease before it costs more in all, such as 5 or \"5 EUR\"")
+	f.StringVar(&r.renew, "renew", "", "renew the lease while this node lives: auto or never (default the node's buy.renew)")
+	f.StringVar(&r.waitForOffer, "wait-for-offer", "", "keep looking so long while nothing fits, such as 30m")
+}
+
+func (r *runFlags) registerReplicas(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.IntVar(&r.replicas, "replicas", 1, "number of containers")
 	f.BoolVar(&r.spread, "spread", false, "each replica on another node")
 	f.BoolVar(&r.colocate, "colocate", false, "all replicas on one node")
-	f.StringVar(&r.renew, "renew", "", "renew the lease while this node lives: auto or never (default the node's buy.renew)")
-	f.StringVar(&r.waitForOffer, "wait-for-offer", "", "keep looking so long while nothing fits, such as 30m")
 }
 
 // request turns the flags and the words after them into a request.
 func (r *runFlags) request(a *app, cmd *cobra.Command, image string, command []string) (api.RunRequest, error) {
 	var req api.RunRequest
+	if !r.detach && !r.dryRun && r.replicas != 1 {
+		return req, errors.New("several replicas need -d; follow them with caravela logs -f")
+	}
 	if err := r.check(); err != nil {
 		return req, err
 	}
@@ -120,7 +130,7 @@ func (r *runFlags) check() error {
 	}{
 		{r.spread && r.colocate, "--spread and --colocate exclude each other"},
 		{r.noHealth && r.healthCmd != "", "--no-healthcheck and --health-cmd exclude each other"},
-		{!r.detach && !r.dryRun && r.replicas != 1, "several replicas need -d; follow them with caravela logs -f"},
+		{r.hold != "" && (r.replicas != 1 || r.dryRun), "--hold is for one container that is really to run"},
 	} {
 		if c.both {
 			return errors.New(c.text)
@@ -133,6 +143,7 @@ func (r *runFlags) policy() (api.Policy, error) {
 	p := api.Policy{
 		Strategy: r.strategyName, Constraints: r.constraints, Node: api.NodeRef(r.node), CPUClass: r.cpuClass,
 		LeaseTermMS: r.leaseMS, Renew: api.Renew(r.renew), DryRun: r.dryRun, Replicas: r.replicas,
+		MaxPrice: r.max, Hold: r.hold,
 	}
 	if r.replicas < 1 || r.replicas > market.MaxReplicas {
 		return p, fmt.Errorf("--replicas: %d is not a number from 1 to %d", r.replicas, market.MaxReplicas)
@@ -145,6 +156,9 @@ func (r *runFlags) policy() (api.Policy, error) {
 	}
 	if !slices.Contains([]api.Renew{"", api.RenewAuto, api.RenewNever}, p.Renew) {
 		return p, fmt.Errorf("--renew: %q is neither auto nor never", r.renew)
+	}
+	if err := parseMaxCost(r.maxCost, &p); err != nil {
+		return p, err
 	}
 	var err error
 	p.WaitForOfferMS, err = millis("--wait-for-offer", r.waitForOffer)
@@ -194,12 +208,9 @@ func (r *runFlags) fillNumbers(_ *app, cmd *cobra.Command, spec *api.Spec) error
 		}
 		spec.RestartMax = n
 	}
-	if r.pids != "" {
-		n, err := strconv.ParseInt(r.pids, 10, 64)
-		if err != nil || n < 1 {
-			return fmt.Errorf("--pids-limit: %q is not a number above 0; a supplier never lends all of its processes", r.pids)
-		}
-		spec.Pids = n
+	var err error
+	if spec.Pids, err = r.processes(); err != nil {
+		return err
 	}
 	grace, err := seconds(cmd.Flags(), "stop-timeout", r.stopTimeout)
 	if grace != nil {

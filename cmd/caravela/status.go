@@ -88,6 +88,7 @@ func (a *app) offerPairs(t *table, o *api.OwnOffer) {
 		text += ", paused"
 	}
 	t.pair("Offer", detailed(text, o.Detail))
+	t.pair("Price", priceText(o.Terms))
 	names := make([]string, len(o.Holders))
 	for i, h := range o.Holders {
 		names[i] = nodeLabel(h.Name, h.ID)

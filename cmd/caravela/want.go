@@ -26,10 +26,12 @@ type want struct {
 	platform, cpuClass       string
 	constraints, publish     []string
 	node, strategy, lease    string
+	maxPrice                 string
 	milliCPU, memoryN, diskN int64
 	leaseMS                  int64
 	ports                    []api.Port
 	strategyName             api.Strategy
+	max                      api.MaxPrice
 }
 
 func (w *want) register(cmd *cobra.Command, a *app) {
@@ -42,11 +44,12 @@ func (w *want) register(cmd *cobra.Command, a *app) {
 	f.StringArrayVar(&w.constraints, "constraint", nil, "condition on the supplier, such as node.labels.region==eu (repeatable)")
 	f.StringArrayVarP(&w.publish, "publish", "p", nil, "publish a port on the supplier, [HOST:]CONTAINER[/udp] (repeatable)")
 	f.StringVar(&w.node, "on", "", "only this supplier: peer ID, or a name that is unique")
-	f.StringVar(&w.strategy, "strategy", "", "which fitting offer to take: spread (emptiest) or binpack (fullest)")
+	f.StringVar(&w.strategy, "strategy", "", "which fitting offer to take: spread (emptiest), binpack (fullest) or cheapest")
+	f.StringVar(&w.maxPrice, "max-price", "", "most that an hour may cost, such as 0.05/h or \"0.05 EUR/h\"; free = nothing")
 	f.StringVar(&w.lease, "lease", "", "term of the lease, such as 24h or 7d (default the node's buy.lease)")
 	_ = cmd.RegisterFlagCompletionFunc("on", a.completeNodes(0))
 	_ = cmd.RegisterFlagCompletionFunc("cpu-class", cobra.FixedCompletions([]string{"v1", "v2", "v3", "v4"}, cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("strategy", cobra.FixedCompletions([]string{"spread", "binpack"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("strategy", cobra.FixedCompletions([]string{"spread", "binpack", "cheapest"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // parse reads the texts; it must be called before the methods below.
@@ -90,11 +93,14 @@ func (w *want) parsePlace() error {
 		}
 	}
 	switch w.strategyName = api.Strategy(w.strategy); w.strategyName {
-	case "", api.StrategyBinpack, api.StrategySpread:
+	case "", api.StrategyBinpack, api.StrategySpread, api.StrategyCheapest:
 	default:
-		return fmt.Errorf("--strategy: %q is neither spread nor binpack", w.strategy)
+		return fmt.Errorf("--strategy: %q is not spread, binpack or cheapest", w.strategy)
 	}
 	var err error
+	if w.max, err = parseMaxPrice(w.maxPrice); err != nil {
+		return err
+	}
 	if w.leaseMS, err = millis("--lease", w.lease); err != nil {
 		return err
 	}
@@ -110,6 +116,7 @@ func (w *want) search(limit int) api.SearchRequest {
 	return api.SearchRequest{
 		Resources: w.resources(), Platform: w.platform, CPUClass: w.cpuClass, Constraints: w.constraints,
 		Ports: w.ports, Node: api.NodeRef(w.node), Strategy: w.strategyName, LeaseTermMS: w.leaseMS, Limit: limit,
+		MaxPrice: w.max,
 	}
 }
 
