@@ -15,24 +15,32 @@ import (
 )
 
 // room refuses while less of the engine's disk is free than the supplier
-// wants to keep. Of a daemon on another machine nobody here can tell.
+// wants to keep.
 func (e *Engine) room(ctx context.Context) error {
-	if e.cfg.DiskFloor == 0 || !strings.HasPrefix(e.api.DaemonHost(), "unix://") {
+	if e.cfg.DiskFloor == 0 {
 		return nil
 	}
 	known, err := e.known(ctx)
 	if err != nil {
 		return err
 	}
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(known.root, &st); err != nil {
-		return nil //nolint:nilerr // not to be seen from here, as in another mount namespace
-	}
-	if free := market.Bytes(st.Bavail * uint64(st.Bsize)); free < e.cfg.DiskFloor {
-		return fmt.Errorf("%w: %v are free on the engine's disk, and %v shall stay free (offer.disk-floor); make room there, or choose another supplier",
+	if free, low := e.low(known.root); low {
+		return fmt.Errorf("%w: %v are free, and its owner keeps %v (offer.disk-floor); choose another supplier, or try again later",
 			docker.ErrDiskFull, free, e.cfg.DiskFloor)
 	}
 	return nil
+}
+
+// low tells how much of the engine's disk is free, and whether that is less
+// than the floor. Of a daemon on another machine, or in another mount
+// namespace, nobody here can tell.
+func (e *Engine) low(root string) (free market.Bytes, yes bool) {
+	var st syscall.Statfs_t
+	if !strings.HasPrefix(e.api.DaemonHost(), "unix://") || syscall.Statfs(root, &st) != nil {
+		return 0, false
+	}
+	free = market.Bytes(st.Bavail * uint64(st.Bsize))
+	return free, free < e.cfg.DiskFloor
 }
 
 // boundsDisk reports whether the daemon can bound a container's writable layer.

@@ -34,8 +34,9 @@ func (e *Engine) judge(ctx context.Context, in *system.Info) (problems, warnings
 		warnings = append(warnings, fmt.Sprintf("the disk space of a tenant is not bounded by the engine's storage driver %s: one that writes much fills it for all; "+
 			"move the engine's data-root to btrfs, zfs, or xfs mounted with pquota", in.Driver))
 	}
-	if err := e.room(ctx); err != nil {
-		problems = append(problems, err.Error())
+	if free, yes := e.low(in.DockerRootDir); yes {
+		problems = append(problems, fmt.Sprintf("only %v are free under %s, and %v shall stay free; make room there, or lower offer.disk-floor",
+			free, in.DockerRootDir, e.cfg.DiskFloor))
 	}
 	if e.cfg.AllowLAN {
 		return problems, append(warnings, "tenants may reach this host and its LAN, as the configuration allows")

@@ -37,8 +37,8 @@ func (e *Engine) Info(ctx context.Context) (docker.Info, error) {
 	}
 	defer e.d.mu.Unlock()
 	var problems []string
-	if err := e.room(); err != nil {
-		problems = append(problems, err.Error())
+	if e.room() != nil {
+		problems = append(problems, "make room on the disk, or lower offer.disk-floor")
 	}
 	return docker.Info{
 		Problems: problems, Warnings: []string{"the disk space of a tenant is not bounded"},
