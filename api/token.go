@@ -14,8 +14,8 @@ import (
 // permissions.
 var ErrTokenFile = errors.New("api: unusable token file")
 
-// LoadToken reads the bearer token from a file and makes both, mode 0600, when
-// there is none. A file that others can read is refused.
+// LoadToken reads the bearer token, or another secret word, from a file and
+// makes both, mode 0600, when there is none. A file that others can read is refused.
 func LoadToken(path string) (string, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -56,6 +56,7 @@ type Offer struct {
 	CPUs             market.MilliCPU // thousandths of a core; 0 = auto; default auto
 	Memory           market.Bytes    // 0 = auto; default auto
 	Disk             market.Bytes    // writable layers and volumes; 0 = not sold by amount; default 0
+	Pids             int64           // processes of all containers together; one that asks for no number counts engine.pids-limit; 0 = no bound; default 0
 	OvercommitCPU    Factor          // sold CPU over offered CPU; default 1
 	OvercommitMemory Factor          // sold memory over offered memory; default 1
 	Ports            PortRange       // host ports that tenants may publish; default 1024-32767

@@ -82,6 +82,8 @@ func offerSettings() []setting {
 			func(c *Config) *market.Bytes { return &c.Offer.Memory }, parseAuto(market.ParseBytes), formatAuto[market.Bytes]),
 		scalar("offer.disk", "disk that is sold; 0 = not sold by amount", text,
 			func(c *Config) *market.Bytes { return &c.Offer.Disk }, market.ParseBytes, market.Bytes.String),
+		scalar("offer.pids", "processes of all containers together; 0 = no bound", number,
+			func(c *Config) *int64 { return &c.Offer.Pids }, parseInt64, formatInt64),
 		scalar("offer.overcommit-cpu", "sold CPU over offered CPU", number,
 			func(c *Config) *Factor { return &c.Offer.OvercommitCPU }, ParseFactor, Factor.String),
 		scalar("offer.overcommit-memory", "sold memory over offered memory", number,

@@ -121,6 +121,7 @@ func (c *Config) validateOffer(check checker) {
 	check(o.CPUs >= 0 && o.CPUs <= market.MaxCPU, "offer.cpus", "", "%v cores are more than any machine has", o.CPUs)
 	check(o.CPUs == 0 || o.CPUs >= market.MinCPU, "offer.cpus", "give at least 0.01, or set offer.enabled = false", "%v cores run nothing", o.CPUs)
 	check(o.Memory == 0 || o.Memory >= market.MinMemory, "offer.memory", "give at least 6m, or set offer.enabled = false", "%v runs nothing", o.Memory)
+	check(o.Pids >= 0 && o.Pids <= 1<<22, "offer.pids", "give 0 to 4194304", "%d is out of range", o.Pids)
 	check(o.OvercommitCPU >= 1000 && o.OvercommitCPU <= 16000, "offer.overcommit-cpu", "give 1 to 16; to sell less, set offer.cpus", "%v is out of range", o.OvercommitCPU)
 	check(o.OvercommitMemory >= 1000 && o.OvercommitMemory <= 4000, "offer.overcommit-memory", "give 1 to 4; to sell less, set offer.memory", "%v is out of range", o.OvercommitMemory)
 	check(o.Ports.First > 0 && o.Ports.First <= o.Ports.Last, "offer.port-range", "give FIRST-LAST such as 30000-31000", "%v is no range", o.Ports)
