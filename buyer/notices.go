@@ -35,7 +35,7 @@ func (b *Buyer) onNotice(now market.Time, from market.Ref, m *market.GiveNotice,
 	rec := *t.rec
 	rec.Notice, rec.Heard = n, n.Seq
 	t.keep(rec, out)
-	if l.Terms.Metered() {
+	if about := b.meterOf(n.Lease); about != nil && about.rec.Unit == n.Unit && about.lease.Terms.Metered() { // else the log knows no such lease
 		b.books.Append(now, from.Peer, market.Entry{Kind: market.EntryNotice, First: n.Envelope}, ledger.Change{}, out)
 	}
 	out.Note(market.NoteNotice, from.Peer, n.Unit, announced(n))

@@ -66,6 +66,21 @@ func TestNoticeAndRenewal(t *testing.T) {
 	}
 }
 
+// A notice that names a lease which the log does not know is told, and stays
+// out of the log: nobody may make it fail its audit.
+func TestNoticeOfAnotherLease(t *testing.T) {
+	b := newBench(t)
+	l := b.metered(nil).lease
+	other := b.metered(nil).lease
+	for i, lease := range []market.LeaseID{{1}, other.ID} {
+		n := market.Notice{Lease: lease, Unit: l.ID, Seq: uint64(i + 1), Kind: market.NoticeReclaim}
+		if out := b.receive(seller(1), &market.GiveNotice{Notice: keys(1).Notice(n)}); len(noted(out, market.NoteNotice)) != 1 {
+			t.Errorf("%+v", out)
+		}
+	}
+	want(t, "entries", b.logged(market.EntryNotice), 0)
+}
+
 // Strangers announce nothing; what is not wanted is confirmed and forgotten;
 // nobody fills our disk.
 func TestStrangeNotices(t *testing.T) {

@@ -37,5 +37,11 @@ func (p *Peer) OwnOffer() OwnOffer {
 	return OwnOffer{o, r, ts}
 }
 
+// Holds lists what this peer keeps for buyers that have not leased it yet.
+func (p *Peer) Holds() []*market.SignedHold { return p.supplier.Holds() }
+
+// BoughtMeters lists the bills of what this peer bought, by lease.
+func (p *Peer) BoughtMeters() []*market.Meter { return p.buyer.Meters() }
+
 // Free is what this peer could lease out now.
 func (p *Peer) Free() market.Resources { return p.supplier.Free() }
