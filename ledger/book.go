@@ -125,9 +125,13 @@ func (l *bill) fits(n *market.SignedUsage, both bool) error {
 }
 
 // follows checks one note against the one before it. The acknowledgement of a
-// note that stands here without one is the same note once more.
+// note that stands here without one is the same note once more; and who did not
+// acknowledge that one may still have acknowledged one before it.
 func (l *bill) follows(n *market.SignedUsage, both bool) error {
 	p := l.last
+	if both && p != nil && p.ByBuyer == nil && n.Seq < p.Seq {
+		p = l.acked
+	}
 	switch {
 	case p == nil && n.Seq == 1 && n.Prev != [32]byte{}:
 		return errors.New("note 1 names one before it")
