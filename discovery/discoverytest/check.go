@@ -44,6 +44,9 @@ func (w *World) checkNode(n *Node) {
 			leased = leased.Add(s.Lease.Resources)
 		}
 	}
+	for _, h := range n.Peer.Holds() {
+		leased = leased.Add(h.Resources)
+	}
 	free := n.Peer.Free()
 	switch {
 	case !n.Stock.Total.Fits(leased):

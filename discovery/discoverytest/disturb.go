@@ -91,6 +91,10 @@ func (n *Node) lie(how string) string {
 			}
 			return m
 		}
+	case "overbill":
+		n.lieAboutUsage(600)
+	case "underbill":
+		n.lieAboutUsage(-600)
 	default:
 		return "unknown lie " + how
 	}

@@ -25,6 +25,9 @@ type Node struct {
 	Selling bool
 	Log     []Entry // of this life, while World.Record
 	CutAt   int     // crash in the next step with effects, after this many of them; 0 = before its Saves, -1 = never
+	Steps   int     // steps that had effects, in all lives
+	CutIn   int     // crash in that step, after CutBy of its effects; 0 = never
+	CutBy   int
 
 	Lie func(*World, market.Message) market.Message // nil = it sends what its peer says
 
@@ -32,7 +35,8 @@ type Node struct {
 	cutOn  map[string]int // crash like this when a message of that kind comes
 	wanted uint64         // its newest request
 	skew   time.Duration
-	keys   *Keys
+	keys   market.Sealer
+	quoted market.HoldID // the newest that its user was told of
 	wakeAt time.Duration
 	spins  int // ticks in a row at the same time
 	asked  map[uint64]*asked
@@ -69,6 +73,11 @@ func (w *World) SkewClock(n *Node, by time.Duration) { n.skew = by }
 // Add starts a node that sells nothing.
 func (w *World) Add(name string) *Node {
 	n := &Node{Name: name, ID: peerID(len(w.Nodes)), Trader: true, Disk: map[diskKey]market.Record{}, CutAt: -1}
+	n.keys = &Keys{self: n.ID}
+	if w.Signed {
+		k := Keyring(len(w.Nodes))
+		n.ID, n.keys = k.Self(), k
+	}
 	n.Stock = market.Stock{Platform: market.Platform{OS: "linux", Arch: "amd64"}, Name: name, PortLow: 20000, PortHigh: 40000}
 	n.Engine = Engine{Up: true}
 	w.Nodes = append(w.Nodes, n)
@@ -91,7 +100,7 @@ func (w *World) Config(n *Node) discovery.Config {
 // Boot starts a node's process from what its disk holds.
 func (w *World) Boot(n *Node) {
 	n.Up, n.Life, n.Log, n.CutAt, n.cutOn, n.wakeAt = true, n.Life+1, nil, -1, nil, market.Never
-	n.keys, n.asked = &Keys{self: n.ID}, map[uint64]*asked{}
+	n.asked = map[uint64]*asked{}
 	n.Engine.forget()
 	n.told = false
 	n.Peer = discovery.New(w.Config(n))
@@ -111,7 +120,9 @@ func (w *World) Boot(n *Node) {
 func (n *Node) records() []market.Record {
 	var records []market.Record
 	for _, r := range n.Disk {
-		records = append(records, r)
+		if _, log := r.(*market.Entry); !log { // which no peer reads
+			records = append(records, r)
+		}
 	}
 	slices.SortFunc(records, func(a, b market.Record) int {
 		s, x := a.Key()

@@ -10,7 +10,7 @@ import (
 )
 
 func (w *World) run(n *Node, args []string) string {
-	ev, err := w.wanted(args)
+	ev, err := w.wanted(n, args)
 	if err != "" {
 		return err
 	}
@@ -19,7 +19,7 @@ func (w *World) run(n *Node, args []string) string {
 }
 
 // wanted reads a request.
-func (w *World) wanted(args []string) (market.Wanted, string) {
+func (w *World) wanted(n *Node, args []string) (market.Wanted, string) {
 	need, rest, err := quantities(args)
 	if err != nil {
 		return market.Wanted{}, err.Error()
@@ -65,7 +65,9 @@ func (w *World) wanted(args []string) (market.Wanted, string) {
 		case "dry":
 			ev.DryRun = true
 		default:
-			return ev, "unknown argument " + a
+			if err := w.wantMoney(n, &ev, k, v); err != nil {
+				return ev, err.Error()
+			}
 		}
 	}
 	return ev, ""
@@ -86,7 +88,7 @@ func (w *World) searches(n *Node, args []string) string {
 			rest = append(rest, a)
 		}
 	}
-	ev, bad := w.wanted(rest)
+	ev, bad := w.wanted(n, rest)
 	if bad != "" {
 		return bad
 	}

@@ -27,10 +27,20 @@ import (
 //	lose|busy|drop|twice|slow KIND [n=1] [from=a] [to=b] [by=3s]     the next n messages are lost, not taken for want of time, lost without a word, doubled, delayed
 //	part a b | heal        cut these nodes off, join all again
 //	skew a 10m             move a node's wall clock
+//	price a core=36 [mem=1] [disk=1] [parked=1] [start=5] [unit=credit] [interval=1m] [bear=3] [grace=5m] [notice=10m] [credit=1h] | free
+//	                       what a asks for, in micro-units an hour; run takes cheapest, maxprice=N, unit=u, maxcost=N, quote, held
+//	renew a N [term=1h]    ask for a new term of the N-th unit that a bought
+//	reclaim a N [notice=1h] [now] [cancel]    take the N-th unit that a sold back
+//	settle a b N [owed]    a says that it paid b, or that b paid it
+//	peer a b block|unblock|trust|limit=N      what a thinks of b
+//	bills a                what a has acknowledged
+//	balances               who owes whom
+//	notices a              what a's user was warned of since the last notes
 //	leave a [end]          say goodbye
 //	keep NAME KIND         remember the newest message of a kind
 //	forge a b NAME         deliver it (or the newest of a kind) to b as if a had sent it
 //	lie a empty|misfit|elsewhere|flood|stale|split|off     make a trader a liar
+//	lie a overbill|underbill                               or a supplier, by ten minutes
 //	offers                 who holds whose offer
 //	traders a              where a's offer is, and who has confirmed it
 //	units                  who runs what for whom
@@ -41,6 +51,7 @@ import (
 func (w *World) Do(cmd string, args []string) string {
 	if need := map[string]int{"order": 3, "engine": 2, "skew": 2, "trader": 2, "cut": 2, "keep": 2, "forge": 3, "lie": 2,
 		"sell": 1, "unsell": 1, "run": 1, "searches": 1, "abandon": 1, "crash": 1, "boot": 1, "leave": 1, "traders": 1, "notes": 1,
+		"price": 2, "renew": 2, "reclaim": 2, "settle": 3, "peer": 3, "bills": 1, "notices": 1,
 		"lose": 1, "busy": 1, "drop": 1, "twice": 1, "slow": 1, "advance": 1}[cmd]; len(args) < need {
 		return cmd + " needs more"
 	}
@@ -80,6 +91,8 @@ func (w *World) Do(cmd string, args []string) string {
 		return w.units()
 	case "free":
 		return w.free()
+	case "balances":
+		return w.balances()
 	case "counts":
 		said := w.counts()
 		if len(args) > 0 {
@@ -149,7 +162,7 @@ func (w *World) doNode(cmd string, n *Node, args []string) string {
 	case "notes":
 		return n.notes()
 	default:
-		return "unknown command " + cmd
+		return w.doMoney(cmd, n, args)
 	}
 	return ""
 }

@@ -25,6 +25,12 @@ func (n *Node) Results() string {
 			fmt.Fprintf(&b, "%s: %v\n", n.Name, o.Status.State)
 		case market.GaveUp:
 			fmt.Fprintf(&b, "%s: gave up: %v%s\n", n.Name, o.Reason, misses(o.Tally))
+		case market.Holding:
+			fmt.Fprintf(&b, "%s: held by", n.Name)
+			for i, h := range o.Holds {
+				fmt.Fprintf(&b, " %s at %d", o.Offers[i].Offer.Name, h.Hourly)
+			}
+			b.WriteString("\n")
 		case market.Done:
 			fmt.Fprintf(&b, "%s: done: %v\n", n.Name, o.Reason)
 		}

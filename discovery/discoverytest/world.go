@@ -20,6 +20,7 @@ type World struct {
 	Twice   func(from, to *Node, m market.Message) bool // nil = nothing arrives twice
 	Counts  map[string]int                              // messages sent, by type
 	Record  bool                                        // keep each node's events and effects in its Log
+	Signed  bool                                        // real keys and signatures; to be set before the first node is added
 	Err     error                                       // the first broken rule; see check.go
 
 	now   time.Duration
@@ -114,6 +115,11 @@ func (w *World) Step(n *Node, ev market.Event) {
 // does so after CutAt effects.
 func (w *World) perform(n *Node, out *market.Outbox) {
 	effects := w.effects(n, out)
+	if len(effects) > 0 {
+		if n.Steps++; n.Steps == n.CutIn {
+			n.CutAt = min(n.CutBy, len(effects))
+		}
+	}
 	cut := n.CutAt
 	if cut < 0 || len(effects) == 0 {
 		cut = len(effects)
@@ -174,6 +180,8 @@ func (w *World) tell(n *Node, o market.Outcome) {
 		a.units = append(a.units, o.Unit)
 	case o.Kind == market.Leased:
 		w.checkLeased(n, o)
+	case o.Kind == market.Holding:
+		n.quoted = o.Holds[0].ID
 	case o.Kind == market.Done:
 		delete(n.asked, o.Ref)
 	case o.Kind == market.GaveUp:
