@@ -51,8 +51,8 @@ func (b *billing) applyMeter(r *market.Meter, gone bool) {
 	if r.Sold {
 		meters = b.sold
 	}
-	if last := meters[key]; gone && last != nil {
-		b.remember(last)
+	if gone {
+		b.remember(r) // which may say more than what was saved last
 	}
 	keep(meters, key, r, gone)
 }

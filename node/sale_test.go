@@ -8,17 +8,8 @@ import (
 	"time"
 
 	"caravela/api"
-	"caravela/market"
 	"caravela/node/nodetest"
 )
-
-// priced is a sale at a price, with terms that a test can wait for.
-func priced() (s market.Terms) {
-	return market.Terms{
-		Price:    market.Price{Unit: "credit", Core: 3_600_000, Start: 10},
-		Interval: 10 * time.Second, Bear: 2, Grace: 30 * time.Second, Notice: time.Minute,
-	}
-}
 
 // TestPauseLasts: a paused node sells nothing, over restarts too, and says so;
 // its price is kept the same way.
@@ -30,6 +21,10 @@ func TestPauseLasts(t *testing.T) {
 		if s, err := seller.SetPrice(ctx, api.PriceRequest{CoreHourMicro: &rate}); err != nil || s.PriceFrom != api.PriceByUser || s.Terms == nil || s.Terms.Price.Unit != "credit" {
 			t.Fatalf("price: %+v, %v", s, err)
 		}
+		w.Until("the new price", func() bool {
+			r, err := buyer.Search(ctx, api.SearchRequest{Resources: api.Resources{MilliCPU: 1000, MemoryBytes: 64 << 20}})
+			return err == nil && len(r.Offers) == 1 && r.Offers[0].Cost.HourlyMicro == 20_000
+		})
 		if s, err := seller.PauseOffer(ctx, api.PauseRequest{Reason: "holidays"}); err != nil || s.Selling || !s.Paused || s.Detail != "paused: holidays" {
 			t.Fatalf("pause: %+v, %v", s, err)
 		}
