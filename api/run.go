@@ -63,7 +63,7 @@ const (
 	RunWaiting   RunEventType = "waiting"   // nothing fits yet; tried again at Retry. WhyNot is set
 	RunPlanned   RunEventType = "planned"   // dry run: Plan has the choice
 	RunHeld      RunEventType = "held"      // Node keeps resources for this replica until all are found: Hold
-	RunAsked     RunEventType = "asked"     // Node was asked for a lease
+	RunAsked     RunEventType = "asked"     // Node is asked for a lease, at Cost
 	RunRefused   RunEventType = "refused"   // and said no: Reason, Detail
 	RunLeased    RunEventType = "leased"    // and said yes: Lease. The run goes on without the caller
 	RunPulling   RunEventType = "pulling"   // Pull has the progress
@@ -84,6 +84,7 @@ type RunEvent struct {
 	WhyNot     *SearchResult  `json:"why_not,omitzero"`
 	RetryAt    time.Time      `json:"retry_at,omitzero"`
 	Plan       *Candidate     `json:"plan,omitzero"`
+	Cost       *Cost          `json:"cost,omitzero"`
 	Reason     string         `json:"reason,omitzero"`
 	Detail     string         `json:"detail,omitzero"`
 	Hold       *Hold          `json:"hold,omitzero"`

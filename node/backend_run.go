@@ -122,6 +122,10 @@ func (r *run) on(o market.Outcome) error {
 		return r.searched(ev, o)
 	case market.Asking:
 		ev.Type = api.RunAsked
+		if o.Offer != nil { // the price, before anything is signed
+			cost := api.CostOf(o.Offer.Terms, r.want.Want.Need, r.want.Term)
+			ev.Cost = &cost
+		}
 	case market.Refused:
 		ev.Type, ev.Reason, ev.Detail = api.RunRefused, o.Reason.String(), o.Detail
 		if o.Offer != nil {

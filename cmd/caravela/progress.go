@@ -91,11 +91,11 @@ func (p *progress) onWaiting(e api.RunEvent) {
 // onAsked shows the price before anything is signed, where there is one.
 func (p *progress) onAsked(e api.RunEvent) {
 	who := nodeLabel(e.NodeName, e.Node)
-	if e.Plan == nil || rate(e.Plan.Cost) == freeText {
+	if e.Cost == nil || rate(*e.Cost) == freeText {
 		p.passing("asking %s", who)
 		return
 	}
-	p.lasting("%sasking %s: %s", p.prefix(e), who, rateAndStart(e.Plan.Cost))
+	p.lasting("%sasking %s: %s", p.prefix(e), who, rateAndStart(*e.Cost))
 }
 
 func (p *progress) onLeased(e api.RunEvent) {
