@@ -45,3 +45,26 @@ func (p *Peer) BoughtMeters() []*market.Meter { return p.buyer.Meters() }
 
 // Free is what this peer could lease out now.
 func (p *Peer) Free() market.Resources { return p.supplier.Free() }
+
+// SoldMeters lists the billing of what this peer sold, by unit.
+func (p *Peer) SoldMeters() []*market.Meter { return p.supplier.Meters() }
+
+// SoldUsage is what a sold unit's lease in force has used and costs by now.
+func (p *Peer) SoldUsage(now market.Time, unit market.LeaseID) (market.Usage, market.Micro) {
+	return p.supplier.Usage(now, unit)
+}
+
+// Counts is how much of the stock is taken.
+type Counts = supplier.Counts
+
+// Used counts what units take of the stock.
+func (p *Peer) Used() Counts { return p.supplier.Used() }
+
+// Reserved counts what is held for buyers; Units counts the holds.
+func (p *Peer) Reserved() Counts { return p.supplier.Reserved() }
+
+// Credit is how far a buyer may go in one label of money.
+type Credit = supplier.Credit
+
+// Credit tells how far a buyer may go here.
+func (p *Peer) Credit(peer market.PeerID, label string) Credit { return p.supplier.Credit(peer, label) }

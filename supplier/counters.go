@@ -179,3 +179,17 @@ func (s *Supplier) Free() market.Resources {
 	f := s.stock.Total.Sub(s.taken().Resources)
 	return market.Resources{CPU: max(0, f.CPU), Memory: max(0, f.Memory), Disk: max(0, f.Disk)}
 }
+
+// Meters lists the billing of what this peer sold, by unit, as far as there is
+// any. The records are never mutated.
+func (s *Supplier) Meters() (list []*market.Meter) {
+	if s.sales == nil {
+		return nil
+	}
+	for _, u := range s.sales.units {
+		if u.meter != nil {
+			list = append(list, u.meter.rec)
+		}
+	}
+	return list
+}

@@ -221,3 +221,31 @@ func (s *Supplier) warnOfCost(now market.Time, u *unit, out *market.Outbox) {
 	s.announce(now, u, market.NoticeCost, timeFor(l.MaxCost-due, l.Terms.Price.Hourly(l.Resources)),
 		fmt.Sprintf("%s of at most %s are used", sum(due, label), sum(l.MaxCost, label)), out)
 }
+
+// Credit is how far a buyer may go in one label of money, and how far it is.
+type Credit struct {
+	Owes    market.Micro // acknowledged, and not settled
+	Pending market.Micro // run, and not acknowledged
+	Hourly  market.Micro // what all of its leases here cost an hour
+	Limit   market.Micro
+	Bounded bool // false: there is no limit
+}
+
+// Credit tells how far a buyer may go.
+func (s *Supplier) Credit(peer market.PeerID, label string) Credit {
+	d := s.debt(peer, label)
+	limit, bounded := s.limit(peer, label, d.hourly)
+	return Credit{d.receivable, d.pending, d.hourly, limit, bounded}
+}
+
+// Usage is what a unit's lease in force has used and costs by now, noted or
+// not; zero where nothing is metered.
+func (s *Supplier) Usage(now market.Time, unit market.LeaseID) (market.Usage, market.Micro) {
+	u := s.unit(unit)
+	if u == nil || u.meter == nil || !u.rec.Lease.Terms.Metered() {
+		return market.Usage{}, 0
+	}
+	m := *u.meter
+	m.advance(now.Mono)
+	return m.usage(), u.rec.Lease.Due(m.usage())
+}

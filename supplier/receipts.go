@@ -23,7 +23,7 @@ func (s *Supplier) close(now market.Time, u *unit, l *market.SignedLease, why ma
 		return
 	}
 	m := s.meterOf(now, u)
-	if m.closing != nil { // of the lease before
+	if m.closing != nil && m.closing.lease != l.ID { // of the lease before
 		s.issue(now, u, out)
 	}
 	if m.receiptOf(l.ID) != nil {
