@@ -207,6 +207,10 @@ func TestVerifyRules(t *testing.T) {
 			settle(d, seller, buyer, func(s *market.Settlement) { s.Debtor, s.Creditor = s.Creditor, s.Debtor })
 		}, 4, "were due"},
 		"a settlement of another network": {func(d *deal) { settle(d, seller, buyer, func(s *market.Settlement) { s.Network[0]++ }) }, 4, "another network"},
+		"a settlement twice": {func(d *deal) {
+			settle(d, seller, buyer, func(*market.Settlement) {})
+			settle(d, seller, buyer, func(*market.Settlement) {})
+		}, 5, "twice"},
 		"a settlement of others": {func(d *deal) {
 			settle(d, buyer, stranger, func(s *market.Settlement) { s.Creditor = stranger.Self() })
 		}, 4, "between"},

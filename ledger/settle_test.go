@@ -250,6 +250,20 @@ func TestAgreedTooLate(t *testing.T) {
 	p.agree(0)
 }
 
+// What is on its way to be settled is not settled once more by agreeing.
+func TestAgreesToNoMore(t *testing.T) {
+	p := owing(t)
+	due := p.owed()
+	o := p.settle(p.buy, false, due)
+	p.carry(p.buy, p.sell)
+	p.settle(p.sell, true, 1)
+	p.sell.step(market.Settle{Accept: o.Settled.ID})
+	if got := p.sell.out.Outcomes[0]; got.Reason == market.NoReason || !strings.Contains(got.Detail, "less than") {
+		t.Errorf("%+v", got)
+	}
+	p.agree(due)
+}
+
 // Hostile messages change nothing.
 func TestSettlementMessages(t *testing.T) {
 	base := market.Settlement{Network: network, Debtor: buyer.Self(), Creditor: seller.Self(), Amount: 1, Unit: "credit", At: noon}
