@@ -95,9 +95,9 @@ func TestHoldsInBounds(t *testing.T) {
 		"another's name":   func(h *market.Hold) { h.Supplier = stranger.Self() },
 		"no supplier":      func(h *market.Hold) { h.Supplier = market.PeerID{} },
 		"no buyer":         func(h *market.Hold) { h.Buyer = market.PeerID{} },
-		"no processor":     func(h *market.Hold) { h.Resources.CPU = market.MinCPU - 1 },
-		"no memory":        func(h *market.Hold) { h.Resources.Memory = market.MinMemory - 1 },
-		"too much":         func(h *market.Hold) { h.Resources.Disk = market.MaxBytes + 1 },
+		"no processor":     func(h *market.Hold) { h.Resources.CPU = market.MinCPU - 1; h.Hourly = rightly(h) },
+		"no memory":        func(h *market.Hold) { h.Resources.Memory = market.MinMemory - 1; h.Hourly = rightly(h) },
+		"too much":         func(h *market.Hold) { h.Resources.Disk = market.MaxBytes + 1; h.Hourly = rightly(h) },
 		"over":             func(h *market.Hold) { h.Until = h.At },
 		"too long":         func(h *market.Hold) { h.Until = h.At.Add(market.MaxHold) + 1 },
 		"wraps an int64":   func(h *market.Hold) { h.At = -1 << 48; h.Until = 1 << 48 },
@@ -118,12 +118,15 @@ func TestHoldsInBounds(t *testing.T) {
 	if _, err := market.OpenHold(seller.Hold(free).Envelope); err != nil {
 		t.Errorf("free: %v", err)
 	}
-	many := testHold()
-	many.Ports = make([]market.Port, market.MaxPorts+1)
-	if many.Validate() == nil {
-		t.Error("too many ports are valid")
+	// What the decoder or the signature finds first.
+	many, nobody := testHold(), testHold()
+	many.Ports, nobody.Supplier = make([]market.Port, market.MaxPorts+1), market.PeerID{}
+	if many.Validate() == nil || nobody.Validate() == nil {
+		t.Error("too many ports, or no supplier, are valid")
 	}
 }
+
+func rightly(h *market.Hold) market.Micro { return h.Terms.Price.Hourly(h.Resources) }
 
 func TestNoticesInBounds(t *testing.T) {
 	for name, f := range map[string]func(*market.Notice){
@@ -268,9 +271,12 @@ func TestPairsAreOfOnePayload(t *testing.T) {
 	bad("its own answer", err)
 	_, err = market.OpenSettlement(stranger.Settlement(testSettlement()).Proposal, nil)
 	bad("a stranger's proposal", err)
-	_, err = market.OpenUsage(make([]byte, market.MaxSigned+1), nil)
+	_, payload, _ := market.Open(market.KindUsage, acked(2).BySupplier)
+	large := append(bytes.Clone(payload), newField(15, make([]byte, market.MaxSigned))...)
+	_, err = market.OpenUsage(market.Seal(sellerKey, market.KindUsage, large), nil)
 	bad("a large envelope", err)
-	_, err = market.OpenUsage(acked(2).BySupplier, make([]byte, market.MaxSigned+1))
+	padded := append(bytes.Clone(acked(2).ByBuyer), newField(15, make([]byte, market.MaxSigned))...)
+	_, err = market.OpenUsage(acked(2).BySupplier, padded)
 	bad("a large second one", err)
 
 	creditor := seller.Settlement(testSettlement())
