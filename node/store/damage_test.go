@@ -168,6 +168,42 @@ func TestNoCommitIsForgotten(t *testing.T) {
 	}
 }
 
+// Roots that are more than one commit apart were not written by this file's
+// last two commits.
+func TestStaleRoot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leases.db")
+	s, err := store.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var files [][]byte
+	for i := range 5 {
+		if err := s.Commit([]market.Save{{Record: storetest.Sold(i)}}); err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file[:inUse(file)])
+	}
+	s.Close()
+	for last := 3; last < 5; last++ { // the roots are written in turns
+		bad := bytes.Clone(files[last])
+		page := int(binary.LittleEndian.Uint32(bad[24:28]))
+		older := 0
+		if binary.LittleEndian.Uint64(bad[64:]) > binary.LittleEndian.Uint64(bad[page+64:]) {
+			older = page
+		}
+		copy(bad[older:], files[last-3][older:older+page])
+		write(t, path, bad)
+		if _, err := store.Open(path); bytes.Equal(bad, files[last]) || !errors.Is(err, store.ErrBroken) {
+			t.Errorf("after commit %d: %v", last, err)
+		}
+	}
+}
+
 // A file of any length but the right one is refused, and the empty one, too.
 func TestCutFiles(t *testing.T) {
 	file, _ := busy(t)
