@@ -17,7 +17,7 @@ const (
 	busyAgain     = 300 * time.Millisecond  // during which only those who were busy are asked again
 	secondAnswer  = 60 * time.Millisecond   // for the other trader, once one had something
 	startTimeout  = time.Hour               // for the first running status after a grant; pulls are slow
-	roundPause    = 180 * time.Millisecond  // before searching again after refusals
+	roundPause    = 60 * time.Millisecond   // before searching again after refusals
 	waitPause     = 3 * time.Second         // between searches of a request that waits for an offer
 	maxRounds     = 3                       // searches of one request
 	maxAsks       = 8                       // traders asked in one search

@@ -21,6 +21,8 @@ type holding struct {
 	wish     *wish         // the user's, for a new term
 	asks     *market.Offer // what the supplier wants for one, if not what it has now
 	repriced bool          // asks was tried a moment ago
+	inquired bool          // the supplier was asked for its price
+	inquiry  uint64        // that question; 0 = it is answered
 	warned   bool          // the user knows that it is not renewed
 }
 
@@ -119,7 +121,7 @@ func (b *Buyer) onGrant(now market.Time, from market.Ref, m *market.Grant, out *
 	switch {
 	case rec.Renewal != nil && rec.Renewal.ID == m.Lease.ID:
 		old, rec.Lease, rec.Renewal = rec.Lease, m.Lease, nil
-		h.asks, h.repriced, h.warned = nil, false, false
+		h.asks, h.repriced, h.inquired, h.warned = nil, false, false, false
 		out.Note(market.NoteRenewed, from.Peer, m.Lease.Unit(), "")
 	case rec.Undo:
 		b.cancel(now, h, out) // it comes too late

@@ -2,6 +2,7 @@ package buyer
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"caravela/market"
@@ -64,12 +65,45 @@ func (b *Buyer) renew(now market.Time, h *holding, out *market.Outbox) {
 			b.warn(h, "the lease is not renewed, since its supplier is blocked", out)
 			return
 		}
+		if !h.inquired && !market.PriceOf(old.Terms).IsFree() {
+			b.inquire(now, h, out)
+			return
+		}
 		rec := *h.rec
 		rec.Renewal = b.seal.Lease(b.renewal(now, h))
 		h.rec, h.signedAt = &rec, now.Mono
 		out.Save(h.rec)
 	}
 	out.Send(h.rec.Supplier, &market.LaunchContainer{Lease: h.rec.Renewal, At: market.Ref{Peer: b.self, Addrs: b.at}})
+}
+
+// inquire asks a supplier for its offer of now: one that has become cheaper
+// would take the old price without a word.
+func (b *Buyer) inquire(now market.Time, h *holding, out *market.Outbox) {
+	h.inquired, h.inquiry, h.renewAt = true, b.ref(), now.Mono+answerTimeout
+	out.Send(h.rec.Supplier, &market.GetOffers{Ref: h.inquiry, Region: market.RootRegion(h.rec.Spec.Platform), Max: 1,
+		Want: market.Want{On: h.rec.Lease.Supplier}})
+}
+
+// onPrice renews by the offer that was asked for, unless that is dearer and
+// the user has not asked in person. The supplier has its say in any case.
+func (b *Buyer) onPrice(now market.Time, from market.Ref, m *market.Offers, out *market.Outbox) {
+	i := slices.IndexFunc(b.holdings, func(h holding) bool { return h.inquiry != 0 && h.inquiry == m.Ref && h.rec.Lease.Supplier == from.Peer })
+	if i < 0 {
+		return
+	}
+	h := &b.holdings[i]
+	h.inquiry = 0
+	old := h.rec.Lease
+	for _, o := range m.Offers {
+		fresh := o.Offer.Supplier == from.Peer && o.Offer.Network == b.network && o.Offer.Seq >= old.OfferSeq
+		if fresh && (h.wish != nil || !dearer(o.Offer.Terms, old.Terms, old.Resources)) {
+			h.asks = &o.Offer.Offer
+		}
+	}
+	if h.rec.Renewal == nil && h.renewAt != market.Never {
+		b.renew(now, h, out)
+	}
 }
 
 // renewal is the next lease of a unit.
@@ -105,7 +139,7 @@ func (b *Buyer) renewalRefused(now market.Time, h *holding, m *market.Refusal, o
 	rec.Renewal = nil
 	h.rec = &rec
 	out.Save(h.rec)
-	h.renewAt, h.asks = now.Mono+renewRetry, nil
+	h.renewAt, h.asks, h.inquired = now.Mono+renewRetry, nil, false
 	if m.Reason == market.PriceChanged && m.Offer != nil && m.Offer.Supplier == old.Supplier {
 		more := dearer(m.Offer.Terms, old.Terms, old.Resources)
 		switch {
@@ -115,7 +149,7 @@ func (b *Buyer) renewalRefused(now market.Time, h *holding, m *market.Refusal, o
 				hourly(m.Offer.Terms, old.Resources), hourly(old.Terms, old.Resources)), out)
 			return
 		case !h.repriced:
-			h.asks, h.repriced = &m.Offer.Offer, true
+			h.asks, h.repriced, h.inquired = &m.Offer.Offer, true, true
 			b.renew(now, h, out)
 			return
 		}

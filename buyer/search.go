@@ -211,6 +211,7 @@ func (b *Buyer) onFound(now market.Time, ev market.Found, out *market.Outbox) {
 func (b *Buyer) onOffers(now market.Time, from market.Ref, m *market.Offers, out *market.Outbox) {
 	r, i, a := b.asked(m.Ref, from.Peer)
 	if a == nil {
+		b.onPrice(now, from, m, out)
 		return
 	}
 	a.closed, a.late = true, false

@@ -80,6 +80,14 @@ func TestMaxPrice(t *testing.T) {
 	}
 }
 
+// silent lets the supplier not answer what it asks for now.
+func (b *bench) silent(out *market.Outbox) *market.Outbox {
+	if len(sent[*market.GetOffers](out)) == 1 {
+		return b.advance(1500 * time.Millisecond)
+	}
+	return out
+}
+
 // changed is a supplier's refusal of a lease by other terms than it has now.
 func (b *bench) changed(i byte, id market.LeaseID, ref uint64, t *market.Terms) *market.Outbox {
 	return b.receive(seller(i), &market.Refusal{Lease: id, Ref: ref, Reason: market.PriceChanged, Detail: "the price is another now", Offer: b.at(i, 4000, t).Offer})
@@ -139,7 +147,7 @@ func TestRenewalFollowsPrice(t *testing.T) {
 	b := newBench(t)
 	a := b.metered(hour)
 	a.runs(1)
-	l := launched(t, b.advance(40*time.Minute))[0].Lease
+	l := launched(t, b.advance(41*time.Minute))[0].Lease
 	if !l.Terms.Equal(terms()) || l.MaxCost != 36 { // no start
 		t.Fatalf("signs %+v", l.Lease)
 	}
@@ -150,7 +158,7 @@ func TestRenewalFollowsPrice(t *testing.T) {
 	if out := b.changed(1, next.ID, 0, cheapTerms()); len(sent[*market.LaunchContainer](out)) != 0 {
 		t.Error("asks as fast as it is refused")
 	}
-	next = launched(t, b.advance(61*time.Second))[0].Lease
+	next = launched(t, b.advance(63*time.Second))[0].Lease
 	b.grant(1, next)
 	want(t, "entries of leases", b.logged(market.EntryLease), 2)
 	want(t, "bills", len(b.Meters()), 2)
@@ -169,7 +177,7 @@ func TestDearRenewal(t *testing.T) {
 		a := b.metered(hour)
 		dear := terms()
 		change(dear)
-		l := launched(t, b.advance(40*time.Minute))[0].Lease
+		l := launched(t, b.advance(41*time.Minute))[0].Lease
 		out := b.changed(1, l.ID, 0, dear)
 		if n := noted(out, market.NoteNotice); len(n) != 1 || !strings.Contains(n[0], "caravela lease renew") || len(sent[*market.LaunchContainer](out)) != 0 {
 			t.Fatalf("%s: tells %q", name, n)
@@ -181,7 +189,7 @@ func TestDearRenewal(t *testing.T) {
 		if out = b.changed(1, l.ID, 0, dear); len(noted(out, market.NoteNotice)) != 0 {
 			t.Errorf("%s: told twice", name)
 		}
-		out = b.step(market.Renewal{Ref: 5, Unit: a.lease.ID})
+		out = b.silent(b.step(market.Renewal{Ref: 5, Unit: a.lease.ID}))
 		first := launched(t, out)[0].Lease
 		out = b.changed(1, first.ID, 0, dear)
 		second := launched(t, out)[0].Lease
@@ -195,6 +203,52 @@ func TestDearRenewal(t *testing.T) {
 	}
 }
 
+// Before it renews, a buyer asks the supplier what it wants now: a lower price
+// is taken over by itself, a higher one if the user asked in person, and an
+// answer that is none changes nothing.
+func TestRenewalAsksForPrice(t *testing.T) {
+	for name, c := range map[string]struct {
+		by     byte
+		terms  *market.Terms
+		byHand bool
+		want   *market.Terms
+	}{
+		"cheaper": {1, cheapTerms(), false, cheapTerms()}, "free": {1, nil, false, nil}, "dearer": {1, dearTerms(), false, terms()},
+		"dearer, by hand": {1, dearTerms(), true, dearTerms()}, "another's": {2, cheapTerms(), true, terms()},
+	} {
+		b := newBench(t)
+		a := b.metered(hour)
+		var out *market.Outbox
+		if c.byHand {
+			out = b.step(market.Renewal{Ref: 5, Unit: a.lease.ID})
+		} else {
+			out = b.advance(40 * time.Minute)
+		}
+		m := sent[*market.GetOffers](out)
+		if len(m) != 1 || m[0].Want.On != keys(1).Self() || len(sent[*market.LaunchContainer](out)) != 0 {
+			t.Fatalf("%s: sends %+v", name, out.Sends)
+		}
+		answer := &market.Offers{Ref: m[0].Ref, Region: root, Trader: true, Offers: []market.OfferAt{b.at(c.by, 4000, c.terms)}}
+		if out = b.receive(seller(2), answer); len(out.Sends) != 0 {
+			t.Errorf("%s: a stranger answers", name)
+		}
+		l := launched(t, b.receive(seller(1), answer))
+		if len(l) != 1 || !l[0].Lease.Terms.Equal(c.want) {
+			t.Errorf("%s: signs %+v", name, l[0].Lease.Terms)
+		}
+		if out = b.receive(seller(1), answer); len(out.Sends) != 0 {
+			t.Errorf("%s: an answer counts twice", name)
+		}
+	}
+	b := newBench(t) // an old offer, by which it was leased at the latest
+	b.metered(hour)
+	m := sent[*market.GetOffers](b.advance(40 * time.Minute))[0]
+	old := b.at(1, 4000, cheapTerms()).Offer.Offer
+	old.Seq = 0
+	l := launched(t, b.receive(seller(1), &market.Offers{Ref: m.Ref, Region: root, Offers: []market.OfferAt{{Offer: keys(1).Offer(old)}}}))
+	want(t, "signs by an old offer", l[0].Lease.Terms.Price, terms().Price)
+}
+
 // The user's own limit stays; the default one follows the price.
 func TestRenewalKeepsLimit(t *testing.T) {
 	b := newBench(t)
@@ -205,7 +259,7 @@ func TestRenewalKeepsLimit(t *testing.T) {
 // A renewal by hand: another term, once at a time, with every answer told.
 func TestRenewByHand(t *testing.T) {
 	renew := func(b *bench, ref uint64, unit market.LeaseID, term time.Duration) *market.Outbox {
-		return b.step(market.Renewal{Ref: ref, Unit: unit, Term: term})
+		return b.silent(b.step(market.Renewal{Ref: ref, Unit: unit, Term: term}))
 	}
 	reason := func(out *market.Outbox) market.Reason {
 		if d := told(out, market.Done); len(d) == 1 {
