@@ -123,6 +123,28 @@ func TestPriceCommand(t *testing.T) {
 	}
 }
 
+// TestPriceCommandLeavesNothing: what a command has started ends with it.
+func TestPriceCommandLeavesNothing(t *testing.T) {
+	t.Parallel()
+	w := nodetest.New(t)
+	defer w.Close()
+	h := w.Host("seller")
+	h.PriceCommand = script(t, "sleep 600 &\necho $! >\"$0.pid\"\nwait")
+	h.Start()
+	w.Until("the command to be given up", func() bool {
+		s, err := h.Node.Sale(t.Context())
+		return err == nil && s.PriceDetail != ""
+	})
+	pid, err := os.ReadFile(h.PriceCommand[0] + ".pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Until("its child to end", func() bool {
+		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	})
+}
+
 // TestPriceCommandStandIn: where a price is configured, it is asked for while
 // the command does not work.
 func TestPriceCommandStandIn(t *testing.T) {

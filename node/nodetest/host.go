@@ -37,6 +37,7 @@ type Host struct {
 	Webhook    node.Webhook
 	// PriceCommand says the price, in place of Sale.Terms.
 	PriceCommand []string
+	Settings     node.Settings
 
 	world     *World
 	key       ed25519.PrivateKey
@@ -130,7 +131,7 @@ func (h *Host) config(network *identity.Network, bootstrap []overlay.Peer) node.
 		}),
 		Store: h.Disk, Dir: h.dir, Transport: h.transport, Overlay: h.over, Sale: h.Sale, Trader: true,
 		Buy: node.Buy{Term: 24 * time.Hour, Strategy: market.Spread}, Bootstrap: bootstrap, Log: logger(),
-		Webhook: h.Webhook, PriceCommand: h.PriceCommand,
+		Webhook: h.Webhook, PriceCommand: h.PriceCommand, Settings: h.Settings,
 	}
 	c.Sale.Labels = h.Labels
 	if h.Sells {
@@ -257,6 +258,13 @@ func (h *Host) Units() []docker.Container {
 		h.world.fatal("%s: list containers: %v", h.Name, err)
 	}
 	return all
+}
+
+// Plant makes a container that no lease keeps, as a crash may leave one.
+func (h *Host) Plant(unit market.LeaseID) error {
+	spec := market.Spec{Image: Image, Command: []string{"sleep"}, Limits: market.Resources{CPU: 100, Memory: 64 * market.MiB}}
+	_, err := h.Engine().Launch(context.Background(), docker.Unit{Lease: unit, Owner: h.ID, SpecHash: market.HashSpec(&spec), Spec: spec}, nil)
+	return err
 }
 
 // State is the state of a bought container, "" when there is none.
