@@ -60,12 +60,22 @@ func placeholders() map[string]string {
 	return out
 }
 
+// polishHelp has the flags named before a help is shown, and not before: for
+// the whole tree of commands it takes a millisecond, which is much of what
+// another command takes in all.
+func polishHelp(root *cobra.Command) {
+	show := root.UsageFunc()
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		polish(root, placeholders())
+		return show(cmd)
+	})
+}
+
 // polish names the values of all flags below cmd, and takes the "[flags]"
 // away that cobra adds to a usage that shows them already.
-func polish(cmd *cobra.Command) {
-	names := placeholders()
+func polish(cmd *cobra.Command, names map[string]string) {
 	rename := func(f *pflag.Flag) {
-		if f.Value.Type() == "bool" || f.Hidden {
+		if _, done := f.Value.(named); done || f.Value.Type() == "bool" || f.Hidden {
 			return
 		}
 		if f.DefValue == "[]" {
@@ -77,7 +87,7 @@ func polish(cmd *cobra.Command) {
 	cmd.PersistentFlags().VisitAll(rename)
 	cmd.DisableFlagsInUseLine = cmd.DisableFlagsInUseLine || strings.Contains(cmd.Use, "[FLAGS]")
 	for _, child := range cmd.Commands() {
-		polish(child)
+		polish(child, names)
 	}
 }
 

@@ -42,7 +42,7 @@ next; then "caravela run IMAGE" on any of them.`,
 	a.addGroup(root, groupOther, newSim, newConfig, newDebug, newVersion, newCompletion)
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetFlagErrorFunc(flagError)
-	polish(root)
+	polishHelp(root)
 	return root
 }
 
