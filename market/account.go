@@ -24,11 +24,12 @@ const (
 	EntryReceipt    EntryKind = 4 // by supplier; and by buyer, as an entry of its own, once it agreed
 	EntrySettlement EntryKind = 5 // by whoever proposed it, by the other
 	EntryEnd        EntryKind = 6 // a Status: Ended, by supplier
+	EntryThinned    EntryKind = 7 // no envelope: it stands for entries that are not kept any more; see Thin
 )
 
 // String returns one word.
 func (k EntryKind) String() string {
-	return name(int(k), "unknown", "lease", "usage", "notice", "receipt", "settlement", "end")
+	return name(int(k), "unknown", "lease", "usage", "notice", "receipt", "settlement", "end", "thinned")
 }
 
 // Account is what a peer remembers of a counterparty beyond its leases.

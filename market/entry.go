@@ -35,8 +35,55 @@ func openEntry(t trust, e *Entry) (o Opened, err error) {
 		o.Settlement, err = openSettlement(t, e.First, e.Second)
 	case EntryEnd:
 		o.End, err = openStatus(t, e.First)
+	case EntryThinned:
+		err = e.thinned().err
 	default:
 		err = fmt.Errorf("%w: entry of kind %d", ErrMalformed, e.Kind)
 	}
 	return o, err
+}
+
+// Thin returns the entry that stands for all from first to last, neighbours in
+// one log, once these are not kept any more. It has the number of the first and
+// the hash of the last, so that the log still holds together; that nothing was
+// among them that counts is only this peer's own word.
+func Thin(first, last *Entry) *Entry {
+	var e enc
+	e.uint(1, last.Index+last.Span()-first.Index)
+	e.id(2, EntryHash(last))
+	return &Entry{Peer: first.Peer, Index: first.Index, At: last.At, Kind: EntryThinned, First: e.b, Prev: first.Prev}
+}
+
+// Span is how many entries e stands for: one, unless it came from Thin.
+func (e *Entry) Span() uint64 {
+	if e.Kind != EntryThinned {
+		return 1
+	}
+	return e.thinned().span
+}
+
+// maxSpan bounds what one entry stands for, so that indices cannot overflow.
+const maxSpan = 1 << 40
+
+type thinned struct {
+	span uint64
+	hash [32]byte
+	err  error
+}
+
+// thinned reads what Thin wrote. What cannot be read stands for itself.
+func (e *Entry) thinned() (t thinned) {
+	t.err = fields(e.First, func(d *dec) {
+		switch d.field {
+		case 1:
+			t.span = d.upTo(maxSpan)
+		case 2:
+			t.hash = d.id()
+		}
+	})
+	if t.err == nil && t.span == 0 {
+		t.err = fmt.Errorf("%w: entry that stands for none", ErrMalformed)
+	}
+	t.span = max(t.span, 1)
+	return t
 }

@@ -25,7 +25,7 @@ func TestNames(t *testing.T) {
 		"Reason":        {market.EndOfReasons, func(i int) string { return market.Reason(i).String() }},
 		"MissKind":      {market.EndOfMisses, func(i int) string { return market.MissKind(i).String() }},
 		"NoticeKind":    {market.EndOfNotices, func(i int) string { return market.NoticeKind(i).String() }},
-		"EntryKind":     {int(market.EntryEnd) + 1, func(i int) string { return market.EntryKind(i).String() }},
+		"EntryKind":     {int(market.EntryThinned) + 1, func(i int) string { return market.EntryKind(i).String() }},
 		"NoteKind":      {market.EndOfNotes, func(i int) string { return market.NoteKind(i).String() }},
 	} {
 		seen := map[string]bool{}

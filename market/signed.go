@@ -117,5 +117,10 @@ func openBoth[T any](t trust, k Kind, first, other []byte, decode func(*dec, *T)
 }
 
 // EntryHash is what the next entry of a log covers: the SHA-256 of the
-// encoded entry.
-func EntryHash(e *Entry) [32]byte { return hash(EncodeRecord(e)) }
+// encoded entry, or, of one that stands for others, that of their last.
+func EntryHash(e *Entry) [32]byte {
+	if e.Kind == EntryThinned {
+		return e.thinned().hash
+	}
+	return hash(EncodeRecord(e))
+}
