@@ -427,6 +427,48 @@ func TestViewUnanswered(t *testing.T) {
 	}
 }
 
+// Below the top the nearest trader above is asked each time, and after it has
+// not answered another one. At the top all of them are.
+func TestViewFromTheNearest(t *testing.T) {
+	key := root.At(1, seller(1).Self()).Key(network)
+	above := []market.Ref{ref(5), ref(6), ref(7)}
+	slices.SortFunc(above, func(x, y market.Ref) int {
+		if market.Nearer(x.Peer, y.Peer, key) {
+			return -1
+		}
+		return 1
+	})
+	for depth, asked := range map[uint8]int{1: 3, 2: 1} {
+		b := newBench(t, nil)
+		k := seller(1)
+		r := root.At(depth, k.Self())
+		b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 1000), Region: r, Above: []market.Ref{above[1], above[2], above[0]}})
+		ask := func() market.PeerID {
+			b.pass(time.Second)
+			for _, s := range b.receive(ref(8), question(r, 4000)).Sends {
+				if m, ok := s.Msg.(*market.GetOffers); ok {
+					b.receive(s.To, &market.Offers{Ref: m.Ref, Region: m.Region, Trader: true})
+					return s.To.Peer
+				}
+			}
+			return market.PeerID{}
+		}
+		seen := map[market.PeerID]bool{}
+		for range 40 {
+			seen[ask()] = true
+		}
+		if len(seen) != asked || depth == 2 && !seen[above[0].Peer] {
+			t.Errorf("depth %d: asks %d peers", depth, len(seen))
+		}
+		b.pass(time.Second)
+		pull := sent[*market.GetOffers](b.receive(ref(8), question(r, 4000)))[0]
+		b.step(market.Undelivered{To: above[0].Peer, Msg: pull})
+		if next := ask(); depth == 2 && next != above[1].Peer {
+			t.Error("asks the silent one again")
+		}
+	}
+}
+
 // Whoever trades in the parent as well has the view at hand.
 func TestOwnView(t *testing.T) {
 	b := newBench(t, nil)

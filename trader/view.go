@@ -1,6 +1,7 @@
 package trader
 
 import (
+	"slices"
 	"time"
 
 	"caravela/market"
@@ -23,7 +24,10 @@ func (t *Trader) pull(now market.Time, p *place, out *market.Outbox) bool {
 	case p.pulling != 0:
 		return true
 	}
-	to := p.above[t.rng.IntN(len(p.above))]
+	to := p.above[0] // hears the news first; and whoever asks next finds its view fresh
+	if p.atTop() {   // too many would ask that one
+		to = p.above[t.rng.IntN(len(p.above))]
+	}
 	if to.Peer == t.self {
 		if up := t.place(p.region.Parent()); up != nil {
 			t.look(now, p, t.Answer(now, t.self, &market.GetOffers{Region: up.region, Relay: true}))
@@ -35,6 +39,9 @@ func (t *Trader) pull(now market.Time, p *place, out *market.Outbox) bool {
 	out.Send(to, &market.GetOffers{Ref: p.pulling, Region: p.region.Parent(), Relay: true})
 	return true
 }
+
+// atTop reports whether the root is the next region above.
+func (p *place) atTop() bool { return p.region.Depth == 1 }
 
 // stale reports whether the view from above is too old to be used.
 func (p *place) stale(now market.Time) bool {
@@ -77,7 +84,7 @@ func (t *Trader) release(now market.Time, p *place, out *market.Outbox) {
 func (t *Trader) lostPull(now market.Time, ref uint64, out *market.Outbox) {
 	for i := range t.places {
 		if p := &t.places[i]; p.pulling != 0 && p.pulling == ref {
-			p.viewAt = max(1, now.Mono)
+			p.giveUpView(now)
 			t.release(now, p, out)
 		}
 	}
@@ -88,9 +95,17 @@ func (t *Trader) lostPull(now market.Time, ref uint64, out *market.Outbox) {
 func (t *Trader) tickPulls(now market.Time, out *market.Outbox) {
 	for i := range t.places {
 		if p := &t.places[i]; p.pulling != 0 && now.Mono >= p.pullDue {
-			p.viewAt = max(1, now.Mono)
+			p.giveUpView(now)
 			t.release(now, p, out)
 		}
+	}
+}
+
+// giveUpView makes do with the old view, and has another trader asked next.
+func (p *place) giveUpView(now market.Time) {
+	p.viewAt = max(1, now.Mono)
+	if len(p.above) > 1 && !p.atTop() {
+		p.above = append(slices.Clone(p.above[1:]), p.above[0])
 	}
 }
 
