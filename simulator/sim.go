@@ -57,6 +57,7 @@ type Sim struct {
 	lives  lives
 	check  inspector
 	tables refresher
+	joined joined
 	labels [][]market.Label // by region
 	cuts   []*Cut           // in force in this window
 	calm   bool             // little happened in the last window
@@ -251,6 +252,7 @@ func (s *Sim) barrier(end time.Duration) {
 	s.load.judge()
 	s.fall()
 	s.refresh(end)
+	s.joined.note(s, end)
 	s.inspect(end)
 }
 

@@ -35,14 +35,14 @@ func measures(t *testing.T) *simulator.Measures {
 // The names that programs rely on, and what they mean.
 func TestSummary(t *testing.T) {
 	idle := measures(t)
-	idle.Sent = 30
+	idle.Sent, idle.Steady = 30, 15
 	s := Summarise(About{Scenario: "x", Bounds: []Bound{{"placed_of_feasible", ">=", .7}, {"messages_per_request.mean", "<", 4}}}, measures(t), idle)
 	for name, want := range map[string]float64{
 		"nodes": 4, "virtual_seconds": 60, "requests.total": 4, "requests.placed": 3, "requests.missed": 1, "requests.refused": 0,
 		"placed_of_feasible": .75, "messages_per_request.mean": 4, "messages_per_request.p50": 2, "messages_per_request.max": 9,
 		"all_messages_per_placement.mean": 20, "lookups_per_request.mean": .5, "lookup_depth.mean": 3,
 		"placement_latency_ms.p50": 200, "placement_latency_rtts.p99": 4, "node_messages_per_second.max": 5, "busiest_node_to_mean": 2.5,
-		"node_bytes_per_second.idle_mean": 20, "node_bytes_per_second.mean": 20, "stale_offer_refusals": 0, "double_bookings": 0, "lost_leases": 0,
+		"node_bytes_per_second.idle_mean": 15, "node_bytes_per_second.mean": 20, "stale_offer_refusals": 0, "double_bookings": 0, "lost_leases": 0,
 	} {
 		if got, ok := s.Metric(name); !ok || got != want {
 			t.Errorf("%s = %v, %v; want %v", name, got, ok, want)

@@ -102,7 +102,8 @@ type Load struct {
 
 // Traffic is a distribution over nodes, beside what an idle node sends.
 type Traffic struct {
-	IdleMean *float64 `json:"idle_mean"`
+	IdleMean *float64 `json:"idle_mean"` // since all have joined
+	Joining  float64  `json:"joining"`   // bytes of one node until then; no rate
 	Load
 }
 
@@ -140,11 +141,13 @@ func Summarise(a About, m, idle *simulator.Measures) *Summary {
 	s.PlacementLatencyMS = latencyOf(m.Latency, time.Millisecond)
 	s.PlacementLatencyRTTs = latencyOf(m.Latency, m.RTT)
 	s.NodeMessagesPerSecond = loadOf(m.NodeMessages)
-	s.NodeBytesPerSecond.Load = loadOf(m.NodeBytes)
+	s.NodeBytesPerSecond.Load, s.NodeBytesPerSecond.Joining = loadOf(m.NodeBytes), round(m.Joining)
 	s.BusiestNodeToMean = round(ratio(s.NodeMessagesPerSecond.Max, s.NodeMessagesPerSecond.Mean))
 	if idle != nil {
-		mean0 := loadOf(idle.NodeBytes).Mean
-		s.NodeBytesPerSecond.IdleMean = &mean0
+		if idle.Steady > 0 {
+			mean0 := round(idle.Steady)
+			s.NodeBytesPerSecond.IdleMean = &mean0
+		}
 		s.AllMessagesPerPlacement = mean(float64(m.Sent)-float64(idle.Sent), m.Placed)
 	}
 	s.Expectations = judge(s, a.Bounds)
