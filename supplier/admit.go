@@ -83,7 +83,7 @@ func (s *Supplier) onLaunch(now market.Time, from market.Ref, m *market.LaunchCo
 	}
 	s.makeRoom(now, out)
 	u := &unit{
-		rec:    &market.Sold{Lease: s.seal.Countersign(l), Spec: m.Spec, Buyer: owner(from, m.At)},
+		rec:    &market.Sold{Lease: s.countersign(l), Spec: m.Spec, Buyer: owner(from, m.At)},
 		endsAt: now.Mono + l.End.Sub(now.Wall), seen: true,
 		removeAt: market.Never, resendAt: market.Never,
 	}
@@ -93,6 +93,16 @@ func (s *Supplier) onLaunch(now market.Time, from market.Ref, m *market.LaunchCo
 	out.Runs = append(out.Runs, market.Run{Unit: l.ID, Owner: l.Buyer, Spec: m.Spec, Auth: m.Auth})
 	out.Note(market.NoteGranted, from.Peer, l.ID, l.Resources.String())
 	s.changed(now)
+}
+
+// countersign signs a lease. One that has the terms of now shares them: there
+// may be many.
+func (s *Supplier) countersign(l *market.SignedLease) *market.SignedLease {
+	signed := s.seal.Countersign(l)
+	if signed.Terms.Equal(s.stock.Terms) {
+		signed.Terms = s.stock.Terms
+	}
+	return signed
 }
 
 // grant sends the lease with both signatures. One that is metered opens its

@@ -40,11 +40,11 @@ func (m *meter) owes(u *unit) share {
 	}
 	if !u.over() {
 		// A Tick may be late by some seconds.
-		far := time.Duration(l.Terms.Interval/time.Second) + 2
+		far := uint64(l.Terms.Interval/time.Second) + 2
 		use := m.usage()
 		run, park := use, use
-		run.Running += uint64(far)
-		park.Parked += uint64(far)
+		run.Running += far
+		park.Parked += far
 		h.ahead = max(l.Due(run), l.Due(park)) - due + 1
 		h.hourly = l.Terms.Price.Hourly(l.Resources)
 	}

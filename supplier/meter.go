@@ -24,7 +24,6 @@ type meter struct {
 	measured *market.Counters
 	before   *market.Counters // what the engine had measured when the lease in force began
 
-	notedAt   time.Duration // when the newest note was written
 	nextAt    time.Duration // when the next one is due
 	strikes   int           // notes in a row that are unacknowledged, over renewals
 	graceEnd  time.Duration // when the lease ends unless they are acknowledged
@@ -64,7 +63,7 @@ func (r *repetition) again(now time.Duration, most time.Duration) {
 }
 
 func newMeter(rec *market.Meter, now time.Duration) *meter {
-	m := &meter{rec: rec, since: now, notedAt: now, nextAt: market.Never, graceEnd: market.Never, reclaimAt: market.Never,
+	m := &meter{rec: rec, since: now, nextAt: market.Never, graceEnd: market.Never, reclaimAt: market.Never,
 		warnAt: market.Never, costAt: market.Never}
 	m.note.stop()
 	m.notice.stop()
@@ -215,7 +214,6 @@ func (s *Supplier) write(now market.Time, u *unit, l *market.SignedLease, last b
 	n.Amount = l.Due(n.Usage)
 	rec := m.edit()
 	rec.Lease, rec.Note = l.ID, s.seal.Usage(n)
-	m.notedAt = now.Mono
 	m.strikes++
 	s.sendNote(now, u, out)
 }

@@ -15,7 +15,9 @@ func TestViews(t *testing.T) {
 		t.Error("shows what is not there")
 	}
 	b.owner = honest(1)
-	l := b.sell(1, func(s *market.Spec, _ *market.Lease) { s.Ports, s.Pids = []market.Port{{Container: 80}, {Container: 81, Host: 8081}}, 100 })
+	l := b.sell(1, func(s *market.Spec, _ *market.Lease) {
+		s.Ports, s.Pids = []market.Port{{Container: 80}, {Container: 81, Host: 8081}}, 100
+	})
 	b.hold(2, 1, nil)
 	b.refusal(b.launch(3, nil))
 	core := market.Resources{CPU: 1000, Memory: market.GiB}
