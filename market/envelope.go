@@ -34,11 +34,16 @@ const (
 func (k Kind) domain() string      { return "caravela/" + string(k) + "/1" }
 func (k Kind) payloadType() string { return "/caravela/" + string(k) }
 
+// envelopeExtra is what an envelope takes beyond its payload and type, at most:
+// key, signature, and what frames the four.
+const envelopeExtra = 36 + ed25519.SignatureSize + 4 + 8
+
 // Seal signs a payload. The result is a libp2p signed envelope (RFC 0002 of
 // libp2p's specifications), byte for byte.
 func Seal(key ed25519.PrivateKey, k Kind, payload []byte) []byte {
 	pub := PeerID(key.Public().(ed25519.PublicKey))
-	var e enc
+	// Envelopes are kept for as long as what they prove: no room to spare.
+	e := enc{b: make([]byte, 0, len(payload)+len(k.payloadType())+envelopeExtra)}
 	e.raw(1, pub.Bytes()[2:]) // the protobuf public key inside the peer.ID
 	e.raw(2, []byte(k.payloadType()))
 	e.raw(3, payload)
