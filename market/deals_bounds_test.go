@@ -442,6 +442,13 @@ func TestMeterSharesItsNote(t *testing.T) {
 	if got := r.(*market.Meter); got.Note != got.Acked || !reflect.DeepEqual(got.Acked, acked(2)) {
 		t.Errorf("%+v", got)
 	}
+	// Written apart, they are one again, too.
+	loose := append(newField(1, b[2:34]), newField(2, b[2:34])...)
+	loose = append(loose, newField(3, newField(1, acked(2).BySupplier))...)
+	loose = append(loose, newField(4, append(newField(1, acked(2).BySupplier), newField(2, acked(2).ByBuyer)...))...)
+	if r, err := market.DecodeRecord(market.SoldMeterTable, loose); err != nil || r.(*market.Meter).Note != r.(*market.Meter).Acked {
+		t.Errorf("%+v, %v", r, err)
+	}
 	only := &market.Meter{Unit: filled(1), Lease: filled(2), Acked: acked(2)}
 	if r, err := market.DecodeRecord(market.BoughtMeterTable, market.EncodeRecord(only)); err != nil || !reflect.DeepEqual(r, only) {
 		t.Errorf("no note: %+v, %v", r, err)
@@ -479,6 +486,15 @@ func TestBadDealRecords(t *testing.T) {
 		table, _ := r.Key()
 		if got, err := market.DecodeRecord(table, market.EncodeRecord(r)); !errors.Is(err, market.ErrMalformed) {
 			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// Nothing at all is a record of no table but that of the sequence number.
+func TestEmptyRecords(t *testing.T) {
+	for table := range market.ProposedTable + 2 {
+		if r, err := market.DecodeRecord(table, nil); (err == nil) != (table == market.SeqTable) {
+			t.Errorf("table %d: %+v, %v", table, r, err)
 		}
 	}
 }

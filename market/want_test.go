@@ -91,6 +91,10 @@ func TestMiss(t *testing.T) {
 		"free only, nearly": {func(w *market.Want, o *market.Offer) {
 			o.Terms, w.MaxPriceSet = &market.Terms{Price: market.Price{Unit: "x", Parked: 1}, Interval: time.Minute}, true
 		}, market.MissPrice},
+		"free only, but for rounding": {func(w *market.Want, o *market.Offer) {
+			o.Terms, w.MaxPriceSet = &market.Terms{Price: market.Price{Unit: "x", Core: 1}, Interval: time.Minute}, true
+			w.Need.CPU = 500
+		}, market.MissPrice},
 		"start fee": {func(w *market.Want, o *market.Offer) {
 			o.Terms, w.MaxPriceSet, w.MaxPrice = &market.Terms{Price: market.Price{Unit: "x", Start: 100}, Interval: time.Minute}, true, 99
 		}, market.MissPrice},
