@@ -270,20 +270,23 @@ func (n *Node) log(peer market.PeerID) iter.Seq2[*market.Entry, error] {
 
 // Audited verifies the logs of all nodes, which must be Signed, and that the
 // two sides of each account agree: whatever one has earned, the other has
-// spent.
-func (w *World) Audited() error {
+// spent. It returns what each node's log of its last account holds.
+func (w *World) Audited() (map[*Node]ledger.Report, error) {
+	reports := map[*Node]ledger.Report{}
 	for _, n := range w.Nodes {
 		for _, a := range n.Peer.Books().Accounts() {
-			if _, err := ledger.Verify(n.ID, w.Network, a, n.log(a.Peer)); err != nil {
-				return fmt.Errorf("%s: %w", n.Name, err)
+			r, err := ledger.Verify(n.ID, w.Network, a, n.log(a.Peer))
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", n.Name, err)
 			}
+			reports[n] = r
 			theirs := w.byID(a.Peer).Peer.Books().Account(n.ID)
 			for _, b := range a.Balances {
 				if o := ledger.BalanceOf(theirs, b.Unit); b.Earned != o.Spent || b.Spent != o.Earned || b.SettledIn != o.SettledOut || b.SettledOut != o.SettledIn {
-					return fmt.Errorf("%s says %+v of %s, who says %+v", n.Name, b, w.byID(a.Peer).Name, o)
+					return nil, fmt.Errorf("%s says %+v of %s, who says %+v", n.Name, b, w.byID(a.Peer).Name, o)
 				}
 			}
 		}
 	}
-	return nil
+	return reports, nil
 }
