@@ -7,8 +7,8 @@ import (
 	"caravela/market"
 )
 
-// sales is all that this peer has sold. It exists from the first launch on:
-// of a million simulated peers most never sell.
+// sales is all that this peer has sold. It exists from the first launch on: many
+// peers never sell, and a process may hold a great number of them.
 //
 // Whoever changes a unit gets it by take, or touches it: at the end of the
 // step each touched unit is counted anew, and queued for when it is due. So
