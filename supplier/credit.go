@@ -6,13 +6,15 @@ import (
 	"slices"
 	"time"
 
+	"caravela/ledger"
 	"caravela/market"
 )
 
 // share is what a unit adds to its buyer's debt in one label of money.
 type share struct {
 	label   string
-	hourly  market.Micro // what an hour costs, while the lease lives
+	hourly  market.Micro // what an hour costs at most, while the lease lives
+	fees    market.Micro // for its start, likewise
 	pending market.Micro // run, and not acknowledged
 	ahead   market.Micro // the most that it adds before it is looked at again
 }
@@ -21,7 +23,7 @@ type share struct {
 const maxShare market.Micro = 1 << 45
 
 func (h share) plus(o share, times market.Micro) share {
-	return share{h.label, h.hourly + times*o.hourly, h.pending + times*o.pending, h.ahead + times*o.ahead}
+	return share{h.label, h.hourly + times*o.hourly, h.fees + times*o.fees, h.pending + times*o.pending, h.ahead + times*o.ahead}
 }
 
 // owes is what a unit adds now.
@@ -46,10 +48,16 @@ func (m *meter) owes(u *unit) share {
 		run.Running += far
 		park.Parked += far
 		h.ahead = max(l.Due(run), l.Due(park)) - due + 1
-		h.hourly = l.Terms.Price.Hourly(l.Resources)
+		h.hourly, h.fees = hourly(l.Terms.Price, l.Resources), l.Terms.Price.Start
 	}
-	h.hourly, h.pending, h.ahead = min(h.hourly, maxShare), min(h.pending, maxShare), min(h.ahead, maxShare)
+	h.pending, h.ahead = min(h.pending, maxShare), min(h.ahead, maxShare)
 	return h
+}
+
+// hourly is the most that an hour costs, running or parked, without the start.
+func hourly(p market.Price, r market.Resources) market.Micro {
+	p.Start = 0
+	return min(p.FirstHour(r), maxShare)
 }
 
 // unackedAmount is what the newest note adds to what is acknowledged.
@@ -117,7 +125,8 @@ func (s *Supplier) debt(peer market.PeerID, label string) debt {
 	if s.sales != nil {
 		for _, h := range s.sales.holds {
 			if h.Hold.Buyer == peer && market.PriceOf(h.Hold.Terms).Unit == label {
-				d.hourly += min(h.Hold.Hourly, maxShare)
+				d.hourly += hourly(h.Hold.Terms.Price, h.Hold.Resources)
+				d.fees += h.Hold.Terms.Price.Start
 				d.ahead += min(exposure(h.Hold.Terms, h.Hold.Resources), maxShare)
 			}
 		}
@@ -126,11 +135,12 @@ func (s *Supplier) debt(peer market.PeerID, label string) debt {
 }
 
 // limit is how much a peer may owe in one label; false when there is no
-// limit. Whoever has none of its own may owe a while of what it leases.
-func (s *Supplier) limit(peer market.PeerID, label string, hourly market.Micro) (market.Micro, bool) {
+// limit. Whoever has none of its own may owe a while of what it leases, and
+// what that cost to start.
+func (s *Supplier) limit(peer market.PeerID, h share) (market.Micro, bool) {
 	a := s.books.Account(peer)
 	switch {
-	case a.Limit.Set && a.Limit.Unit == label:
+	case a.Limit.Set && a.Limit.Unit == h.label:
 		return a.Limit.Amount, true
 	case a.Trusted:
 		return 0, false
@@ -139,12 +149,12 @@ func (s *Supplier) limit(peer market.PeerID, label string, hourly market.Micro) 
 	if credit == 0 {
 		credit = market.DefaultCredit
 	}
-	hi, lo := bits.Mul64(uint64(max(0, hourly)), uint64(credit/time.Second))
+	hi, lo := bits.Mul64(uint64(max(0, h.hourly)), uint64(credit/time.Second))
 	if hi >= 3600 {
 		return 0, false
 	}
 	amount, _ := bits.Div64(hi, lo, 3600)
-	return market.Micro(min(amount, 1<<62)), true
+	return market.Micro(min(amount, 1<<61)) + h.fees, true
 }
 
 // admitCredit refuses what a buyer that does not pay could cost us too much.
@@ -154,14 +164,18 @@ func (s *Supplier) admitCredit(peer market.PeerID, terms *market.Terms, r market
 		return market.NoReason, ""
 	}
 	t, label := *terms, terms.Price.Unit
+	if !ledger.Takes(s.books.Account(peer), label) {
+		return market.OverCredit, fmt.Sprintf("your account here is in %d other units of money than %q already", market.MaxBalances, label)
+	}
 	d := s.debt(peer, label)
-	hourly := d.hourly
+	with := d.share
 	if renewal {
 		t.Price.Start = 0
 	} else {
-		hourly += t.Price.Hourly(r)
+		with.hourly += hourly(t.Price, r)
+		with.fees += t.Price.Start
 	}
-	limit, bounded := s.limit(peer, label, hourly)
+	limit, bounded := s.limit(peer, with)
 	if risk := exposure(&t, r); bounded && d.soon()+risk > limit {
 		return market.OverCredit, fmt.Sprintf("%s are owed or run unacknowledged, this lease may add %s before it can be stopped, and the credit is %s; "+
 			"settle, or ask the supplier to raise the limit", sum(d.soon(), label), sum(risk, label), sum(limit, label))
@@ -179,7 +193,7 @@ func (s *Supplier) checkCredit(now market.Time, u *unit, out *market.Outbox) {
 	u.countShare()
 	label := t.Price.Unit
 	d := s.debt(u.tenant.peer, label)
-	limit, bounded := s.limit(u.tenant.peer, label, d.hourly)
+	limit, bounded := s.limit(u.tenant.peer, d.share)
 	near := bounded && d.now() >= limit-limit/5
 	switch {
 	case bounded && d.soon() > limit:
@@ -226,7 +240,7 @@ func (s *Supplier) warnOfCost(now market.Time, u *unit, out *market.Outbox) {
 type Credit struct {
 	Owes    market.Micro // acknowledged, and not settled
 	Pending market.Micro // run, and not acknowledged
-	Hourly  market.Micro // what all of its leases here cost an hour
+	Hourly  market.Micro // what all of its leases here cost an hour at most
 	Limit   market.Micro
 	Bounded bool // false: there is no limit
 }
@@ -234,7 +248,7 @@ type Credit struct {
 // Credit tells how far a buyer may go.
 func (s *Supplier) Credit(peer market.PeerID, label string) Credit {
 	d := s.debt(peer, label)
-	limit, bounded := s.limit(peer, label, d.hourly)
+	limit, bounded := s.limit(peer, d.share)
 	return Credit{d.receivable, d.pending, d.hourly, limit, bounded}
 }
 

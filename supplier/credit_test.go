@@ -29,9 +29,26 @@ func TestAdmitCredit(t *testing.T) {
 	}{
 		{name: "a stranger"},
 		{name: "a blocked peer", before: block, want: market.Blocked},
-		{name: "a debtor of nearly an hour", before: owes(3_600_000 - 360_500)},
-		{name: "a debtor of an hour", before: owes(3_600_000 - 360_499), want: market.OverCredit},
+		{name: "a debtor of nearly an hour", before: owes(3_600_500 - 360_500)},
+		{name: "a debtor of an hour", before: owes(3_600_500 - 360_499), want: market.OverCredit},
 		{name: "a debtor of an hour where two are borne", before: owes(3_600_000), stock: func(s *market.Stock) { s.Credit = 2 * time.Hour }},
+		{name: "a stranger where only the start is paid for", stock: func(s *market.Stock) {
+			x := *s.Terms
+			x.Price.Core, x.Price.Parked = 0, 0
+			s.Terms = &x
+		}},
+		{name: "a stranger where only parking is paid for", stock: func(s *market.Stock) {
+			x := *s.Terms
+			x.Price.Core, x.Price.Start = 0, 0
+			s.Terms = &x
+		}},
+		{name: "an account in too many units", before: func(b *bench) {
+			b.account(1, func(a *market.Account) {
+				for i := range market.MaxBalances {
+					a.Balances = append(a.Balances, market.Balance{Unit: string(rune('A' + i)), Earned: 1})
+				}
+			})
+		}, want: market.OverCredit},
 		{name: "a debtor who is trusted", before: both(owes(1<<30), func(b *bench) { b.account(1, func(a *market.Account) { a.Trusted = true }) })},
 		{name: "a debtor with a limit", before: both(owes(10_000_000), func(b *bench) { b.allow(1, 10_360_500) })},
 		{name: "a debtor at its limit", before: both(owes(10_000_000), func(b *bench) { b.allow(1, 10_360_499) }), want: market.OverCredit},
@@ -190,6 +207,15 @@ func TestMaxCost(t *testing.T) {
 	}
 	b.advance(2 * time.Second)
 	if r := b.meter(l.ID).Receipt; r == nil || r.Reason != market.CostReached || r.Amount != 600_500 || r.Usage.Running != 600 {
+		t.Errorf("receipt %+v", r)
+	}
+
+	b = newBench(t, priced) // a Tick that comes late
+	b.owner = honest(1)
+	l = b.sell(1, func(_ *market.Spec, l *market.Lease) { l.MaxCost = 50_500 })
+	b.pass(time.Minute)
+	b.step(market.Tick{})
+	if r := b.meter(l.ID).Receipt; r == nil || r.Amount != 50_500 {
 		t.Errorf("receipt %+v", r)
 	}
 

@@ -34,7 +34,7 @@ func TestViews(t *testing.T) {
 	if m := b.Meters(); len(m) != 2 || b.meter(l.ID).Acked.Amount != 60_500 {
 		t.Errorf("%d meters", len(m))
 	}
-	if c := b.Credit(l.Buyer, "credit"); c != (supplier.Credit{Owes: 60_500, Hourly: 3_600_000, Limit: 3_600_000, Bounded: true}) {
+	if c := b.Credit(l.Buyer, "credit"); c != (supplier.Credit{Owes: 60_500, Hourly: 3_600_000, Limit: 3_600_500, Bounded: true}) {
 		t.Errorf("credit %+v", c)
 	}
 	if c := b.Credit(l.Buyer, "EUR"); c != (supplier.Credit{Bounded: true}) {
