@@ -27,8 +27,9 @@ type Report struct {
 	Peer        market.PeerID
 	Entries     uint64
 	Leases      int
-	Notes       int // acknowledged
-	Receipts    int // signed by both
+	Notes       int    // acknowledged
+	Thinned     uint64 // entries that are not kept any more; see Thinner
+	Receipts    int    // signed by both
 	Settlements int
 	Balances    []market.Balance
 }
@@ -85,7 +86,7 @@ func (a *Audit) Add(i Item) error {
 	if err := a.add(i); err != nil {
 		return &BadEntry{Peer: a.account.Peer, Index: a.index + 1, Why: err.Error()}
 	}
-	a.index++
+	a.index += i.Entry.Span()
 	a.head = i.Hash
 	return nil
 }
@@ -101,6 +102,9 @@ func (a *Audit) add(i Item) error {
 		return fmt.Errorf("does not follow the entry before it: one of the two was changed")
 	case i.Err != nil:
 		return i.Err
+	case e.Kind == market.EntryThinned:
+		a.report.Thinned += e.Span()
+		return nil
 	}
 	c, err := a.book.enter(i.Opened, len(e.Second) > 0)
 	if err != nil {

@@ -44,13 +44,14 @@ func openEntry(t trust, e *Entry) (o Opened, err error) {
 }
 
 // Thin returns the entry that stands for all from first to last, neighbours in
-// one log, once these are not kept any more. It has the number of the first and
+// one log, once these are not kept any more; hash is the EntryHash of last, of
+// whose fields only the envelopes are not needed. It has the number of the first and
 // the hash of the last, so that the log still holds together; that nothing was
 // among them that counts is only this peer's own word.
-func Thin(first, last *Entry) *Entry {
+func Thin(first, last *Entry, hash [32]byte) *Entry {
 	var e enc
 	e.uint(1, last.Index+last.Span()-first.Index)
-	e.id(2, EntryHash(last))
+	e.id(2, hash)
 	return &Entry{Peer: first.Peer, Index: first.Index, At: last.At, Kind: EntryThinned, First: e.b, Prev: first.Prev}
 }
 

@@ -48,11 +48,11 @@ func TestThin(t *testing.T) {
 		head = market.EntryHash(e)
 		log = append(log, e)
 	}
-	e := market.Thin(log[1], log[3])
+	e := market.Thin(log[1], log[3], market.EntryHash(log[3]))
 	if e.Index != 2 || e.Span() != 3 || e.Prev != log[1].Prev || market.EntryHash(e) != log[4].Prev || log[0].Span() != 1 {
 		t.Errorf("%+v, span %d", e, e.Span())
 	}
-	e = market.Thin(e, log[4]) // and once more
+	e = market.Thin(e, log[4], market.EntryHash(log[4])) // and once more
 	if e.Index != 2 || e.Span() != 4 || market.EntryHash(e) != log[5].Prev {
 		t.Errorf("%+v, span %d", e, e.Span())
 	}

@@ -48,7 +48,8 @@ func Each(ctx context.Context, logs Logs, account *market.Account, open func(*ma
 				return err
 			}
 		}
-		from += uint64(len(entries))
+		last := entries[len(entries)-1]
+		from = last.Index + last.Span()
 	}
 	return nil
 }

@@ -87,6 +87,79 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// A thinned log is shorter, on the disk too, and says the same.
+func TestThin(t *testing.T) {
+	const n = 3000
+	for name, open := range map[string]func() store.Store{
+		"memory": func() store.Store { return store.NewMemory() },
+		"bolt": func() store.Store {
+			s, err := store.Open(filepath.Join(t.TempDir(), "leases.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			return s
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open()
+			a := closed(t, s, n)
+			want, err := audit.Log(t.Context(), seller.Self(), network, s, a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			commits := 0
+			gone, err := audit.Thin(t.Context(), s, a, 1<<50, func(saves []market.Save) error { commits++; return s.Commit(saves) })
+			if err != nil || gone != n-2 || commits != 1 {
+				t.Fatalf("%d entries gone in %d commits, %v", gone, commits, err)
+			}
+			got, err := audit.Log(t.Context(), seller.Self(), network, s, a)
+			if err != nil || got.Entries != want.Entries || got.Thinned != n-1 || got.Notes != 1 || got.Balances[0] != want.Balances[0] {
+				t.Errorf("%+v, %v; was %+v", got, err, want)
+			}
+			if gone, err := audit.Thin(t.Context(), s, a, 1<<50, s.Commit); err != nil || gone != 0 {
+				t.Errorf("%d more, %v", gone, err)
+			}
+			full := errors.New("full")
+			b := closed(t, store.NewMemory(), 5)
+			if _, err := audit.Thin(t.Context(), none{}, b, 1<<50, s.Commit); err != nil {
+				t.Error(err)
+			}
+			m := store.NewMemory()
+			if _, err := audit.Thin(t.Context(), m, closed(t, m, 5), 1<<50, func([]market.Save) error { return full }); !errors.Is(err, full) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// closed is billed, and then closed by a receipt.
+func closed(t *testing.T, s store.Store, n int) *market.Account {
+	t.Helper()
+	a := billed(t, s, n)
+	entries, err := s.Entries(a.Peer, a.Entries, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := market.OpenEntry(entries[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := o.Usage
+	r := buyer.SignReceipt(seller.Receipt(market.Receipt{
+		Lease: u.Lease, Note: u.Hash, NoteSeq: u.Seq, Usage: u.Usage, Amount: u.Amount, Price: market.Price{Unit: "credit", Core: 20_000},
+		Start: 1, End: 2, EndedBy: buyer.Self(), Reason: market.RemovedByOwner,
+	}))
+	var out market.Outbox
+	books := ledger.New(seller.Self(), network, seller)
+	books.Step(market.Time{}, market.Boot{Records: []market.Record{a}}, &out)
+	books.Append(market.Time{}, a.Peer, market.Entry{Kind: market.EntryReceipt, First: r.BySupplier, Second: r.ByBuyer}, ledger.Change{}, &out)
+	if err := s.Commit(out.Saves); err != nil {
+		t.Fatal(err)
+	}
+	return books.Account(a.Peer)
+}
+
 // withChange flips a byte of the signature in one entry.
 type withChange struct {
 	audit.Logs

@@ -19,7 +19,7 @@ func (b *Bolt) Entries(p market.PeerID, from uint64, limit int) (out []*market.E
 		if err != nil {
 			return err
 		}
-		out, err = read(a, from, limit, bucketReader(tx.Bucket(bucket(market.EntryTable))))
+		out, err = read(a, from, limit, tx.Bucket(bucket(market.EntryTable)).Cursor())
 		return err
 	})
 	if err != nil {
@@ -57,38 +57,67 @@ func account(tx *bbolt.Tx, p market.PeerID) (*market.Account, error) {
 	return r.(*market.Account), nil
 }
 
-// bucketReader returns one entry after the other, by key.
-func bucketReader(b *bbolt.Bucket) func(key []byte) ([]byte, []byte) {
-	c, began := b.Cursor(), false
-	return func(key []byte) ([]byte, []byte) {
-		if began {
-			return c.Next()
-		}
-		began = true
-		return c.Seek(key)
-	}
+// cursor goes over entries by key; *bbolt.Cursor is one. A nil key says that
+// there is none.
+type cursor interface {
+	Seek(key []byte) (k, v []byte)
+	Next() (k, v []byte)
+	Prev() (k, v []byte)
+	Last() (k, v []byte)
 }
 
 // read returns entries of a's log from index from on, at most limit, and
-// checks that none is missing. next returns the first one at or after a key,
-// and later the one after the last.
-func read(a *market.Account, from uint64, limit int, next func(key []byte) (k, v []byte)) (out []*market.Entry, err error) {
-	from = max(from, 1)
-	for i := from; i <= a.Entries && len(out) < limit; i++ {
-		_, want := (&market.Entry{Peer: a.Peer, Index: i}).Key()
-		k, v := next(want[:])
-		if string(k) != string(want[:]) {
-			return nil, broken("entry %d of %d is missing", i, a.Entries)
+// checks that none is missing.
+func read(a *market.Account, from uint64, limit int, c cursor) (out []*market.Entry, err error) {
+	if from = max(from, 1); from > a.Entries || limit == 0 {
+		return nil, nil
+	}
+	at := entryKey(a.Peer, from)
+	k, v := c.Seek(at[:])
+	if string(k) != string(at[:]) { // one before it may stand for it
+		if k == nil {
+			k, v = c.Last()
+		} else {
+			k, v = c.Prev()
 		}
-		r, err := decode(market.EntryTable, k, v)
+		e, err := entry(a, k, v)
+		if err != nil || e.Index >= from || e.Index+e.Span() <= from {
+			return nil, broken("entry %d of %d is missing", from, a.Entries)
+		}
+		from = e.Index + e.Span()
+		k, v = c.Next()
+	}
+	for ; from <= a.Entries && len(out) < limit; k, v = c.Next() {
+		e, err := entry(a, k, v)
 		if err != nil {
 			return nil, err
 		}
-		e := r.(*market.Entry)
-		if e.Peer != a.Peer {
-			return nil, broken("entry %d is of another peer's log", i)
+		if e.Index != from {
+			return nil, broken("entry %d of %d is missing", from, a.Entries)
 		}
 		out = append(out, e)
+		from += e.Span()
 	}
 	return out, nil
+}
+
+func entryKey(p market.PeerID, index uint64) [32]byte {
+	_, key := (&market.Entry{Peer: p, Index: index}).Key()
+	return key
+}
+
+// entry reads an entry of a's log.
+func entry(a *market.Account, k, v []byte) (*market.Entry, error) {
+	if k == nil {
+		return nil, broken("the log of %d entries ends early", a.Entries)
+	}
+	r, err := decode(market.EntryTable, k, v)
+	if err != nil {
+		return nil, err
+	}
+	e := r.(*market.Entry)
+	if e.Peer != a.Peer {
+		return nil, broken("the log of %d entries ends early", a.Entries)
+	}
+	return e, nil
 }

@@ -116,20 +116,36 @@ func (m *Memory) Entries(p market.PeerID, from uint64, limit int) ([]*market.Ent
 	if err != nil {
 		return nil, fmt.Errorf("read the log of %s: %w", p.Short(), err)
 	}
-	i := max(from, 1)
-	out, err := read(a, from, max(0, min(limit, MostEntries)), func([]byte) ([]byte, []byte) {
-		_, key := (&market.Entry{Peer: p, Index: i}).Key()
-		i++
-		if v, ok := m.disk.records[slot{market.EntryTable, key}]; ok {
-			return key[:], v
-		}
-		return nil, nil
-	})
+	out, err := read(a, from, max(0, min(limit, MostEntries)), &diskCursor{m.disk, m.disk.slots(market.EntryTable), 0})
 	if err != nil {
 		return nil, fmt.Errorf("read the log of %s: %w", p.Short(), err)
 	}
 	return out, nil
 }
+
+// diskCursor is a cursor over slots in order.
+type diskCursor struct {
+	disk  *disk
+	slots []slot
+	at    int
+}
+
+func (c *diskCursor) here() (k, v []byte) {
+	if c.at < 0 || c.at >= len(c.slots) {
+		return nil, nil
+	}
+	s := c.slots[c.at]
+	return s.key[:], c.disk.records[s]
+}
+
+func (c *diskCursor) Seek(key []byte) (k, v []byte) {
+	c.at, _ = slices.BinarySearchFunc(c.slots, key, func(s slot, key []byte) int { return bytes.Compare(s.key[:], key) })
+	return c.here()
+}
+
+func (c *diskCursor) Next() (k, v []byte) { c.at++; return c.here() }
+func (c *diskCursor) Prev() (k, v []byte) { c.at--; return c.here() }
+func (c *diskCursor) Last() (k, v []byte) { c.at = len(c.slots) - 1; return c.here() }
 
 func (d *disk) account(p market.PeerID) (*market.Account, error) {
 	v, ok := d.records[slot{market.AccountTable, p}]

@@ -20,7 +20,9 @@ type Store interface {
 
 	// Entries returns at most limit, and at most MostEntries, entries of the
 	// log of a counterparty, from an index on (1 is the first); none when
-	// the log is shorter. An entry that is missing is ErrBroken.
+	// the log is shorter. Indices may jump where one entry stands for
+	// others: go on after the last one's. An entry that is missing is
+	// ErrBroken.
 	Entries(p market.PeerID, from uint64, limit int) ([]*market.Entry, error)
 
 	// Commit makes all saves durable, or none. After an error the store

@@ -33,6 +33,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Disk) {
 		"every table keeps its records":                tables,
 		"logs are read by part, and never loaded":      logs,
 		"a log with a hole is broken":                  hole,
+		"an entry may stand for those after it":        thinned,
 	} {
 		t.Run(name, func(t *testing.T) { property(t, fresh(t)) })
 	}
@@ -151,6 +152,52 @@ func hole(t *testing.T, d Disk) {
 	}
 	if _, err := s.Entries(Peer(1), 1, 5); !errors.Is(err, store.ErrBroken) {
 		t.Errorf("over the hole: %v", err)
+	}
+}
+
+func thinned(t *testing.T, d Disk) {
+	s := d.Open(t)
+	commit(t, s, Log(0, 3)...)
+	commit(t, s, Log(2, 3)...)
+	log := Log(1, 9)
+	commit(t, s, log...)
+	at := func(i int) *market.Entry { return log[i-1].(*market.Entry) }
+	stand := func(from, to int) {
+		t.Helper()
+		saves := []market.Save{{Record: market.Thin(at(from), at(to), market.EntryHash(at(to)))}}
+		for i := from + 1; i <= to; i++ {
+			saves = append(saves, market.Save{Record: at(i), Delete: true})
+		}
+		if err := s.Commit(saves); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stand(2, 4)
+	stand(8, 9)
+	s = d.Open(t)
+	for _, c := range []struct {
+		from  uint64
+		limit int
+		want  string
+	}{
+		{1, 9, "[1 2 5 6 7 8]"}, {2, 2, "[2 5]"}, {3, 2, "[5 6]"}, {4, 9, "[5 6 7 8]"}, {5, 1, "[5]"}, {8, 9, "[8]"}, {9, 9, "[]"}, {10, 9, "[]"},
+	} {
+		list, err := s.Entries(Peer(1), c.from, c.limit)
+		got := []uint64{}
+		for _, e := range list {
+			got = append(got, e.Index)
+		}
+		if err != nil || fmt.Sprint(got) != c.want {
+			t.Errorf("%d from %d: %v, %v; want %s", c.limit, c.from, got, err, c.want)
+		}
+	}
+	if err := s.Commit([]market.Save{{Record: at(2), Delete: true}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []uint64{1, 2, 3, 4} {
+		if _, err := s.Entries(Peer(1), from, 9); !errors.Is(err, store.ErrBroken) {
+			t.Errorf("from %d of a log with a hole: %v", from, err)
+		}
 	}
 }
 
