@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"caravela/discovery/discoverytest"
+	"caravela/ledger"
 	"caravela/market"
 )
 
@@ -97,6 +98,9 @@ func (d *deal) check() error {
 	if err != nil {
 		return err
 	}
+	if s := reports[d.seller]; s.Receipts < reports[d.buyer].Receipts {
+		return fmt.Errorf("the seller has %d of %d receipts", s.Receipts, reports[d.buyer].Receipts)
+	}
 	if r := reports[d.buyer]; r.Leases != r.Receipts || r.Leases != len(d.buyer.Peer.BoughtMeters()) {
 		return fmt.Errorf("%d leases, %d receipts by both, %d bills", r.Leases, r.Receipts, len(d.buyer.Peer.BoughtMeters()))
 	}
@@ -118,6 +122,9 @@ func TestDeal(t *testing.T) {
 	}
 	if b := d.billed(); b < d.there-5*time.Second || d.there < 2*time.Minute {
 		t.Errorf("%v are billed of %v", b, d.there)
+	}
+	if b := ledger.BalanceOf(d.seller.Peer.Books().Account(d.buyer.ID), "credit"); b.Earned == 0 || b.Unconfirmed != 0 {
+		t.Errorf("the seller's books: %+v", b)
 	}
 	if n := len(d.buyer.Peer.BoughtMeters()); n < 2 {
 		t.Errorf("%d leases", n)
