@@ -79,6 +79,8 @@ func (r *Rows) Row(i Item) Row {
 		if s.Reference != "" {
 			row.Detail += ": " + s.Reference
 		}
+	case e.Kind == market.EntryThinned:
+		row.Detail = fmt.Sprintf("%d usage notes that later ones stand for", e.Span())
 	case o.End != nil:
 		row.Unit, row.Seq, row.Signed = o.End.Lease, o.End.Seq, signers(o.End.By, market.PeerID{})
 		row.Detail = o.End.Reason.String()

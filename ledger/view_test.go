@@ -53,6 +53,11 @@ func TestRows(t *testing.T) {
 	if !strings.Contains(bad.Detail, "unreadable") {
 		t.Errorf("%+v", bad)
 	}
+	log := d.sell.log()
+	thinned := ledger.NewRows().Row(ledger.Open(market.Thin(log[1], log[3], market.EntryHash(log[3]))))
+	if thinned.Detail != "3 usage notes that later ones stand for" || thinned.Index != 2 {
+		t.Errorf("%+v", thinned)
+	}
 	early := seller.Receipt(market.Receipt{Lease: d.lease.ID, Start: noon, End: noon + 1, EndedBy: seller.Self(), Reason: market.Reclaimed, Early: true})
 	if r := ledger.NewRows().Row(ledger.Item{Entry: &market.Entry{}, Opened: market.Opened{Receipt: early}}); !strings.Contains(r.Detail, "early") {
 		t.Errorf("%+v", r)
