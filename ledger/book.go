@@ -188,6 +188,8 @@ func (b *book) onReceipt(r *market.SignedReceipt, both bool) error {
 		return errClosed
 	case r.Price != market.PriceOf(l.lease.Terms):
 		return errors.New("receipt at another price than the lease's")
+	case r.Start != l.lease.Start:
+		return errors.New("receipt with another start than the lease's")
 	case r.EndedBy != l.lease.Buyer && r.EndedBy != l.lease.Supplier:
 		return fmt.Errorf("receipt of a lease that %s has ended", r.EndedBy.Short())
 	}

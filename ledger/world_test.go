@@ -182,7 +182,7 @@ func (d *deal) bill(more uint64, change func(*market.UsageNote)) {
 
 // receipt is what closes the lease.
 func (d *deal) receipt(change func(*market.Receipt)) *market.SignedReceipt {
-	r := market.Receipt{Lease: d.lease.ID, Price: price, Start: noon, End: noon.Add(time.Hour), EndedBy: buyer.Self(), Reason: market.RemovedByOwner}
+	r := market.Receipt{Lease: d.lease.ID, Price: price, Start: d.lease.Start, End: d.lease.End, EndedBy: buyer.Self(), Reason: market.RemovedByOwner}
 	if n := d.note; n != nil {
 		r.Note, r.NoteSeq, r.Usage, r.Amount = n.Hash, n.Seq, n.Usage, n.Amount
 	}

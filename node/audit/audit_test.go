@@ -148,7 +148,7 @@ func closed(t *testing.T, s store.Store, n int) *market.Account {
 	u := o.Usage
 	r := buyer.SignReceipt(seller.Receipt(market.Receipt{
 		Lease: u.Lease, Note: u.Hash, NoteSeq: u.Seq, Usage: u.Usage, Amount: u.Amount, Price: market.Price{Unit: "credit", Core: 20_000},
-		Start: 1, End: 2, EndedBy: buyer.Self(), Reason: market.RemovedByOwner,
+		Start: 1767355200000, End: 1767355200001, EndedBy: buyer.Self(), Reason: market.RemovedByOwner,
 	}))
 	var out market.Outbox
 	books := ledger.New(seller.Self(), network, seller)
