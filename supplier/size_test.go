@@ -156,3 +156,23 @@ func BenchmarkLaunch(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkBoot takes up ten thousand units of an earlier life.
+func BenchmarkBoot(b *testing.B) {
+	terms := &market.Terms{Price: market.Price{Unit: "credit", Core: 1000}, Interval: time.Minute, Bear: 5, Grace: 5 * time.Minute}
+	h := newShop(b, 10_000, terms)
+	var records []market.Record
+	for _, r := range h.Sold() {
+		records = append(records, r)
+	}
+	for _, r := range h.Meters() {
+		records = append(records, r)
+	}
+	params := market.DefaultParams(network)
+	for b.Loop() {
+		books := ledger.New(h.keys.Self(), network, h.keys)
+		s := supplier.New(h.keys.Self(), network, &params, h.keys, &books, 1, 1)
+		h.out.Reset()
+		s.Step(h.now, market.Boot{Records: records}, &h.out)
+	}
+}
