@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,24 +26,44 @@ func (n *Node) Peers(context.Context) ([]api.Account, error) { return n.accounts
 // accounts lists whom this node has dealt with, or its user has an opinion of.
 func (n *Node) accounts() []api.Account {
 	out := []api.Account{}
-	known := map[market.PeerID]bool{}
+	dealings := n.dealings()
 	for _, a := range n.board.allAccounts() {
-		known[a.Peer] = true
-		out = append(out, n.accountOf(a))
+		out = append(out, n.accountOf(a, dealings[a.Peer]))
+		delete(dealings, a.Peer)
 	}
-	for _, a := range n.agreements("", false) {
-		if p := a.other(); !known[p] {
-			known[p] = true
-			out = append(out, n.accountOf(&market.Account{Peer: p}))
-		}
+	rest := slices.SortedFunc(maps.Keys(dealings), market.PeerID.Compare)
+	for _, p := range rest {
+		out = append(out, n.accountOf(&market.Account{Peer: p}, dealings[p]))
 	}
 	return out
 }
 
-func (n *Node) accountOf(a *market.Account) api.Account {
+// dealing counts the leases in force with a counterparty.
+type dealing struct{ sold, bought int }
+
+func (n *Node) dealings() map[market.PeerID]dealing {
+	out := map[market.PeerID]dealing{}
+	for _, a := range n.agreements("", false) {
+		d := out[a.other()]
+		if a.role == api.RoleSold {
+			d.sold++
+		} else {
+			d.bought++
+		}
+		out[a.other()] = d
+	}
+	return out
+}
+
+// accountWith is what is known of one counterparty.
+func (n *Node) accountWith(p market.PeerID) api.Account {
+	return n.accountOf(n.board.account(p), n.dealings()[p])
+}
+
+func (n *Node) accountOf(a *market.Account, d dealing) api.Account {
 	v := api.Account{
 		Peer: a.Peer.String(), Name: n.nodeName(a.Peer), Entries: a.Entries, Balances: []api.Balance{},
-		Blocked: a.Blocked, Trusted: a.Trusted, Remark: a.Remark, Credit: n.creditOf(a),
+		Blocked: a.Blocked, Trusted: a.Trusted, Remark: a.Remark, Credit: n.creditOf(a), Sold: d.sold, Bought: d.bought,
 	}
 	if a.Entries > 0 {
 		v.Head = hexOf(a.Head)
@@ -52,15 +73,6 @@ func (n *Node) accountOf(a *market.Account) api.Account {
 			Unit: b.Unit, ReceivableMicro: int64(b.Receivable()), PayableMicro: int64(b.Payable()), EarnedMicro: int64(b.Earned),
 			SpentMicro: int64(b.Spent), SettledInMicro: int64(b.SettledIn), SettledOutMicro: int64(b.SettledOut), UnconfirmedMicro: int64(b.Unconfirmed),
 		})
-	}
-	for _, x := range n.agreements("", false) {
-		switch {
-		case x.other() != a.Peer:
-		case x.role == api.RoleSold:
-			v.Sold++
-		default:
-			v.Bought++
-		}
 	}
 	return v
 }
@@ -100,7 +112,7 @@ func (n *Node) Entries(_ context.Context, ref api.NodeRef, o api.EntryOptions) (
 		return api.EntryPage{}, err
 	}
 	a := n.board.account(peer)
-	page := api.EntryPage{Account: n.accountOf(a), Entries: []api.Entry{}}
+	page := api.EntryPage{Account: n.accountWith(peer), Entries: []api.Entry{}}
 	limit := uint64(o.Limit)
 	if limit == 0 {
 		limit = api.DefaultEntries
@@ -256,5 +268,5 @@ func (n *Node) judge(ctx context.Context, ref api.NodeRef, event func(p market.P
 	if err := n.tell(ctx, "change what is thought of "+peer.Short(), func(r uint64) market.Event { return event(peer, r) }); err != nil {
 		return api.Account{}, err
 	}
-	return n.accountOf(n.board.account(peer)), nil
+	return n.accountWith(peer), nil
 }
