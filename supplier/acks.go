@@ -83,6 +83,7 @@ func (s *Supplier) onAck(now market.Time, u *unit, n *market.SignedUsage, out *m
 	case n.Seq <= seq:
 		return
 	}
+	m.warned.disputed = false
 	rec := m.edit()
 	rec.Acked = n
 	if n.Seq == newest.Seq {
@@ -118,9 +119,17 @@ func (s *Supplier) onDisputed(now market.Time, u *unit, a *market.AckUsage, out 
 	if m.rec.Note == nil || a.Lease != m.rec.Lease || a.Seq != m.rec.Note.Seq || !m.unacked() {
 		return
 	}
-	out.Note(market.NoteDisputed, u.rec.Lease.Buyer, u.rec.Lease.Unit(), clip(fmt.Sprintf("usage note %d: %v: %s", a.Seq, a.Reason, a.Detail)))
+	u.tellDispute(fmt.Sprintf("usage note %d: %v: %s", a.Seq, a.Reason, a.Detail), out)
 	if m.closing != nil { // the owner has answered
 		s.issue(now, u, out)
+	}
+}
+
+// tellDispute tells our user once, and not whenever it is repeated.
+func (u *unit) tellDispute(text string, out *market.Outbox) {
+	if w := &u.meter.warned; !w.disputed {
+		w.disputed = true
+		out.Note(market.NoteDisputed, u.rec.Lease.Buyer, u.rec.Lease.Unit(), clip(text))
 	}
 }
 

@@ -49,8 +49,9 @@ const (
 	parked                 // stopped by its owner
 )
 
-// warning remembers what was announced, so that it is announced once.
-type warning struct{ credit, cost, expiry, refused bool }
+// warning remembers what the owner, or our user, was told, so that it is told
+// once.
+type warning struct{ credit, cost, expiry, refused, disputed bool }
 
 // repetition is something that is sent until it is answered.
 type repetition struct{ at, wait time.Duration }

@@ -120,6 +120,9 @@ func TestFalseAcks(t *testing.T) {
 	if out := b.receive(from, &market.AckUsage{Lease: l.ID, Seq: 1, Reason: market.Disputed, Detail: "too much"}); noted(out, market.NoteDisputed) != 1 {
 		t.Error("a dispute is not noted")
 	}
+	if out := b.receive(from, &market.AckUsage{Lease: l.ID, Seq: 1, Reason: market.Disputed}); noted(out, market.NoteDisputed) != 0 {
+		t.Error("a dispute is told twice")
+	}
 	if b.meter(l.ID).Acked != nil {
 		t.Error("a dispute counts as an acknowledgement")
 	}

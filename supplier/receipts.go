@@ -1,6 +1,7 @@
 package supplier
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -102,7 +103,7 @@ func (m *meter) issued() bool { return m.rec.Seen != 0 }
 func (s *Supplier) issue(now market.Time, u *unit, out *market.Outbox) {
 	m := u.meter
 	lease := m.closing.lease
-	m.closing = nil
+	m.closing, m.warned.disputed = nil, false
 	m.note.stop()
 	rec := m.edit()
 	r := m.receiptOf(lease)
@@ -190,8 +191,12 @@ func (s *Supplier) onSignReceipt(now market.Time, from market.Ref, a *market.Sig
 	if r == nil || r.ByBuyer != nil || m.closing != nil && m.closing.lease == a.Lease {
 		return
 	}
+	if false {
+		s.waive(now, u, r, out)
+		return
+	}
 	if a.Reason != market.NoReason || a.Receipt == nil {
-		out.Note(market.NoteDisputed, from.Peer, u.rec.Lease.Unit(), clip("receipt: "+a.Reason.String()+": "+a.Detail))
+		u.tellDispute(fmt.Sprintf("receipt: %v: %s", a.Reason, a.Detail), out)
 		return
 	}
 	if a.Receipt.ID != r.ID || a.Receipt.By != s.self || a.Receipt.Buyer != from.Peer || a.Receipt.ByBuyer == nil {
@@ -205,6 +210,21 @@ func (s *Supplier) onSignReceipt(now market.Time, from market.Ref, a *market.Sig
 	out.Note(market.NoteReceipt, from.Peer, u.rec.Lease.Unit(), sum(r.Amount, r.Price.Unit))
 	if len(m.unsigned()) == 0 {
 		m.receipt.stop()
+	}
+	s.forgetSettled(now, u, out)
+}
+
+// waive closes a lease of which the buyer knows nothing and has acknowledged
+// nothing: a launch that it has taken back. There is nothing to sign, and it
+// must not count as one who never answers.
+func (s *Supplier) waive(now market.Time, u *unit, r *market.SignedReceipt, out *market.Outbox) {
+	if rec := u.meter.edit(); rec.Receipt == r {
+		rec.Receipt = nil
+	} else {
+		s.settled(u, r)
+	}
+	if len(u.meter.unsigned()) == 0 {
+		u.meter.receipt.stop()
 	}
 	s.forgetSettled(now, u, out)
 }
