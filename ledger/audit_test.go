@@ -190,7 +190,7 @@ func TestVerifyRules(t *testing.T) {
 			receipt(d, func(r *market.Receipt) { r.Note, r.NoteSeq, r.Usage, r.Amount = [32]byte{}, 0, market.Usage{}, 0 })
 		}, 4, "last acknowledged note is 2"},
 		"a receipt at another price": {func(d *deal) { receipt(d, func(r *market.Receipt) { r.Price.Core++ }) }, 4, "another price"},
-		"a receipt of another start":  {func(d *deal) { receipt(d, func(r *market.Receipt) { r.Start++ }) }, 4, "another start"},
+		"a receipt of another start": {func(d *deal) { receipt(d, func(r *market.Receipt) { r.Start++ }) }, 4, "another start"},
 		"a receipt ended by another": {func(d *deal) { receipt(d, func(r *market.Receipt) { r.EndedBy = stranger.Self() }) }, 4, "has ended"},
 		"a receipt of another lease": {func(d *deal) { receipt(d, func(r *market.Receipt) { r.Lease[0] ^= 1 }) }, 4, "not in this log"},
 		"a receipt by the buyer": {func(d *deal) {

@@ -46,9 +46,11 @@ type image struct {
 	meta
 	used  []uint64 // bitmap: pages that something points to
 	inUse uint64   // of them, those that are not free
+	spare [][]byte // memory of pages that were read and are done with
 }
 
-// visit is called for every record of every bucket, in order.
+// visit is called for every record of every bucket, in order. What it is given
+// is valid until it returns.
 type visit func(bucket, key, value []byte) error
 
 // inspect walks a whole file of size bytes. Every error wraps ErrBroken,
@@ -146,6 +148,7 @@ func (im *image) tree(id uint64, low, high []byte, levels int, f func(key, value
 	if err != nil {
 		return err
 	}
+	defer func() { im.spare = append(im.spare, p) }()
 	switch kind := binary.LittleEndian.Uint16(p[8:]); {
 	case kind == flagLeaf:
 		return leaf(p, low, high, f)
@@ -254,11 +257,21 @@ func (im *image) page(id uint64) ([]byte, error) {
 		}
 	}
 	im.inUse += more + 1
-	p := make([]byte, (more+1)*im.pageSize)
+	p := im.room((more + 1) * im.pageSize)
 	if _, err := im.file.ReadAt(p, int64(id*im.pageSize)); err != nil {
 		return nil, fmt.Errorf("read page %d: %w", id, err)
 	}
 	return p, nil
+}
+
+// room is memory for n bytes.
+func (im *image) room(n uint64) []byte {
+	if last := len(im.spare) - 1; last >= 0 && uint64(cap(im.spare[last])) >= n {
+		p := im.spare[last][:n]
+		im.spare = im.spare[:last]
+		return p
+	}
+	return make([]byte, n)
 }
 
 // mark reports whether nothing pointed to the page so far.

@@ -122,18 +122,26 @@ func TestFreePagesAreGivenBack(t *testing.T) {
 		saves = append(saves, entry(i+1))
 		drops = append(drops, market.Save{Record: saves[i].Record, Delete: true})
 	}
-	for _, batch := range [][]market.Save{saves, drops, {{Record: storetest.Sold(1)}}, {{Record: storetest.Bought(2)}}} {
+	want := []market.Record{storetest.Sold(1), storetest.Bought(2)}
+	var kept []market.Save
+	for i := range 3000 {
+		want = append(want, &market.Tomb{Lease: market.LeaseID{byte(i), byte(i >> 8)}, Buyer: storetest.Peer(1), Until: market.Wall(i)})
+	}
+	for _, r := range want {
+		kept = append(kept, market.Save{Record: r})
+	}
+	for _, batch := range [][]market.Save{saves, kept, drops, {{Record: storetest.Sold(1)}}} {
 		if err := s.Commit(batch); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.Close()
 	before := size(t, path)
-	storetest.Same(t, loaded(t, path), storetest.Sold(1), storetest.Bought(2))
+	storetest.Same(t, loaded(t, path), want...)
 	if after := size(t, path); before < 16<<20 || after > before/8 {
 		t.Errorf("%d bytes, %d after a start", before, after)
 	}
-	storetest.Same(t, loaded(t, path), storetest.Sold(1), storetest.Bought(2))
+	storetest.Same(t, loaded(t, path), want...)
 }
 
 func size(t *testing.T, path string) int64 {
