@@ -49,6 +49,7 @@ trusted peers owe without a limit. A limit of 0 sells only what is free.`,
 			})
 		},
 	}
+	cmd.DisableFlagsInUseLine = true
 	f := cmd.Flags()
 	f.StringVar(&limit, "limit", "", "most that it may owe, such as 10")
 	f.StringVar(&unit, "unit", "", "unit of the limit, such as credit or EUR")

@@ -27,6 +27,9 @@ file's name.`,
 		Args:              needs(0, 0, "no arguments"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := file.check(); err != nil {
+				return err
+			}
 			return a.ask(cmd, 2*quick, func(ctx context.Context, node api.Backend) error {
 				name := "caravela-debug-" + a.now().UTC().Format("20060102-150405") + ".tar.gz"
 				return a.save(file, name, func(w io.Writer) error { return node.DebugBundle(ctx, w) })

@@ -54,7 +54,10 @@ func eventTypes() []string {
 }
 
 func eventLine(w io.Writer, e api.Event) {
-	parts := []string{e.At.Local().Format("2006-01-02T15:04:05.000"), e.Type, e.Action}
+	parts := []string{e.At.Local().Format("2006-01-02T15:04:05.000"), e.Type}
+	if e.Action != e.Type {
+		parts = append(parts, e.Action)
+	}
 	for _, part := range []string{e.Name, shortID(e.Container), shortID(e.Node)} {
 		if part != "" {
 			parts = append(parts, part)

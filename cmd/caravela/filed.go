@@ -17,6 +17,14 @@ func (f *fileFlag) register(cmd *cobra.Command, fallback string) {
 	cmd.Flags().StringVarP(&f.path, "output", "o", "", `the new file to write, or "-" for standard output (default `+fallback+")")
 }
 
+// check refuses what was meant for the other -o, before anything is asked.
+func (f *fileFlag) check() error {
+	if !slices.Contains([]string{"table", "wide", "json", "yaml"}, f.path) {
+		return nil
+	}
+	return advise(fmt.Errorf("-o names a file here, and %q looks like the form of an output", f.path), "-o ./%s, or -o - for standard output", f.path)
+}
+
 // save writes what get gives into the file, or into one of the name given
 // here; "-" is standard output. A file that exists is left alone, and none
 // stays behind that is not whole. It prints the file's name.
@@ -24,11 +32,8 @@ func (a *app) save(f fileFlag, name string, get func(io.Writer) error) error {
 	if f.path != "" {
 		name = f.path
 	}
-	switch {
-	case name == "-":
+	if name == "-" {
 		return get(a.out)
-	case slices.Contains([]string{"table", "wide", "json", "yaml"}, name):
-		return advise(fmt.Errorf("-o names a file here, and %q looks like the form of an output", name), "-o ./%s, or -o - for standard output", name)
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

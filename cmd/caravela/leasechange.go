@@ -95,15 +95,16 @@ says, for everybody to see, that this node ended it early.`,
 // reclaimed says what a reclaim has led to.
 func (a *app) reclaimed(l *api.Lease, req api.ReclaimRequest) string {
 	who := nodeLabel(l.PeerName, l.Peer)
+	what := fmt.Sprintf("%s, leased to %s,", nodeLabel(l.Name, l.ContainerID), who)
 	switch {
 	case req.Cancel:
-		return fmt.Sprintf("%s of %s stays; %s is told", l.Name, who, who)
+		return fmt.Sprintf("%s stays; %s is told", what, who)
 	case req.Now:
-		return fmt.Sprintf("ended %s of %s, before its time", l.Name, who)
+		return what + " is ended before its time"
 	case l.Notice != nil:
-		return fmt.Sprintf("%s of %s ends %s (%s); %s is told", l.Name, who, a.until(l.Notice.DeadlineAt), a.clock(l.Notice.DeadlineAt), who)
+		return fmt.Sprintf("%s ends %s; %s is told", what, a.until(l.Notice.DeadlineAt), who)
 	}
-	return fmt.Sprintf("%s of %s ends after the agreed notice; %s is told", l.Name, who, who)
+	return fmt.Sprintf("%s ends after the agreed notice; %s is told", what, who)
 }
 
 // changeLeases does the same to several leases: words for people on standard

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,6 +28,9 @@ it with "caravela lease verify", without a node. It prints the file's name.`,
 		Args:              needs(1, 1, "a lease, or the name of its container"),
 		ValidArgsFunction: a.completeLeases(1, ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := file.check(); err != nil {
+				return err
+			}
 			return a.ask(cmd, 2*quick, func(ctx context.Context, node api.Backend) error {
 				ref := api.LeaseRef(args[0])
 				l, err := node.Lease(ctx, ref)
@@ -55,8 +59,11 @@ is 1 when anything is wrong.`,
 			proofs := []leaseProof{}
 			err := a.eachOf(cmd.Context(), args, func(name string) error {
 				p, err := a.verifyLease(name)
+				if err != nil && len(args) == 1 && errors.Is(err, ledger.ErrBundle) {
+					err = fmt.Errorf("%s: %w", name, err) // of several, eachOf names each
+				}
 				if err != nil {
-					return advise(fmt.Errorf("%s: %w", name, err), "caravela lease export LEASE, for a file that is whole")
+					return advise(err, "caravela lease export LEASE, for a file that is whole")
 				}
 				proofs = append(proofs, proofOf(name, p))
 				return nil
@@ -66,7 +73,7 @@ is 1 when anything is wrong.`,
 			}
 			return firstError(a.show(proofs, func(t *table) {
 				for _, p := range proofs {
-					a.proofTable(t, &p)
+					proofTable(t, &p)
 				}
 			}), err)
 		},
@@ -110,6 +117,7 @@ type provenLease struct {
 	ID           string        `json:"id"`
 	Image        string        `json:"image"`
 	Resources    api.Resources `json:"resources"`
+	Terms        *api.Terms    `json:"terms"` // null = free and not metered
 	Cost         api.Cost      `json:"cost"`
 	StartsAt     time.Time     `json:"starts_at"`
 	EndsAt       time.Time     `json:"ends_at"`
@@ -153,7 +161,7 @@ func proofOf(name string, p *ledger.Proof) leaseProof {
 func provenOf(p *ledger.ProvenLease) provenLease {
 	l := p.Lease
 	out := provenLease{
-		ID: l.ID.String(), Image: l.Image, Resources: api.ResourcesOf(l.Resources), Cost: api.CostOf(l.Terms, l.Resources, l.Term()),
+		ID: l.ID.String(), Image: l.Image, Resources: api.ResourcesOf(l.Resources), Terms: api.TermsOf(l.Terms), Cost: api.CostOf(l.Terms, l.Resources, l.Term()),
 		StartsAt: l.Start.Time(), EndsAt: l.End.Time(), Notes: p.Notes, AmountMicro: int64(p.Due()),
 	}
 	if p.Acked != nil {
@@ -175,14 +183,16 @@ func provenOf(p *ledger.ProvenLease) provenLease {
 	return out
 }
 
-func (a *app) proofTable(t *table, p *leaseProof) {
+func proofTable(t *table, p *leaseProof) {
 	t.row("File", p.File+": genuine and whole")
+	when := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
 	t.pair("Container", shortID(p.ContainerID)+"  in network "+shortID(p.Network))
 	t.pair("Buyer", p.Buyer)
 	t.pair("Supplier", p.Supplier)
 	for _, l := range p.Leases {
 		t.pair("Lease", shortID(l.ID)+"  "+amount(l.Resources)+" of "+l.Image)
-		t.pair(" ", "from "+a.clock(l.StartsAt)+" to "+a.clock(l.EndsAt)+" at "+rate(l.Cost))
+		t.pair(" ", "from "+when(l.StartsAt)+" to "+when(l.EndsAt)+" UTC")
+		t.pair(" ", "price: "+priceText(l.Terms))
 		t.pair(" ", provenDue(&l))
 		t.pair(" ", receiptText(l.Receipt, p))
 	}

@@ -31,6 +31,9 @@ func newLedgerExport(a *app) *cobra.Command {
 		Args:              needs(0, 0, "no arguments"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := file.check(); err != nil {
+				return err
+			}
 			return a.ask(cmd, 0, func(ctx context.Context, node api.Backend) error {
 				return a.save(file, "-", func(w io.Writer) error {
 					return noPeer(node.ExportLedger(ctx, api.ExportOptions{Peer: api.NodeRef(peer)}, w))

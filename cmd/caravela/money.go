@@ -10,7 +10,7 @@ import (
 	"caravela/market"
 )
 
-// free is what stands for a price of nothing.
+// freeText stands for a price of nothing.
 const freeText = "free"
 
 // money writes an amount with its unit, such as "0.0042 credit".
@@ -42,7 +42,8 @@ func rateAndStart(c api.Cost) string {
 	return rate(c) + " and " + market.Micro(c.StartMicro).String() + " to start"
 }
 
-// priceText writes the parts of a price that are not zero.
+// priceText writes the parts of a price that are not zero:
+// "0.02 credit per core-hour, 0.005 per GiB-hour of memory".
 func priceText(t *api.Terms) string {
 	if t == nil || t.Price.Market().IsFree() {
 		return freeText
@@ -52,17 +53,21 @@ func priceText(t *api.Terms) string {
 		micro int64
 		what  string
 	}{
-		{t.Price.CoreHourMicro, "a core and hour"},
-		{t.Price.MemoryHourMicro, "a GiB of memory and hour"},
-		{t.Price.DiskHourMicro, "a GiB of disk and hour"},
-		{t.Price.ParkedHourMicro, "an hour stopped"},
+		{t.Price.CoreHourMicro, "per core-hour"},
+		{t.Price.MemoryHourMicro, "per GiB-hour of memory"},
+		{t.Price.DiskHourMicro, "per GiB-hour of disk"},
+		{t.Price.ParkedHourMicro, "per hour stopped"},
 		{t.Price.StartMicro, "to start"},
 	} {
-		if p.micro != 0 {
-			parts = append(parts, market.Micro(p.micro).String()+" "+p.what)
+		switch {
+		case p.micro == 0:
+		case len(parts) == 0:
+			parts = append(parts, money(p.micro, t.Price.Unit)+" "+p.what)
+		default:
+			parts = append(parts, money(p.micro, "")+" "+p.what)
 		}
 	}
-	return t.Price.Unit + ": " + strings.Join(parts, ", ")
+	return strings.Join(parts, ", ")
 }
 
 // parseMoney reads "10", "10 EUR" or "10EUR"; unit is what another flag says,

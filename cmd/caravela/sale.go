@@ -145,7 +145,7 @@ func saleTable(t *table, s *api.Sale) {
 	case !s.Selling:
 		selling = "no"
 	}
-	t.pair("Selling", detailed(selling, s.Detail))
+	t.pair("Selling", detailed(selling, strings.TrimPrefix(s.Detail, "paused: ")))
 	t.pair("Price", priceText(s.Terms))
 	t.pair("From", priceOrigin(s))
 	if s.Terms != nil {
@@ -156,14 +156,20 @@ func saleTable(t *table, s *api.Sale) {
 		t.pair("Notice", briefMS(s.Terms.NoticeMS)+" before a lease is taken back")
 		t.pair("Credit", "unknown peers may owe "+briefMS(s.CreditMS)+" of what they lease")
 	}
-	t.pair("Sold", fmt.Sprintf("%s of %s leased%s", amount(s.Leased), amount(s.Total), heldText(s)))
+	t.pair("Leased", takenText(s))
 }
 
-func heldText(s *api.Sale) string {
-	if s.Holds == 0 {
-		return ""
+// takenText says what of a sale is leased or held.
+func takenText(s *api.Sale) string {
+	text := "nothing"
+	if s.Leased != (api.Resources{}) {
+		text = amount(s.Leased)
 	}
-	return fmt.Sprintf(", %s held by %s", amount(s.Held), plural(s.Holds, "hold"))
+	text += " of " + amount(s.Total)
+	if s.Holds > 0 {
+		text += fmt.Sprintf(", and %s held by %s", amount(s.Held), plural(s.Holds, "hold"))
+	}
+	return text
 }
 
 // priceOrigin says where the price in force comes from.

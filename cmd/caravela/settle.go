@@ -50,6 +50,7 @@ agreement is listed by --ls.`,
 			})
 		},
 	}
+	cmd.DisableFlagsInUseLine = true
 	f := cmd.Flags()
 	f.StringVar(&s.amount, "amount", "", "how much was paid, such as 12.5, or all that is owed")
 	f.StringVar(&s.unit, "unit", "", "unit of the amount (default the one that is owed)")
@@ -93,7 +94,10 @@ func (a *app) settle(ctx context.Context, node api.Backend, peer string, s settl
 	}
 	done, err := node.Settle(ctx, api.NodeRef(peer), req)
 	if err != nil {
-		return advise(noPeer(err), "%s", orElse(nextOf(err), "caravela ledger balance "+peer))
+		if api.CodeOf(err) == api.CodeNotFound {
+			return noPeer(err)
+		}
+		return advise(err, "caravela ledger balance %s; what waits is listed by caravela ledger settle --ls", peer)
 	}
 	return a.tellSettlement(done)
 }
@@ -119,9 +123,9 @@ func allOwed(ctx context.Context, node api.Backend, peer string, s settleFlags) 
 	case len(found) > 1:
 		return 0, "", advise(fmt.Errorf("--amount all: %s are owed", owed(x, side)), "the same with --unit %s", found[0].Unit)
 	case len(found) == 0 && s.received:
-		return 0, "", advise(fmt.Errorf("%s owes this node nothing", nodeLabel(x.Name, x.Peer)), "%s", next)
+		return 0, "", advise(fmt.Errorf("%s owes this node nothing", peer), "%s", next)
 	case len(found) == 0:
-		return 0, "", advise(fmt.Errorf("this node owes %s nothing", nodeLabel(x.Name, x.Peer)), "%s", next)
+		return 0, "", advise(fmt.Errorf("this node owes %s nothing", peer), "%s", next)
 	}
 	return side(found[0]), found[0].Unit, nil
 }

@@ -45,7 +45,7 @@ func (w *want) register(cmd *cobra.Command, a *app) {
 	f.StringArrayVarP(&w.publish, "publish", "p", nil, "publish a port on the supplier, [HOST:]CONTAINER[/udp] (repeatable)")
 	f.StringVar(&w.node, "on", "", "only this supplier: peer ID, or a name that is unique")
 	f.StringVar(&w.strategy, "strategy", "", "which fitting offer to take: spread (emptiest), binpack (fullest) or cheapest")
-	f.StringVar(&w.maxPrice, "max-price", "", "most that an hour may cost, such as 0.05/h or \"0.05 EUR/h\"; free = nothing")
+	f.StringVar(&w.maxPrice, "max-price", "", "most that the first hour may cost, start fee included: 0.05/h, \"0.05 EUR/h\" or free")
 	f.StringVar(&w.lease, "lease", "", "term of the lease, such as 24h or 7d (default the node's buy.lease)")
 	_ = cmd.RegisterFlagCompletionFunc("on", a.completeNodes(0))
 	_ = cmd.RegisterFlagCompletionFunc("cpu-class", cobra.FixedCompletions([]string{"v1", "v2", "v3", "v4"}, cobra.ShellCompDirectiveNoFileComp))

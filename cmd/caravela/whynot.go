@@ -23,7 +23,11 @@ func writeWhyNot(w io.Writer, r *api.SearchResult) {
 	_, _ = io.WriteString(w, align(rows))
 	writeIncomplete(w, r)
 	writeNearest(w, r)
-	if r.OffersSeen == 0 && !r.Incomplete {
+	switch {
+	case r.OffersSeen > 0 || r.Incomplete:
+	case len(r.Regions) == 0:
+		_, _ = fmt.Fprintln(w, "nobody was asked: caravela peer ls shows whom this node has blocked")
+	default:
 		_, _ = fmt.Fprintln(w, "nobody sells anything here yet: caravela join <ip> on another machine, or caravela doctor")
 	}
 }
