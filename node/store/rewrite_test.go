@@ -125,7 +125,7 @@ func TestFreePagesAreGivenBack(t *testing.T) {
 	want := []market.Record{storetest.Sold(1), storetest.Bought(2)}
 	var kept []market.Save
 	for i := range 3000 {
-		want = append(want, &market.Tomb{Lease: market.LeaseID{byte(i), byte(i >> 8)}, Buyer: storetest.Peer(1), Until: market.Wall(i)})
+		want = append(want, &market.Tomb{Lease: market.LeaseID{byte(i), byte(i >> 8), 1}, Buyer: storetest.Peer(1), Until: market.Wall(i)})
 	}
 	for _, r := range want {
 		kept = append(kept, market.Save{Record: r})
