@@ -32,6 +32,7 @@ const (
 	maxKnown      = 128                     // traders that are remembered
 	knownFor      = time.Hour               //
 	mournFor      = 30 * time.Second        // for suppliers to find others in place of a dead trader
+	maxStarts     = 3                       // suppliers on which a container may fail to start
 	maxRequests   = 1024                    //
 	maxOrders     = 32                      // commands under way to one unit
 	abreast       = 3                       // regions asked at the same time

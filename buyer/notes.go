@@ -15,7 +15,6 @@ import (
 const (
 	leastSlack = 5 * time.Second
 	mostSlack  = 10 * time.Minute
-	maxSkew    = 2 * time.Minute // between the two calendars, beyond which they are to blame
 )
 
 func slack(t *market.Terms) time.Duration {
@@ -95,7 +94,8 @@ func before(n, acked *market.SignedUsage) bool {
 	return n.Usage.Running < acked.Usage.Running || n.Usage.Parked < acked.Usage.Parked || n.Amount < acked.Amount
 }
 
-// disagree returns why a note is not to be signed.
+// disagree returns why a note is not to be signed. Where the calendar counts,
+// and the supplier's would do, the clocks are to blame.
 func (t *meter) disagree(now market.Time, n *market.SignedUsage) (market.Reason, string) {
 	l := t.lease
 	first, prev := uint64(1), [32]byte{}
@@ -116,7 +116,7 @@ func (t *meter) disagree(now market.Time, n *market.SignedUsage) (market.Reason,
 		return market.NoReason, ""
 	}
 	detail := fmt.Sprintf("%v are claimed, and %v have passed", claimed, max(0, passed).Truncate(time.Second))
-	if skew := n.At.Sub(now.Wall); skew > maxSkew || skew < -maxSkew {
+	if skew := n.At.Sub(now.Wall); !t.bill.sure && claimed <= passed+skew+slack(l.Terms) {
 		return market.ClockSkew, fmt.Sprintf("%s by this clock, which differs from the supplier's by %v", detail, skew.Round(time.Second))
 	}
 	return market.Disputed, detail

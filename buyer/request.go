@@ -206,6 +206,10 @@ func (b *Buyer) failed(now market.Time, r *request, i int, why market.Reason, de
 
 // refusedSlot goes on after a supplier's no: to its new offer, or to the next.
 func (b *Buyer) refusedSlot(now market.Time, r *request, i int, from market.PeerID, m *market.Refusal, out *market.Outbox) {
+	if m.Reason == market.NoCapacity && m.Free.Fits(r.want.Need) { // it says itself that this is not the reason
+		b.blame(now, from)
+		r.exclude(from)
+	}
 	if !b.reprice(now, r, from, m) {
 		b.vacate(now, r, i, m.Reason, m.Detail, out)
 		return
@@ -230,12 +234,10 @@ func (b *Buyer) vacate(now market.Time, r *request, i int, why market.Reason, de
 	r.slots[i] = slot{}
 	r.refusals = append(r.refusals, refusal{s.supplier, why, detail})
 	if !roomless(why) {
-		if why != market.PriceChanged { // which is its right
+		if why != market.PriceChanged && why != market.StartFailed { // its right, or perhaps not its fault
 			b.blame(now, s.supplier)
 		}
-		if len(r.want.Exclude) < market.MaxExclude {
-			r.want.Exclude = append(slices.Clone(r.want.Exclude), s.supplier)
-		}
+		r.exclude(s.supplier)
 	}
 	if r.req.Together { // the others must move along
 		for j := range r.slots {
@@ -246,6 +248,13 @@ func (b *Buyer) vacate(now market.Time, r *request, i int, why market.Reason, de
 	}
 	if r.phase == choosing {
 		b.choose(now, r, out)
+	}
+}
+
+// exclude has a request avoid a supplier.
+func (r *request) exclude(p market.PeerID) {
+	if len(r.want.Exclude) < market.MaxExclude {
+		r.want.Exclude = append(slices.Clone(r.want.Exclude), p)
 	}
 }
 
@@ -264,13 +273,33 @@ func (b *Buyer) slotOf(unit market.LeaseID) (*request, int) {
 	return nil, 0
 }
 
-// retryable reports whether another supplier may succeed where one failed.
+// retryable reports whether another supplier may succeed where one failed. A
+// start may fail for either's fault: it is tried maxStarts times.
 func retryable(why market.Reason) bool {
 	switch why {
 	case market.StartFailed, market.Exited, market.OutOfMemory, market.RemovedByOwner, market.StoppedByOwner, market.Expired:
 		return false
 	}
 	return true
+}
+
+// failedStarts counts the suppliers on which the request did not start.
+func (r *request) failedStarts() (n int) {
+	for i := range r.refusals {
+		if r.refusals[i].reason == market.StartFailed {
+			n++
+		}
+	}
+	return n
+}
+
+// blameStarts says whose fault it was, once the request runs somewhere.
+func (b *Buyer) blameStarts(now market.Time, r *request) {
+	for i := range r.refusals {
+		if f := &r.refusals[i]; f.reason == market.StartFailed {
+			b.blame(now, f.peer)
+		}
+	}
 }
 
 // advance moves a request on when one of its units reports.
@@ -285,7 +314,7 @@ func (b *Buyer) advance(now market.Time, st *market.SignedStatus, out *market.Ou
 		r.slots[i].state = placed
 	case st.State != market.Failed && st.State != market.Ended && st.State != market.Lost:
 		return
-	case retryable(st.Reason):
+	case retryable(st.Reason), st.Reason == market.StartFailed && r.failedStarts() < maxStarts-1:
 		b.failed(now, r, i, st.Reason, st.Detail, out)
 		return
 	default:
@@ -294,6 +323,7 @@ func (b *Buyer) advance(now market.Time, st *market.SignedStatus, out *market.Ou
 		return
 	}
 	if !slices.ContainsFunc(r.slots, func(s slot) bool { return s.state != placed }) {
+		b.blameStarts(now, r)
 		b.finish(r, market.Outcome{Kind: market.Done}, out)
 	}
 }

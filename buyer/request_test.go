@@ -1,6 +1,7 @@
 package buyer_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -123,7 +124,7 @@ func TestNextOffer(t *testing.T) {
 
 // What is the container's own fault is not tried elsewhere.
 func TestGivesUp(t *testing.T) {
-	for _, why := range []market.Reason{market.StartFailed, market.OutOfMemory, market.Exited} {
+	for _, why := range []market.Reason{market.OutOfMemory, market.Exited} {
 		b := newBench(t)
 		m := launched(t, b.choose(nil, b.offer(1, 1000), b.offer(2, 3000)))[0]
 		b.grant(1, m.Lease)
@@ -135,6 +136,46 @@ func TestGivesUp(t *testing.T) {
 		if s := sent[*market.StopContainer](out); len(s) != 1 || !b.disk[m.Lease.ID].Undo {
 			t.Errorf("%v: what failed is not removed", why)
 		}
+	}
+}
+
+// A start that fails may be the supplier's fault: two more are tried. Once the
+// container runs it is known whose fault it was.
+func TestStartFails(t *testing.T) {
+	for _, runs := range []bool{true, false} {
+		b := newBench(t)
+		b.params.OfferTTL = 3 * time.Hour
+		out := b.choose(nil, b.offer(1, 1000), b.offer(2, 2000), b.offer(3, 3000), b.offer(4, 4000))
+		for i := range byte(3) {
+			m := launched(t, out)[0]
+			if m.Lease.Supplier != keys(i+1).Self() {
+				t.Fatalf("launch %d goes to %v", i, m.Lease.Supplier)
+			}
+			b.grant(i+1, m.Lease)
+			if runs && i == 2 {
+				b.status(i+1, m.Lease.ID, 1, market.Running, market.NoReason)
+			} else {
+				out = b.status(i+1, m.Lease.ID, 1, market.Failed, market.StartFailed)
+			}
+		}
+		if g := told(out, market.GaveUp); !runs && (len(g) != 1 || g[0].Reason != market.StartFailed || len(sent[*market.LaunchContainer](out)) > 0) {
+			t.Errorf("after three of them: %+v", out.Outcomes)
+		}
+		again := launched(t, b.choose(nil, b.offer(1, 1000), b.offer(2, 2000), b.offer(3, 1000)))[0]
+		if blamed := again.Lease.Supplier == keys(3).Self(); blamed != runs {
+			t.Errorf("runs %v: the next container goes to %v", runs, again.Lease.Supplier)
+		}
+	}
+}
+
+// Who has no room, but says that there is, is not asked again.
+func TestContradiction(t *testing.T) {
+	b := newBench(t)
+	m := launched(t, b.choose(nil, b.offer(1, 1000)))[0]
+	b.receive(seller(1), &market.Refusal{Lease: m.Lease.ID, Reason: market.NoCapacity, Free: market.Resources{CPU: 4000, Memory: market.GiB}})
+	asked := sent[*market.GetOffers](b.advance(time.Second))
+	if len(asked) == 0 || !slices.Contains(asked[0].Want.Exclude, keys(1).Self()) {
+		t.Errorf("asks %d times, and for it, too", len(asked))
 	}
 }
 

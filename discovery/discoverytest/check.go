@@ -117,6 +117,9 @@ func (w *World) Settled() error {
 		if err := w.settledOffers(n); err != nil {
 			return err
 		}
+		if err := w.settledAccounts(n); err != nil {
+			return err
+		}
 		if len(n.asked) > 0 {
 			return fmt.Errorf("%d requests at %s have no end", len(n.asked), n.Name)
 		}

@@ -280,13 +280,23 @@ func (w *World) Audited() (map[*Node]ledger.Report, error) {
 				return nil, fmt.Errorf("%s: %w", n.Name, err)
 			}
 			reports[n] = r
-			theirs := w.byID(a.Peer).Peer.Books().Account(n.ID)
-			for _, b := range a.Balances {
-				if o := ledger.BalanceOf(theirs, b.Unit); b.Earned != o.Spent || b.Spent != o.Earned || b.SettledIn != o.SettledOut || b.SettledOut != o.SettledIn {
-					return nil, fmt.Errorf("%s says %+v of %s, who says %+v", n.Name, b, w.byID(a.Peer).Name, o)
-				}
-			}
+		}
+		if err := w.settledAccounts(n); err != nil {
+			return nil, err
 		}
 	}
 	return reports, nil
+}
+
+// settledAccounts: both sides of an account say the same.
+func (w *World) settledAccounts(n *Node) error {
+	for _, a := range n.Peer.Books().Accounts() {
+		theirs := w.byID(a.Peer).Peer.Books().Account(n.ID)
+		for _, b := range a.Balances {
+			if o := ledger.BalanceOf(theirs, b.Unit); b.Earned != o.Spent || b.Spent != o.Earned || b.SettledIn != o.SettledOut || b.SettledOut != o.SettledIn {
+				return fmt.Errorf("%s says %+v of %s, who says %+v", n.Name, b, w.byID(a.Peer).Name, o)
+			}
+		}
+	}
+	return nil
 }

@@ -48,6 +48,11 @@ func NewWalk(data []byte) *World {
 		n := w.Add(string(rune('a' + i)))
 		n.Engine.Exits = map[string]time.Duration{"job": 3 * time.Second}
 		n.Engine.Fail = map[string]market.Reason{"bad": market.StartFailed, "none": market.ImageMissing}
+		if i > 0 && len(data)%3 == 0 { // the others ask for money
+			n.Stock.Terms = &market.Terms{Price: market.Price{Unit: "credit", Core: 3_600_000, Parked: 360_000, Start: 500},
+				Interval: 20 * time.Second, Bear: 3, Grace: time.Minute, Notice: time.Minute}
+			n.Stock.Credit = 10 * time.Hour
+		}
 		if i < sellers {
 			w.Sell(n, market.Resources{CPU: market.MilliCPU(i+1) * 1000, Memory: 4 * market.GiB})
 		}
