@@ -27,7 +27,7 @@ func (s *Supplier) close(now market.Time, u *unit, l *market.SignedLease, why ma
 	if m.closing != nil && m.closing.lease != l.ID { // of the lease before
 		s.issue(now, u, out)
 	}
-	if m.receiptOf(l.ID) != nil {
+	if m.receiptOf(l.ID) != nil || m.issued() {
 		return
 	}
 	s.write(now, u, l, true, out)
@@ -191,7 +191,7 @@ func (s *Supplier) onSignReceipt(now market.Time, from market.Ref, a *market.Sig
 	if r == nil || r.ByBuyer != nil || m.closing != nil && m.closing.lease == a.Lease {
 		return
 	}
-	if false {
+	if a.Reason == market.NoSuchLease && r.NoteSeq == 0 {
 		s.waive(now, u, r, out)
 		return
 	}

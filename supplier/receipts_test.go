@@ -125,6 +125,41 @@ func TestSilentBuyer(t *testing.T) {
 	}
 }
 
+// A buyer that took a launch back, and so does not know its lease, is not asked
+// to sign for it: however often that happens, it can still buy. What it has
+// acknowledged it is asked to sign for, whatever it says.
+func TestWaived(t *testing.T) {
+	b := newBench(t, priced)
+	from := market.Ref{Peer: keys(1).Self()}
+	for i := range 40 {
+		m := b.launch(1, nil) // whose grant was lost
+		if r := b.refusal(m); r != market.NoReason {
+			t.Fatalf("launch %d: %v", i, r)
+		}
+		b.receive(from, &market.StopContainer{Unit: m.Lease.ID, Op: market.OpRemove})
+		no := &market.SignReceipt{Lease: m.Lease.ID, Reason: market.NoSuchLease}
+		if i%2 == 0 {
+			b.receive(from, no)
+			b.restart()
+		}
+		if out := b.unit(m.Lease, market.Ended, market.NoReason); i%2 == 0 && len(sent[*market.IssueReceipt](out)) != 0 {
+			t.Error("asks again")
+		}
+		b.receive(from, &market.StatusAck{Unit: m.Lease.ID, Seq: 1})
+		if out := b.receive(from, no); noted(out, market.NoteDisputed) != 0 || len(b.Sold()) != 0 || b.records(market.SoldMeterTable) != 0 {
+			t.Fatalf("launch %d: %d units are remembered", i, len(b.Sold()))
+		}
+	}
+
+	b.owner = &customer{key: 1, usage: true, statuses: true}
+	l := b.sell(1, nil)
+	b.advance(2 * time.Minute)
+	b.unit(l, market.Lost, market.NoReason)
+	if out := b.receive(from, &market.SignReceipt{Lease: l.ID, Reason: market.NoSuchLease}); noted(out, market.NoteDisputed) != 1 || b.meter(l.ID).Receipt == nil {
+		t.Error("a receipt of what was acknowledged is given up")
+	}
+}
+
 // Who acknowledged the last note, and was not heard in time, gets a receipt
 // that says so.
 func TestLateAck(t *testing.T) {
@@ -242,4 +277,28 @@ func (b *bench) renewForever(l *market.SignedLease, d time.Duration) {
 		l = m.Lease
 		b.advance(16 * time.Hour)
 	}
+}
+
+// A buyer that says no to the last note has answered: its receipt comes at
+// once, without what it did not sign.
+func TestLastNoteDisputed(t *testing.T) {
+	b := newBench(t, priced)
+	b.owner = &customer{key: 1, usage: true, dispute: market.Disputed}
+	l := b.sell(1, nil)
+	b.advance(30 * time.Second)
+	out := b.unit(l, market.Lost, market.NoReason)
+	b.owner.receipts, b.owner.dispute = true, market.NoReason
+	if r := b.meter(l.ID).Receipt; len(sent[*market.ReportUsage](out)) != 1 || !b.issued(l) || r.Amount != 0 || b.balance(1).Unconfirmed != 30_500 {
+		t.Errorf("receipt %+v, balance %+v", r, b.balance(1))
+	}
+}
+
+// issued reports whether a lease's receipt is in the log.
+func (b *bench) issued(l *market.SignedLease) bool {
+	for _, r := range b.disk {
+		if e, ok := r.(*market.Entry); ok && e.Kind == market.EntryReceipt && e.Peer == l.Buyer {
+			return true
+		}
+	}
+	return false
 }
