@@ -45,7 +45,7 @@ func (n *Node) DebugBundle(ctx context.Context, w io.Writer) error {
 	b.json("store.json", n.storeFigures(), nil)
 	events, _ := n.feed.after(0)
 	b.json("events.json", events, nil)
-	b.file("metrics.txt", n.metricsText)
+	b.file("metrics.txt", func(w io.Writer) error { return n.metricsText(ctx, w) })
 	b.file("goroutines.txt", func(w io.Writer) error { return pprof.Lookup("goroutine").WriteTo(w, 1) })
 	return errors.Join(b.err, b.to.Close(), zipped.Close())
 }
@@ -131,14 +131,14 @@ func (n *Node) storeFigures() map[string]int {
 }
 
 // metricsText is what /metrics shows of the node.
-func (n *Node) metricsText(w io.Writer) error {
+func (n *Node) metricsText(ctx context.Context, w io.Writer) error {
 	r := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{n, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		if err := r.Register(c); err != nil {
 			return err
 		}
 	}
-	ask, err := http.NewRequest(http.MethodGet, "/metrics", http.NoBody)
+	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, "/metrics", http.NoBody)
 	if err != nil {
 		return err
 	}

@@ -20,20 +20,20 @@ import (
 // in the log of its counterparty.
 func (n *Node) ExportLease(ctx context.Context, ref api.LeaseRef, w io.Writer) error {
 	a, err := n.agreement(ref)
-	unit := market.LeaseID{}
+	var b *ledger.Bundle
 	peers := n.board.allAccounts()
 	switch {
 	case err == nil:
-		unit, peers = a.lease.Unit(), []*market.Account{n.board.account(a.other())}
+		b, peers = ledger.NewBundle(a.lease.Unit()), []*market.Account{n.board.account(a.other())}
 	case api.CodeOf(err) == api.CodeNotFound:
-		var found bool
-		if unit, found = n.pastUnit(ctx, string(ref), peers); !found {
+		unit, found := n.pastUnit(ctx, string(ref), peers)
+		if !found {
 			return err
 		}
+		b = ledger.NewBundle(unit)
 	default:
 		return err
 	}
-	b := ledger.NewBundle(unit)
 	for _, x := range n.agreements(a.role, true) {
 		b.AddLease(x.lease)
 	}
