@@ -132,8 +132,8 @@ func (n *Node) Entries(_ context.Context, ref api.NodeRef, o api.EntryOptions) (
 	for _, e := range list {
 		page.Entries = append(page.Entries, entryOf(e))
 	}
-	if last := from + uint64(len(list)); last <= a.Entries {
-		page.Next = last
+	if n := len(list); n > 0 && list[n-1].Index+list[n-1].Span() <= a.Entries {
+		page.Next = list[n-1].Index + list[n-1].Span()
 	}
 	return page, nil
 }
