@@ -73,7 +73,7 @@ func (d *driver) refile(n *node) {
 }
 
 // feasible looks for enough live nodes that have had the resources since the
-// search began. What replicas ask for together must be on one node, what they
+// search began, and are not cut off from the buyer. What replicas ask for together must be on one node, what they
 // ask for apart on several; of the others it is enough that each fits alone.
 func (d *driver) feasible(x *news) bool {
 	p := &d.s.c.Load.Profiles[x.req.profile]
@@ -90,7 +90,7 @@ func (d *driver) feasible(x *news) bool {
 			for j := int(memory); j < memorySteps; j++ {
 				for _, k := range d.index.list[class][i][j] {
 					n := &d.s.nodes[k]
-					if d.able(n, p) && n.freeSince(x.req.since, need) {
+					if d.able(n, p) && !d.s.cut(x.node, k) && n.freeSince(x.req.since, need) {
 						if nodes--; nodes == 0 {
 							return true
 						}

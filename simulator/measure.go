@@ -55,14 +55,21 @@ func (d *driver) judge() {
 		case newsFree:
 			d.refile(&d.s.nodes[x.node])
 		case newsPlaced:
+			d.place(x)
+			if x.req.placed { // before, and then a unit failed
+				continue
+			}
 			k := d.replicas(x)
 			m.Total += k
 			m.Placed += k
-			d.place(x)
 			d.count(x)
 		case newsGaveUp:
 			k := d.replicas(x)
-			m.Total += k
+			if x.req.placed {
+				m.Placed -= k
+			} else {
+				m.Total += k
+			}
 			if x.untrue {
 				m.Untrue++
 			}
@@ -71,7 +78,9 @@ func (d *driver) judge() {
 			} else {
 				m.Refused += k
 			}
-			d.count(x)
+			if !x.req.placed {
+				d.count(x)
+			}
 		}
 	}
 }

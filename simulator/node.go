@@ -61,6 +61,7 @@ type openRequest struct {
 	lookups  uint16
 	depth    uint16
 	units    []market.LeaseID
+	placed   bool // all of its units were leased, and counted
 }
 
 // knows reports whether there is a connection, which is then the last to be

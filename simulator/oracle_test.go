@@ -97,3 +97,34 @@ func TestCuts(t *testing.T) {
 		}
 	}
 }
+
+// What was leased and never ran is not placed.
+func TestNothingRuns(t *testing.T) {
+	c := DefaultConfig()
+	c.Nodes, c.Duration, c.Load.Warmup, c.Faults.EngineFail = 100, 30*time.Minute, time.Minute, million
+	m := New(c).Run(t.Context())
+	if m.Placed != 0 || m.Missed == 0 || m.Total != m.Placed+m.Missed+m.Refused {
+		t.Errorf("%d placed, %d missed, %d refused of %d", m.Placed, m.Missed, m.Refused, m.Total)
+	}
+}
+
+// A machine that the buyer cannot reach does not serve it.
+func TestFeasibleBeyondACut(t *testing.T) {
+	c := DefaultConfig()
+	c.Nodes, c.Duration = 60, time.Hour
+	c.Until = 10 * time.Minute
+	s := New(c)
+	s.Run(t.Context())
+	x := &news{node: 0, req: openRequest{since: c.Until}}
+	before := s.load.feasible(x)
+	s.cuts = []*Cut{{Regions: []int{s.c.Network.region(0)}}}
+	for i := range s.nodes[1:] {
+		if n := &s.nodes[1+i]; s.c.Network.region(n.index) == s.c.Network.region(0) {
+			s.load.take(n)
+		}
+	}
+	s.load.take(&s.nodes[0])
+	if after := s.load.feasible(x); !before || after {
+		t.Errorf("feasible before the cut: %v, after: %v", before, after)
+	}
+}

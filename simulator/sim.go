@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -511,7 +512,11 @@ func (p *part) outcome(n *node, at time.Duration, o *market.Outcome) {
 		r.units = append(r.units, o.Unit)
 		if len(r.units) == p.s.c.Load.Profiles[r.profile].replicas() {
 			p.news = append(p.news, news{at: at, node: n.index, kind: newsPlaced, req: *r})
+			r.placed = true
 		}
+	case market.Refused: // a unit may also fail after its lease
+		r := &n.open[i]
+		r.units = slices.DeleteFunc(slices.Clone(r.units), func(u market.LeaseID) bool { return u == o.Unit })
 	case market.GaveUp:
 		p.news = append(p.news, news{at: at, node: n.index, kind: newsGaveUp, req: n.open[i], untrue: p.s.untrue(o, &p.s.c.Load.Profiles[n.open[i].profile])})
 		n.close(i)
