@@ -15,7 +15,8 @@ const together = 512
 // leases whose receipt was signed by both before a date, but the last. It
 // returns how many entries fewer there are. commit is called with a part at a
 // time, each of which leaves a log that verifies; a node calls its store's
-// Commit there, in the goroutine that alone may.
+// Commit there, in the goroutine that alone may. Who reads the same log
+// meanwhile may miss entries: verify before or after.
 func Thin(ctx context.Context, logs Logs, account *market.Account, before market.Wall, commit func([]market.Save) error) (gone int, err error) {
 	t := ledger.NewThinner(before)
 	err = Each(ctx, logs, account, read, func(i ledger.Item) error { t.Add(i); return i.Err })
