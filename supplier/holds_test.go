@@ -31,7 +31,7 @@ func (b *bench) hold(i byte, ref uint64, change func(*market.RequestHold)) *mark
 // What is held is kept: it is off the offer, over restarts, until it lapses,
 // is released, or is leased.
 func TestHold(t *testing.T) {
-	b := newBench(t, priced)
+	b := newBench(t, func(s *market.Stock) { priced(s); s.Can, s.Topology = []string{"exec"}, "4 cores" })
 	b.publish(ref(1))
 	from := market.Ref{Peer: keys(1).Self()}
 	h := b.hold(1, 7, func(m *market.RequestHold) { m.Ports = []market.Port{{Container: 80, Host: 8080}} })
@@ -43,6 +43,8 @@ func TestHold(t *testing.T) {
 	}
 	if u := sent[*market.UpdateOffer](b.advance(time.Second)); len(u) != 1 || u[0].Offer.Free.CPU != 3000 || !u[0].Offer.Terms.Equal(b.stock.Terms) {
 		t.Errorf("offers %+v", u)
+	} else if o := u[0].Offer; o.Topology != "4 cores" || len(o.Can) != 1 {
+		t.Errorf("offers %+v", o.Offer)
 	}
 	b.restart()
 	if b.Free().CPU != 3000 || len(b.Holds()) != 1 {
