@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"caravela/market"
 	"caravela/node/store"
@@ -142,6 +144,85 @@ func TestFreePagesAreGivenBack(t *testing.T) {
 		t.Errorf("%d bytes, %d after a start", before, after)
 	}
 	storetest.Same(t, loaded(t, path), want...)
+}
+
+// TestRewriter is the process that TestKilledWhileRewriting kills; alone it
+// does nothing.
+func TestRewriter(t *testing.T) {
+	path := os.Getenv("CARAVELA_TEST_STORE")
+	if path == "" {
+		return
+	}
+	s, err := store.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+}
+
+// A process that is killed while it writes a file anew leaves a whole one.
+func TestKilledWhileRewriting(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leases.db")
+	s, err := store.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keep, drop []market.Save
+	var want []market.Record
+	for i := range 3000 {
+		want = append(want, storetest.Log(i, 1)[1])
+		keep = append(keep, market.Save{Record: want[i]})
+	}
+	filler := make([]byte, 10_000)
+	for i := range 2500 {
+		drop = append(drop, market.Save{Record: &market.Entry{Peer: storetest.Peer(1), Index: uint64(i + 1), Kind: 1, First: filler}})
+	}
+	if err := s.Commit(append(drop, keep...)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range drop {
+		drop[i].Delete = true
+	}
+	for _, batch := range [][]market.Save{drop, keep[:1], keep[1:2]} {
+		if err := s.Commit(batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed, done := 0, 0
+	for i := 0; i < 40 && done < 2; i++ {
+		write(t, path, before)
+		if rewritten(t, path, time.Duration(i)*4*time.Millisecond) {
+			done++
+		} else {
+			killed++
+		}
+		if got := loaded(t, path); len(got) != len(want) {
+			t.Fatalf("killed %d times: %d records of %d", killed, len(got), len(want))
+		}
+	}
+	storetest.Same(t, loaded(t, path), want...)
+	if killed == 0 {
+		t.Error("it was never killed")
+	}
+}
+
+// rewritten starts a process that opens the file, kills it after a while, and
+// reports whether it was done before that.
+func rewritten(t *testing.T, path string, after time.Duration) bool {
+	t.Helper()
+	child := exec.Command(os.Args[0], "-test.run=^TestRewriter$")
+	child.Env = append(os.Environ(), "CARAVELA_TEST_STORE="+path)
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill := time.AfterFunc(after, func() { child.Process.Kill() })
+	defer kill.Stop()
+	return child.Wait() == nil
 }
 
 func size(t *testing.T, path string) int64 {
