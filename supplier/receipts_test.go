@@ -112,7 +112,10 @@ func TestSilentBuyer(t *testing.T) {
 	if n := len(sent[*market.IssueReceipt](out)); n < 24 || n > 40 {
 		t.Errorf("%d repetitions a day", n)
 	}
-	b.receive(ref(5), &market.SignReceipt{Lease: l.ID, Receipt: keys(5).SignReceipt(r)})
+	b.receive(market.Ref{Peer: keys(5).Self()}, &market.SignReceipt{Lease: l.ID, Receipt: keys(5).SignReceipt(r)})
+	less := r.Receipt
+	less.Amount--
+	b.receive(market.Ref{Peer: l.Buyer}, &market.SignReceipt{Lease: l.ID, Receipt: keys(1).SignReceipt(b.keys.Receipt(less))})
 	b.receive(market.Ref{Peer: l.Buyer}, &market.SignReceipt{Lease: l.ID, Receipt: keys(1).SignReceipt(keys(1).Receipt(r.Receipt))})
 	if out := b.receive(market.Ref{Peer: l.Buyer}, &market.SignReceipt{Lease: l.ID, Reason: market.Disputed}); noted(out, market.NoteDisputed) != 1 {
 		t.Error("a dispute is not noted")
