@@ -150,8 +150,10 @@ func hole(t *testing.T, d Disk) {
 	if _, err := s.Entries(Peer(1), 1, 2); err != nil {
 		t.Errorf("before the hole: %v", err)
 	}
-	if _, err := s.Entries(Peer(1), 1, 5); !errors.Is(err, store.ErrBroken) {
-		t.Errorf("over the hole: %v", err)
+	for _, limit := range []int{3, 4, 5, 100} {
+		if _, err := s.Entries(Peer(1), 1, limit); !errors.Is(err, store.ErrBroken) {
+			t.Errorf("%d entries over the hole: %v", limit, err)
+		}
 	}
 }
 
