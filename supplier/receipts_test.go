@@ -171,7 +171,9 @@ func TestLateAck(t *testing.T) {
 	b.advance(30 * time.Second)
 	out := b.unit(l, market.Lost, market.NoReason)
 	n := last[*market.ReportUsage](b, out).Note
-	b.unit(l, market.Ended, market.NoReason)
+	if out := b.unit(l, market.Ended, market.NoReason); len(sent[*market.IssueReceipt](out)) != 0 {
+		t.Error("the container's end cuts the wait short")
+	}
 	b.advance(20 * time.Minute)
 	if r := b.meter(l.ID).Receipt; r.Amount != 0 {
 		t.Fatalf("receipt %+v", r.Receipt)
