@@ -258,7 +258,7 @@ type EventOptions struct {
 type Event struct {
 	At        time.Time `json:"at"`
 	Seq       uint64    `json:"seq"`                // grows by one an event while the node runs
-	Type      string    `json:"type"`               // "container", "lease", "notice", "bill", "ledger", "offer", "peer", "node", "engine", "webhook"
+	Type      string    `json:"type"`               // "container", "lease", "notice", "bill", "usage", "ledger", "offer", "peer", "node", "engine", "webhook"
 	Action    string    `json:"action"`             // "running", "ended", "published", "connected", ...
 	Container string    `json:"container,omitzero"` // container ID
 	Name      string    `json:"name,omitzero"`      // container or node name

@@ -46,7 +46,7 @@ const maxCommand = 32
 
 // EventTypes are the types of events that a node tells.
 func EventTypes() []string {
-	return []string{"container", "lease", "notice", "bill", "ledger", "offer", "peer", "node", "engine", "webhook"}
+	return []string{"container", "lease", "notice", "bill", "usage", "ledger", "offer", "peer", "node", "engine", "webhook"}
 }
 
 func (c *Config) validateWebhook(check checker) {

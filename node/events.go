@@ -13,12 +13,17 @@ import (
 // maxEvents bounds what is remembered of the past.
 const maxEvents = 1024
 
+// usageEvent is the type of what happens to every running lease all the time.
+// It is told to whoever listens, and makes way for all else.
+const usageEvent = "usage"
+
 // feed is what happened at this node, for `caravela events`.
 type feed struct {
 	mu      sync.Mutex
 	seq     uint64
 	events  []api.Event
 	unsaved []api.Event // that are not on disk yet
+	lost    uint64      // the newest that had to go before others, usage left out
 	changed chan struct{}
 }
 
@@ -29,15 +34,35 @@ func (f *feed) add(e api.Event) {
 	defer f.mu.Unlock()
 	f.seq++
 	e.Seq, e.At = f.seq, time.Now().UTC()
-	if len(f.events) == maxEvents {
-		f.events = slices.Delete(f.events, 0, maxEvents/8)
-	}
+	f.makeRoom()
 	f.events = append(f.events, e)
-	if len(f.unsaved) < maxUnsaved {
+	if e.Type != usageEvent && len(f.unsaved) < maxUnsaved {
 		f.unsaved = append(f.unsaved, e)
 	}
 	close(f.changed)
 	f.changed = make(chan struct{})
+}
+
+// makeRoom drops usage, older than a quarter of all that is kept, and where
+// that is not enough the oldest events.
+func (f *feed) makeRoom() {
+	if len(f.events) < maxEvents {
+		return
+	}
+	older := f.events[:maxEvents*3/4]
+	kept := slices.DeleteFunc(slices.Clone(older), func(e api.Event) bool { return e.Type == usageEvent })
+	if room := maxEvents/8 - (len(older) - len(kept)); room > 0 {
+		f.lost = kept[room-1].Seq
+		kept = kept[room:]
+	}
+	f.events = append(kept, f.events[len(older):]...)
+}
+
+// gone is the newest event that had to go before others.
+func (f *feed) gone() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lost
 }
 
 // fill takes what an earlier life has kept; numbers go on from there.
@@ -47,6 +72,9 @@ func (f *feed) fill(events []api.Event) {
 	f.events = events
 	if len(events) > 0 {
 		f.seq = events[len(events)-1].Seq
+		if len(events) >= maxEvents {
+			f.lost = events[0].Seq - 1
+		}
 	}
 }
 
@@ -153,7 +181,9 @@ func eventType(k market.NoteKind) string {
 		return "lease"
 	case market.NoteNotice, market.NoteUnacked:
 		return "notice"
-	case market.NoteBilled, market.NoteCharged, market.NoteDisputed, market.NoteReceipt:
+	case market.NoteBilled, market.NoteCharged:
+		return usageEvent
+	case market.NoteDisputed, market.NoteReceipt:
 		return "bill"
 	case market.NoteSettled, market.NoteProposed:
 		return "ledger"

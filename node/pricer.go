@@ -19,6 +19,7 @@ import (
 const (
 	priceEvery   = 30 * time.Second
 	priceTimeout = 2 * time.Second
+	priceLook    = 50 * time.Millisecond
 	maxPriceText = 4 << 10
 )
 
@@ -77,7 +78,10 @@ func (t priceText) market() (market.Price, error) {
 // followPrice asks the price command from time to time. One that fails leaves
 // the last price as it is.
 func (n *Node) followPrice(ctx context.Context) {
-	for ok := true; ok; ok = pause(ctx, priceEvery) {
+	for !n.engineSeen() && pause(ctx, priceLook) {
+		continue // what there is to sell is not known yet
+	}
+	for ok := ctx.Err() == nil; ok; ok = pause(ctx, priceEvery) {
 		p, err := n.askPrice(ctx)
 		if ctx.Err() != nil {
 			return
@@ -85,6 +89,12 @@ func (n *Node) followPrice(ctx context.Context) {
 		n.priced(p, err)
 		n.supply(ctx)
 	}
+}
+
+func (n *Node) engineSeen() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.engine.tried
 }
 
 // priced keeps what the command said, and tells of what is new.

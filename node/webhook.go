@@ -72,8 +72,8 @@ func (h *webhook) open(n *Node) (err error) {
 
 func (h *webhook) run(ctx context.Context) {
 	for ctx.Err() == nil {
+		h.missed()
 		events, changed := h.node.feed.after(h.told)
-		h.missed(events)
 		for _, e := range events {
 			if h.wanted(e) && !h.tell(ctx, e) {
 				break
@@ -93,15 +93,17 @@ func (h *webhook) run(ctx context.Context) {
 	h.save(true)
 }
 
-// missed counts the events that have left the feed before their turn.
-func (h *webhook) missed(events []api.Event) {
-	if len(events) == 0 || events[0].Seq <= h.told+1 {
+// missed counts the events that have left the feed before their turn, as if
+// all had been wanted.
+func (h *webhook) missed() {
+	gone := h.node.feed.gone()
+	if gone <= h.told {
 		return
 	}
-	gap := events[0].Seq - h.told - 1
-	h.told = events[0].Seq - 1
+	gap := gone - h.told
+	h.told = gone
 	h.dropped.Add(gap)
-	h.node.happened(api.Event{Type: "webhook", Action: "dropped", Detail: fmt.Sprintf("%d events happened faster than they could be delivered", gap)})
+	h.node.happened(api.Event{Type: "webhook", Action: "dropped", Detail: fmt.Sprintf("up to %d events happened faster than they could be delivered", gap)})
 }
 
 func (h *webhook) wanted(e api.Event) bool {
