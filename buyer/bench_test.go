@@ -75,6 +75,15 @@ func (b *bench) step(ev market.Event) *market.Outbox {
 }
 
 func (b *bench) save(out *market.Outbox) {
+	for _, s := range out.Sends { // what others cannot read is not said
+		data, err := market.EncodeMessage(s.Msg)
+		if err == nil {
+			_, err = market.DecodeMessage(data)
+		}
+		if err != nil {
+			b.t.Errorf("sends %T: %v", s.Msg, err)
+		}
+	}
 	for _, s := range out.Saves {
 		_, id := s.Record.Key()
 		switch r := s.Record.(type) {
@@ -133,7 +142,7 @@ func (b *bench) pass(d time.Duration) {
 // wanted is a request for a container of one core.
 func wanted(change func(*market.Wanted)) market.Wanted {
 	need := market.Resources{CPU: 1000, Memory: market.GiB}
-	w := market.Wanted{Ref: 77, Spec: &market.Spec{Image: "web", Platform: linux, Limits: need},
+	w := market.Wanted{Ref: 77, Spec: &market.Spec{Image: "web", Limits: need},
 		Want: market.Want{Need: need, Platform: linux}, Replicas: 1, Auth: "secret"}
 	if change != nil {
 		change(&w)

@@ -81,7 +81,8 @@ func (b *Buyer) renew(now market.Time, h *holding, out *market.Outbox) {
 // would take the old price without a word.
 func (b *Buyer) inquire(now market.Time, h *holding, out *market.Outbox) {
 	h.inquired, h.inquiry, h.renewAt = true, b.ref(), now.Mono+answerTimeout
-	out.Send(h.rec.Supplier, &market.GetOffers{Ref: h.inquiry, Region: market.RootRegion(h.rec.Spec.Platform), Max: 1,
+	anywhere := market.RootRegion(market.Platform{OS: "linux", Arch: "amd64"}) // who is asked by name looks for no region
+	out.Send(h.rec.Supplier, &market.GetOffers{Ref: h.inquiry, Region: anywhere, Max: 1,
 		Want: market.Want{On: h.rec.Lease.Supplier}})
 }
 

@@ -49,6 +49,9 @@ func (w *World) send(n *Node, s market.Send) {
 	if n.Lie != nil {
 		s.Msg = n.Lie(w, s.Msg)
 	}
+	if w.Signed {
+		s.Msg = w.carried(n, s.Msg)
+	}
 	w.Counts[kind]++
 	w.last[kind] = s.Msg
 	if w.old = append(w.old, letter{n, to, s.Msg}); len(w.old) > w.keep {
@@ -74,6 +77,20 @@ func (w *World) send(n *Node, s market.Send) {
 	case "", "slow":
 		w.deliver(n, to, ev, by)
 	}
+}
+
+// carried is a message as it comes out of the wire: read again, and every
+// signature verified.
+func (w *World) carried(n *Node, m market.Message) market.Message {
+	data, err := market.EncodeMessage(m)
+	if err == nil {
+		var again market.Message
+		if again, err = market.DecodeMessage(data); err == nil {
+			return again
+		}
+	}
+	w.fail("%s sends a %s that cannot be read: %v", n.Name, Kind(m), err)
+	return m
 }
 
 // deliver brings a message over, unless a partition comes in between.

@@ -164,10 +164,24 @@ func (w *World) save(n *Node, saves []market.Save) {
 		if s.Delete {
 			delete(n.Disk, diskKey{t, id})
 		} else {
-			n.Disk[diskKey{t, id}] = s.Record
+			n.Disk[diskKey{t, id}] = w.stored(n, s.Record)
 		}
 		w.ghost.save(n, s)
 	}
+}
+
+// stored is a record as the next life reads it.
+func (w *World) stored(n *Node, r market.Record) market.Record {
+	if !w.Signed {
+		return r
+	}
+	t, _ := r.Key()
+	again, err := market.DecodeRecord(t, market.EncodeRecord(r))
+	if err != nil {
+		w.fail("%s saves a record that cannot be read: %v", n.Name, err)
+		return r
+	}
+	return again
 }
 
 // tell gives the local user news.
