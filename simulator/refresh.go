@@ -11,12 +11,12 @@ type refresher struct {
 	asks    uint32 // questions of one node's refresh
 }
 
-// overlay/kademlia refreshes a table a minute after the start, then every 2
-// to 2.5 hours: a question to each peer that was not asked since the last
+// overlay/kademlia refreshes a table a minute after the start, then every 1.5
+// to 1.9 hours: a question to each peer that was not asked since the last
 // time, a lookup for the node itself, and one for each bucket.
 const (
 	refreshTick    = time.Minute
-	refreshMinutes = 135
+	refreshMinutes = 101
 	refreshSample  = 64 // nodes
 )
 

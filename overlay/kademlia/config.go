@@ -23,7 +23,7 @@ type Config struct {
 	Concurrency int           // questions of one lookup in flight; 3
 	Resiliency  int           // nearest peers that must have answered; 3
 	Timeout     time.Duration // of one lookup; 10 s
-	Refresh     time.Duration // between refreshes of the routing table; 2 h
+	Refresh     time.Duration // between refreshes of the routing table; 1.5 h
 	Retry       time.Duration // between attempts to find forgotten peers; 1 min
 }
 
@@ -31,7 +31,7 @@ type Config struct {
 func DefaultConfig(n market.NetworkID) Config {
 	return Config{
 		Network: n, BucketSize: 20, Concurrency: 3, Resiliency: 3,
-		Timeout: 10 * time.Second, Refresh: 2 * time.Hour, Retry: time.Minute,
+		Timeout: 10 * time.Second, Refresh: 90 * time.Minute, Retry: time.Minute,
 	}
 }
 
