@@ -177,6 +177,10 @@ func TestRenew(t *testing.T) {
 		{name: "of another link", by: 1, change: func(l *market.Lease) { l.Prev[0]++ }, want: market.Superseded},
 		{name: "by a wrong clock", by: 1, change: func(l *market.Lease) { l.Start += 200_000 }, want: market.ClockSkew},
 		{name: "for more", by: 1, change: func(l *market.Lease) { l.Resources.CPU++ }, want: market.BadLease},
+		{name: "for more processes", by: 1, change: func(l *market.Lease) { l.Pids++ }, want: market.BadLease},
+		{name: "of a peer that is blocked by now", by: 1, before: func(b *bench, _ *market.SignedLease) {
+			b.account(1, func(a *market.Account) { a.Blocked = true })
+		}, want: market.Blocked},
 		{name: "too long", by: 1, change: func(l *market.Lease) { l.End = l.Start.Add(3 * time.Hour) }, want: market.TooLong},
 		{name: "after the end", by: 1, before: func(b *bench, l *market.SignedLease) {
 			b.unit(l, market.Failed, market.StartFailed)

@@ -1,6 +1,7 @@
 package supplier_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -233,5 +234,25 @@ func TestMaxCost(t *testing.T) {
 	b.advance(2 * time.Second)
 	if r := b.meter(l.ID).Receipt; r == nil || r.Reason != market.Expired || r.Amount != 3_600_500 {
 		t.Errorf("receipt %+v", r)
+	}
+}
+
+// A renewal is admitted as a launch is: 0.36 credit may run before it is
+// stopped, besides what is looked at once a minute; no start is paid for.
+func TestRenewalCredit(t *testing.T) {
+	for owed, want := range map[market.Micro]market.Reason{0: market.NoReason, 900_000: market.NoReason, 1_100_000: market.OverCredit} {
+		b := newBench(t, priced)
+		b.owner = honest(1)
+		b.allow(1, 10_000_000)
+		l := b.sell(1, nil)
+		b.advance(2*time.Minute + time.Second)
+		b.allow(1, 1_500_000)
+		b.account(1, func(a *market.Account) {
+			a.Balances = slices.Clone(a.Balances)
+			a.Balances[0].SettledIn = a.Balances[0].Earned - owed
+		})
+		if r := b.refusal(b.renewal(1, l, nil)); r != want {
+			t.Errorf("who owes %d: %v", owed, r)
+		}
 	}
 }
