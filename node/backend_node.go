@@ -370,6 +370,7 @@ func (n *Node) Leave(ctx context.Context, req api.LeaveRequest, emit func(api.Le
 	}
 	n.setState(api.NodeLeaving)
 	n.endGuests(ctx, len(guests) > 0)
+	n.closeAccounts(ctx)
 	if err := say(api.LeaveOffer, "", ""); err != nil {
 		n.log.Debug("nobody listens to the leave any more", "error", err)
 	}
@@ -477,7 +478,7 @@ func (n *Node) endGuests(ctx context.Context, end bool) {
 	for end && len(n.guests()) > 0 {
 		changed := n.board.wait()
 		if len(n.guests()) == 0 {
-			return
+			break
 		}
 		select {
 		case <-changed:
@@ -487,6 +488,31 @@ func (n *Node) endGuests(ctx context.Context, end bool) {
 		}
 	}
 }
+
+// closeAccounts waits for the receipts of leases that are over: whoever is
+// there signs within seconds, and who is not would have to come back for it.
+func (n *Node) closeAccounts(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, closeAccountsTime)
+	defer cancel()
+	for {
+		changed := n.board.wait()
+		left := n.board.unsettled()
+		if left == 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-n.loop.Done():
+			return
+		case <-ctx.Done():
+			n.log.Warn("receipts are left that their buyers have not signed", "leases", left)
+			return
+		}
+	}
+}
+
+// closeAccountsTime is how long a leave waits for receipts.
+const closeAccountsTime = 10 * time.Second
 
 // endGuestsTime is how long a forced leave waits for containers to be removed.
 const endGuestsTime = 30 * time.Second

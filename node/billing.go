@@ -87,6 +87,20 @@ func (b *board) soldMeter(l *market.SignedLease) *market.Meter {
 	return b.billing.settled[l.ID]
 }
 
+// unsettled counts the units sold and over whose receipts wait for a signature.
+func (b *board) unsettled() (k int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for unit, m := range b.billing.sold {
+		s := b.sold[unit]
+		over := s == nil || s.Ending != market.NoReason || s.Status != nil && s.Status.State == market.Ended
+		if over && (m.Receipt == nil || m.Receipt.ByBuyer == nil) {
+			k++
+		}
+	}
+	return k
+}
+
 // boughtMeter is the billing of a lease that was bought; nil where it is not
 // metered.
 func (b *board) boughtMeter(lease market.LeaseID) *market.Meter {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -168,7 +169,11 @@ func (n *Node) note(k market.Note) {
 		n.log.Debug(k.Kind.String(), attrs...)
 		return
 	}
-	n.log.Info(k.Kind.String(), attrs...)
+	level := slog.LevelInfo
+	if e.Type == usageEvent {
+		level = slog.LevelDebug
+	}
+	n.log.Log(n.crew.ctx, level, k.Kind.String(), attrs...)
 	n.happened(e)
 }
 

@@ -401,3 +401,55 @@ func TestQuote(t *testing.T) {
 		}
 	})
 }
+
+// TestLeaveClosesAccounts: a supplier that leaves by force ends its leases with
+// receipts that both have signed.
+func TestLeaveClosesAccounts(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *nodetest.World) {
+		seller, buyer := dealers(t, w)
+		buyer.MustRun(nodetest.Request("sleep"))
+		w.Until("some cost", func() bool { return only(t, buyer, api.RoleBought).AmountMicro >= 20_000 })
+		if err := seller.Leave(t.Context(), api.LeaveRequest{Force: true}, func(api.LeaveEvent) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if err := seller.Ended(); err != nil {
+			t.Fatal(err)
+		}
+		l := only(t, buyer, api.RoleBought)
+		if l.Receipt != api.ReceiptSigned || l.Reason != market.SupplierLeft.String() || l.State != "ended" {
+			t.Errorf("%+v", l)
+		}
+		verified(t, buyer)
+	})
+}
+
+// TestBuyerAway: whom nobody hears of for longer than the grace loses the
+// lease, owes what was acknowledged and no more, and learns all of it later.
+func TestBuyerAway(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *nodetest.World) {
+		seller, buyer := dealers(t, w)
+		buyer.MustRun(nodetest.Request("sleep"))
+		w.Until("some cost", func() bool { return only(t, buyer, api.RoleBought).AmountMicro >= 20_000 })
+		owed := only(t, buyer, api.RoleBought).AmountMicro
+		buyer.Kill()
+		pauseVirtual(5 * time.Minute)
+		if len(seller.Units()) != 0 {
+			t.Error("it still runs")
+		}
+		s := only(t, seller, api.RoleSold)
+		if s.State != "ended" || s.Reason != market.Unacknowledged.String() {
+			t.Errorf("sold %+v", s)
+		}
+		terms := priced()
+		if most := terms.Exposure(market.Resources{CPU: 500}); s.UnackedMicro > int64(most) {
+			t.Errorf("%d unacknowledged, at most %v by the terms", s.UnackedMicro, most)
+		}
+		buyer.Start()
+		closed(t, w, seller, buyer)
+		b := only(t, buyer, api.RoleBought)
+		if s = only(t, seller, api.RoleSold); b.AmountMicro != s.AmountMicro || b.AmountMicro < owed || b.Reason != market.Unacknowledged.String() {
+			t.Errorf("bought %+v\nsold %+v", b, s)
+		}
+		even(t, seller, buyer)
+	})
+}
