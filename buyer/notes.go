@@ -80,8 +80,8 @@ func (b *Buyer) onStrangeNote(now market.Time, from market.Ref, n *market.Signed
 		out.Note(market.NoteBadMessage, from.Peer, n.Lease, "usage of a lease that is not metered")
 	case b.holdings[i].rec.Undo:
 		no(market.Undone, "the grant came too late, and was taken back")
-	case b.holdings[i].rec.Renewal != nil: // its grant was lost: ask for it
-		b.holdings[i].renewAt = min(b.holdings[i].renewAt, now.Mono)
+	case b.holdings[i].rec.Renewal != nil: // its grant was lost: ask for it, even after the end of the lease before
+		out.Send(from, &market.LaunchContainer{Lease: b.holdings[i].rec.Renewal, At: market.Ref{Peer: b.self, Addrs: b.at}})
 	default: // likewise
 		if r, j := b.slotOf(n.Lease); r != nil && r.slots[j].state == asking {
 			b.ask(&b.holdings[i], r, out)

@@ -120,7 +120,7 @@ func (s *Supplier) onDisputed(now market.Time, u *unit, a *market.AckUsage, out 
 		return
 	}
 	u.tellDispute(fmt.Sprintf("usage note %d: %v: %s", a.Seq, a.Reason, a.Detail), out)
-	if m.closing != nil { // the owner has answered
+	if m.closing != nil && a.Reason != market.ClockSkew { // the owner has answered; a clock may come right in time
 		s.issue(now, u, out)
 	}
 }

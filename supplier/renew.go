@@ -19,6 +19,10 @@ func (s *Supplier) onRenew(now market.Time, from market.Ref, l *market.SignedLea
 	case old.Buyer != l.Buyer:
 		refuse(market.NotOwner, "the lease is another peer's")
 		return
+	case old.ID == l.ID && u.over() && u.meter != nil && u.meter.closing != nil:
+		out.Send(from, &market.Grant{Lease: old}) // the first was lost, and no buyer signs for a lease that it has not
+		s.resend(now, u, out)
+		return
 	case old.ID == l.ID:
 		s.again(now, u, from, refuse, out)
 		return
