@@ -30,6 +30,7 @@ type node struct {
 	open    []openRequest
 	dialled [dialled]uint32 // connections, a ring
 	sent    uint32          // messages
+	told    uint32          // of these, what a trader says to each of its suppliers, or hands over
 	heard   uint32
 	upkeep  uint32 // messages of refreshes, which are sent and heard besides
 	bytes   uint64
@@ -91,6 +92,14 @@ func (n *node) traffic() uint64 { return uint64(n.sent) + uint64(n.heard) + 2*ui
 func (n *node) charge(m market.Message) {
 	n.sent++
 	n.bytes += uint64(size(m))
+	switch m := m.(type) {
+	case *market.OfferAck, *market.RefreshOffer, *market.Goodbye:
+		n.told++
+	case *market.CreateOffer:
+		if indexOf(m.Offer.Supplier) != n.index {
+			n.told++
+		}
+	}
 	if len(n.open) == 0 {
 		return
 	}
