@@ -35,9 +35,6 @@ trusted peers owe without a limit. A limit of 0 sells only what is free.`,
 				if req.LimitMicro, req.Unit, err = parseMoney("--limit", limit, unit); err != nil {
 					return err
 				}
-				if req.Unit == "" {
-					return advise(errors.New("--limit needs the unit that it is counted in"), "caravela ledger credit %s --limit %s --unit credit", args[0], limit)
-				}
 			}
 			return a.ask(cmd, quick, func(ctx context.Context, node api.Backend) error {
 				if !set && !standard {

@@ -101,7 +101,7 @@ func (a *app) leaseTable(t *table, list []api.Lease, full bool) {
 		"+RATE", "+UNACKED", "+AT MOST", "+RUN", "+RESOURCES", "+IMAGE", "+RECEIPT", "+ENDS", "+CONTAINER ID")
 	for i := range list {
 		l := &list[i]
-		t.row(cut(l.ID, full), l.Name, string(l.Role), nodeLabel(l.PeerName, l.Peer), a.leaseState(l), leaseLeft(l), due(l.AmountMicro, l.Cost.Unit),
+		t.row(cut(l.ID, full), l.Name, string(l.Role), nodeLabel(l.PeerName, l.Peer), a.leaseState(l), leaseLeft(l), dueFor(l.AmountMicro, l.Cost),
 			rate(l.Cost), unacked(l), due(l.MaxMicro, l.Cost.Unit), ran(l.Bill), amount(l.Resources), l.Image, string(l.Receipt), a.clock(l.EndsAt),
 			cut(l.ContainerID, full))
 	}

@@ -59,7 +59,7 @@ func TestLeaseLs(t *testing.T) {
 	for _, want := range []string{
 		"LEASE          CONTAINER   SIDE   PEER    STATE                    LEFT          DUE\n",
 		"3f9a1c001122   web         sold   cedar   running, reclaim in 9m   20h, renews   0.007083 credit\n",
-		"3f9a1c001122   -           sold   cedar   ended (expired)          over          -\n",
+		"3f9a1c001122   -           sold   cedar   ended (expired)          over          free\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
@@ -109,7 +109,8 @@ func TestLeaseChanges(t *testing.T) {
 	}
 	asked := len(node.refs)
 	for line, want := range map[string]string{
-		"lease reclaim web --now --cancel":      "exclude each other",
+		"lease reclaim web --now --cancel":      "--now, --cancel, --why: ",
+		"run --max-price 9999999/h web":         "--max-price",
 		"lease reclaim web --now --notice 1m":   "exclude each other",
 		"lease reclaim web --notice 40d":        "at most 30 days",
 		"lease renew web --lease soon":          "--lease",

@@ -26,6 +26,14 @@ func due(micro int64, unit string) string {
 	return money(micro, unit)
 }
 
+// dueFor is what is due for a lease at a price.
+func dueFor(micro int64, c api.Cost) string {
+	if c.Unit == "" && micro == 0 {
+		return freeText
+	}
+	return money(micro, c.Unit)
+}
+
 // rate writes the price of an hour as --max-price reads it.
 func rate(c api.Cost) string {
 	if c == (api.Cost{}) || c.Unit == "" {

@@ -157,7 +157,10 @@ func TestLedgerVerifyAtANode(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	c.address = "unix:///nowhere/api.sock" // a node that is named is not replaced by files
-	if r := c.run("ledger", "verify"); r.code != 1 || strings.Contains(r.err, "reading") {
+	dir := t.TempDir()
+	ledgerIn(t, dir, 0)
+	t.Setenv("CARAVELA_DATA_DIR", dir)
+	if r := c.run("ledger", "verify"); r.code != 1 || r.out != "" || strings.Contains(r.err, "reading") {
 		t.Errorf("%+v", r)
 	}
 }

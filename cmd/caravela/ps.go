@@ -62,7 +62,7 @@ func (a *app) containerTable(t *table, list []api.Container, full bool) {
 	t.columns("CONTAINER ID", "NAME", "IMAGE", "NODE", "STATE", "PORTS", "LEASE LEFT", "COST", "+RATE", "+RESOURCES", "+COMMAND", "+CREATED", "+RESTARTS", "+OWNER")
 	for _, c := range list {
 		t.row(cut(c.ID, full), c.Name, c.Image, nodeLabel(c.NodeName, c.Node), a.stateText(c), portList(c.Ports), leaseEnd(c),
-			due(c.AmountMicro, c.Cost.Unit), rate(c.Cost), amount(c.Resources), c.Command, a.ago(c.CreatedAt), fmt.Sprint(c.Restarts), shortID(c.Owner))
+			dueFor(c.AmountMicro, c.Cost), rate(c.Cost), amount(c.Resources), c.Command, a.ago(c.CreatedAt), fmt.Sprint(c.Restarts), shortID(c.Owner))
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -120,9 +119,6 @@ func (p *priceFlags) request(cmd *cobra.Command) (api.PriceRequest, error) {
 	}
 	if cmd.Flags().Changed("unit") {
 		r.Unit = &p.unit
-	}
-	if p.reset && r != (api.PriceRequest{Reset: true}) {
-		return r, advise(errors.New("--reset and a new price exclude each other"), "%s --help", cmd.CommandPath())
 	}
 	return r, nil
 }
