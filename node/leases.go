@@ -102,7 +102,7 @@ func (n *Node) agreement(ref api.LeaseRef) (agreement, error) {
 			return a, nil
 		}
 	}
-	for _, found := range [][]agreement{inForce(byName), inForce(byUnit), byLease} {
+	for _, found := range [][]agreement{newest(byName), newest(byUnit), byLease} {
 		switch len(found) {
 		case 0:
 		case 1:
@@ -118,15 +118,16 @@ func (n *Node) agreement(ref api.LeaseRef) (agreement, error) {
 	return agreement{}, api.Errorf(api.CodeNotFound, "no lease %q here", clip(string(ref), 64)).WithNext("caravela lease ls -a")
 }
 
-// inForce narrows the leases of what may be several containers down to one a
-// container. A node that bought from itself is asked about what it bought.
-func inForce(list []agreement) (out []agreement) {
+// newest narrows the leases of what may be several containers, newest first,
+// down to one a container. A node that bought from itself is asked about what
+// it bought.
+func newest(list []agreement) (out []agreement) {
 	for _, a := range list {
 		i := slices.IndexFunc(out, func(b agreement) bool { return b.lease.Unit() == a.lease.Unit() })
 		switch {
 		case i < 0:
 			out = append(out, a)
-		case out[i].over && !a.over, out[i].over == a.over && out[i].role == api.RoleSold && a.role == api.RoleBought:
+		case out[i].lease.ID == a.lease.ID && a.role == api.RoleBought:
 			out[i] = a
 		}
 	}

@@ -131,6 +131,12 @@ func TestPricedLease(t *testing.T) {
 			t.Errorf("balance %+v, receipt %+v", got, s)
 		}
 		even(t, seller, buyer)
+		if err := buyer.CancelLease(ctx, api.LeaseRef(b.ID)); api.CodeOf(err) != api.CodeConflict {
+			t.Errorf("cancel what is over: %v", err)
+		}
+		if _, err := seller.ReclaimLease(ctx, "web", api.ReclaimRequest{}); api.CodeOf(err) != api.CodeConflict {
+			t.Errorf("reclaim what is over: %v", err)
+		}
 		var kinds []string
 		page, err := buyer.Entries(ctx, "seller", api.EntryOptions{})
 		for _, e := range page.Entries {
@@ -227,6 +233,9 @@ func TestSettle(t *testing.T) {
 		})
 		if asked[0].State != api.SettlementAsked || !asked[0].Received || asked[0].ID != s.ID {
 			t.Errorf("asked %+v", asked)
+		}
+		if _, err := buyer.AcceptSettlement(ctx, s.ID[:8]); api.CodeOf(err) != api.CodeNotFound {
+			t.Errorf("accept what oneself has proposed: %v", err)
 		}
 		if got, err := seller.AcceptSettlement(ctx, s.ID[:8]); err != nil || got.State != api.SettlementSettled {
 			t.Errorf("accept: %+v, %v", got, err)
@@ -409,7 +418,14 @@ func TestLeaveClosesAccounts(t *testing.T) {
 		seller, buyer := dealers(t, w)
 		buyer.MustRun(nodetest.Request("sleep"))
 		w.Until("some cost", func() bool { return only(t, buyer, api.RoleBought).AmountMicro >= 20_000 })
-		if err := seller.Leave(t.Context(), api.LeaveRequest{Force: true}, func(api.LeaveEvent) error { return nil }); err != nil {
+		buyer.Kill()
+		left := make(chan error, 1)
+		go func() {
+			left <- seller.Leave(t.Context(), api.LeaveRequest{Force: true}, func(api.LeaveEvent) error { return nil })
+		}()
+		pauseVirtual(5 * time.Second)
+		buyer.Start() // just in time
+		if err := <-left; err != nil {
 			t.Fatal(err)
 		}
 		if err := seller.Ended(); err != nil {
