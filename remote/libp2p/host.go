@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p"
+	core "github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/metrics"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -43,6 +44,7 @@ type Host struct {
 	admit     *admission
 	members   *members
 	tags      atomic.Uint64 // numbers what protects connections
+	uses      core.DecayingTag
 	reach     reachState
 	relays    *relays
 	site      site
@@ -112,6 +114,9 @@ func (h *Host) options() ([]libp2p.Option, error) {
 	manager, err := connmgr.NewConnManager(h.limits.low, h.limits.high)
 	if err != nil {
 		return nil, fmt.Errorf("limit connections: %w", err)
+	}
+	if err := h.countUse(manager); err != nil {
+		return nil, err
 	}
 	var resources network.ResourceManager = &network.NullResourceManager{}
 	if !h.cfg.NoResourceManager {

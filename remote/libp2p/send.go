@@ -44,6 +44,7 @@ func (h *Host) Send(ctx context.Context, to remote.Peer, msg remote.Message) err
 		return fmt.Errorf("send to %s: %w", to.ID.Short(), err)
 	}
 	h.stats.messagesOut.Add(1)
+	h.used(ToPeerID(to.ID))
 	return nil
 }
 

@@ -122,6 +122,7 @@ func (h *Host) onMessage(s network.Stream, from peer.ID) {
 	default:
 		if status == remote.StatusTaken {
 			h.stats.messagesIn.Add(1)
+			h.used(from)
 		}
 		h.reply(s, status)
 	}
