@@ -286,3 +286,25 @@ func TestStrangersAsk(t *testing.T) {
 		}
 	})
 }
+
+// A node that is killed soon after it has come remembers whom it met, and does
+// not forget them for those whom it meets later.
+func TestKnownPeersOutliveKills(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *nodetest.World) {
+		hosts := w.Start("cedar", "birch")
+		cedar, birch := hosts[0], hosts[1]
+		pauseVirtual(2 * time.Second)
+		birch.Kill()
+		cedar.Kill()
+		if known, err := cedar.Known(); err != nil || len(known) != 1 || known[0].ID != birch.ID.String() {
+			t.Errorf("cedar knew %+v, %v; want birch", known, err)
+		}
+		cedar.Start()
+		reed := w.Start("reed")[0]
+		pauseVirtual(4 * time.Second)
+		cedar.Kill()
+		if known, err := cedar.Known(); err != nil || len(known) != 2 || known[0].ID != reed.ID.String() || known[1].ID != birch.ID.String() {
+			t.Errorf("cedar knew %+v, %v; want reed, and then birch", known, err)
+		}
+	})
+}

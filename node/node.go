@@ -20,6 +20,7 @@ const (
 	joinTimeout  = 20 * time.Second
 	goodbyeTime  = 2 * time.Second // for the last messages to leave
 	stopTimeout  = 8 * time.Second // for what runs beside the loop
+	upkeepFirst  = time.Second
 	upkeepEvery  = 30 * time.Second
 	janitorEvery = time.Minute
 )
@@ -243,9 +244,10 @@ func (n *Node) stateNow() api.NodeState {
 	return n.state
 }
 
-// upkeep does from time to time what nothing else causes.
+// upkeep does from time to time what nothing else causes: more often at first,
+// since whoever has just come knows few, and may be gone again soon.
 func (n *Node) upkeep(ctx context.Context) {
-	for pause(ctx, upkeepEvery) {
+	for wait := upkeepFirst; pause(ctx, wait); wait = min(2*wait, upkeepEvery) {
 		n.supply(ctx)
 		n.saveKnownPeers()
 		n.reconnect()

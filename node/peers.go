@@ -272,7 +272,9 @@ func (n *Node) members() []market.Ref {
 }
 
 // saveKnownPeers keeps whom to ask after a restart, unless that is what was
-// kept last. A node that knows nobody now keeps those whom it knew before.
+// kept last: those who are there now, and after them as many as there is room
+// for of those who were there before. They may be back by then, and who is
+// there now may not.
 func (n *Node) saveKnownPeers() {
 	n.keeping.Lock()
 	defer n.keeping.Unlock()
@@ -283,15 +285,30 @@ func (n *Node) saveKnownPeers() {
 		return
 	}
 	now := time.Now().UTC()
-	known := make([]identity.Known, len(members))
-	for i, m := range members {
-		known[i] = identity.Known{ID: m.Peer.String(), Addrs: m.Addrs, Seen: now}
+	known := make([]identity.Known, 0, maxKnown)
+	for _, m := range members {
+		known = append(known, identity.Known{ID: m.Peer.String(), Addrs: m.Addrs, Seen: now})
 	}
-	if err := n.cfg.Dir.SavePeers(known); err != nil {
+	if err := n.cfg.Dir.SavePeers(n.andEarlier(known)); err != nil {
 		n.log.Warn("known peers not saved", "error", err)
 		return
 	}
 	n.kept = members
+}
+
+// andEarlier adds those that were saved before, the last seen first.
+func (n *Node) andEarlier(known []identity.Known) []identity.Known {
+	earlier, err := n.cfg.Dir.Peers()
+	if err != nil {
+		n.log.Warn("known peers not read", "error", err)
+	}
+	slices.SortStableFunc(earlier, func(a, b identity.Known) int { return b.Seen.Compare(a.Seen) })
+	for _, k := range earlier {
+		if len(known) < maxKnown && !slices.ContainsFunc(known, func(has identity.Known) bool { return has.ID == k.ID }) {
+			known = append(known, k)
+		}
+	}
+	return known
 }
 
 // knownPeers are those of an earlier life.

@@ -156,6 +156,16 @@ func (h *Host) Membership() (*identity.Network, error) {
 	return d.Network()
 }
 
+// Known are the peers in the host's data directory.
+func (h *Host) Known() ([]identity.Known, error) {
+	d, err := identity.Open(h.world.path(h.Name))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.Peers()
+}
+
 // Running reports whether the node runs.
 func (h *Host) Running() bool {
 	if h.ended == nil {
