@@ -45,6 +45,7 @@ type bill struct {
 	base   time.Duration // when from had passed, in this life's monotonic time
 	sure   bool          // this life saw it begin, or has acknowledged some of it
 	ended  bool          // the supplier's word on the end is in the books
+	ran    bool          // the supplier has said that it runs; nothing is signed before
 }
 
 // passed is the time in which the open leases can have been used. It is
@@ -161,7 +162,7 @@ func (b *Buyer) openBill(now market.Time, h *holding, old *market.SignedLease, o
 		return
 	}
 	if m.bill == nil {
-		m.bill = &bill{base: h.signedAt, sure: h.signedAt >= 0}
+		m.bill = &bill{base: h.signedAt, sure: h.signedAt >= 0, ran: ran(h.state())}
 	}
 	m.bill.meters = append(m.bill.meters, m)
 	if b.addMeter(m); m.rec.Notice != nil {
@@ -287,6 +288,7 @@ func (b *Buyer) bootBills(now market.Time) {
 		}
 		m.bill.meters = append(m.bill.meters, m)
 		m.bill.from += m.covers()
+		m.bill.ran = m.bill.ran || m.rec.Acked != nil || !b.starting(m.rec.Unit)
 	}
 }
 

@@ -228,9 +228,12 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 		out.Send(from, &market.StatusAck{Unit: st.Lease, Seq: st.Seq})
 		return
 	}
-	if t := b.meterOf(h.rec.Lease.ID); t != nil && t.bill != nil && st.State == market.Ended && h.state() != market.Ended {
-		t.bill.ended = true
-		b.enterEnd(now, t.lease, st, out)
+	if t := b.meterOf(h.rec.Lease.ID); t != nil && t.bill != nil {
+		t.bill.ran = t.bill.ran || ran(st.State)
+		if st.State == market.Ended && h.state() != market.Ended {
+			t.bill.ended = true
+			b.enterEnd(now, t.lease, st, out)
+		}
 	}
 	rec := *h.rec
 	rec.Status = st

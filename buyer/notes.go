@@ -40,6 +40,7 @@ func (b *Buyer) onReport(now market.Time, from market.Ref, m *market.ReportUsage
 	case t.rec.Receipt != nil || acked != nil && (acked.Last || acked.Seq == n.Seq || before(n, acked)):
 		out.Note(market.NoteBadMessage, from.Peer, t.rec.Unit, "usage that contradicts an earlier note")
 	case t.hasty(now, n): // it comes again
+	case !t.bill.ran && b.starting(t.rec.Unit): // likewise, after the status that says that it runs
 	default:
 		if why, detail := t.disagree(now, n); why != market.NoReason {
 			b.decline(t, from, n, why, detail, out)
@@ -54,6 +55,22 @@ func (b *Buyer) onReport(now market.Time, from market.Ref, m *market.ReportUsage
 func (t *meter) hasty(now market.Time, n *market.SignedUsage) bool {
 	soon := t.lease.Terms.Interval / 2
 	return !n.Last && t.signed && now.Mono-t.signedAt < soon && seconds(n.Usage)-t.covers() < soon
+}
+
+// ran reports whether a unit has run that is in this state.
+func ran(s market.State) bool {
+	return s.Live() || s == market.Asleep || s == market.Stopping || s == market.Stopped
+}
+
+// starting reports whether a unit that is known here has not run yet, as far as
+// its supplier has told.
+func (b *Buyer) starting(unit market.LeaseID) bool {
+	i, known := b.find(unit)
+	if !known {
+		return false
+	}
+	st := b.holdings[i].rec.Status
+	return st == nil || st.State == market.Accepted || st.State == market.Pulling || st.State == market.Starting
 }
 
 // onStrangeNote answers a bill for a lease that is not in force here.
@@ -106,6 +123,8 @@ func (t *meter) disagree(now market.Time, n *market.SignedUsage) (market.Reason,
 	claimed := seconds(n.Usage) + t.bill.claimed(t)
 	passed := t.bill.passed(now)
 	switch {
+	case !t.bill.ran:
+		return market.Disputed, "no status ever said that it runs"
 	case n.Seq == first && n.Prev != prev:
 		return market.Disputed, fmt.Sprintf("note %d does not follow the one before it", n.Seq)
 	case n.Amount != due:

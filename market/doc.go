@@ -200,11 +200,12 @@
 // only when the note is of this lease and its supplier, newer and not smaller
 // than the one acknowledged before, its amount is exactly what the lease's
 // price makes of its seconds (Lease.Due), those are no more than have passed
-// by the buyer's own clock, with two intervals of tolerance, and the lease's
-// MaxCost is kept. It saves before it answers; the same note again gets the
-// same answer. Otherwise a Reason and a Detail say why not, Disputed or
-// ClockSkew, and the user is told; a note of something else is only noted. The
-// supplier saves the acknowledged note: both logs then hold the same envelopes.
+// by the buyer's own clock, with two intervals of tolerance, the lease's
+// MaxCost is kept, and a status has said that the container runs, or did. It
+// saves before it answers; the same note again gets the same answer. Otherwise
+// a Reason and a Detail say why not, Disputed or ClockSkew, and the user is
+// told; a note of something else is only noted. The supplier saves the
+// acknowledged note: both logs then hold the same envelopes.
 //
 // GiveNotice announces what will end a unit, with a deadline, until AckNotice:
 // the term is over and no renewal comes; the supplier takes its resources back
