@@ -147,6 +147,12 @@ func TestPricedLease(t *testing.T) {
 		}
 		for _, h := range []*nodetest.Host{seller, buyer} {
 			exported(t, h, b)
+			pauseVirtual(8 * 24 * time.Hour) // nobody keeps the lease itself any more
+			h.Restart()
+			if _, err := h.Lease(ctx, api.LeaseRef(b.ID)); api.CodeOf(err) != api.CodeNotFound {
+				t.Errorf("%s still knows the lease: %v", h.Name, err)
+			}
+			exported(t, h, b) // from the log
 		}
 	})
 }
