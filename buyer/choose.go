@@ -34,12 +34,13 @@ func (b *Buyer) choose(now market.Time, r *request, out *market.Outbox) {
 
 // pick returns the index of an offer for one more replica, or -1. Among those
 // that are nearly as good as the best one, chance decides: two buyers with
-// the same view must not run to the same supplier.
+// the same view must not run to the same supplier. Where the price decides,
+// whoever has failed of late comes last: what is never kept is not cheap.
 func (b *Buyer) pick(now market.Time, r *request) int {
 	const near = 50 // thousandths of a machine
 	type ranked struct {
-		i     int
-		score int64
+		i, failed int
+		score     int64
 	}
 	var fits []ranked
 	w := r.want
@@ -50,14 +51,20 @@ func (b *Buyer) pick(now market.Time, r *request) int {
 		if kind, _ := w.Miss(&o); kind != market.MissNone || !b.mayHost(r, o.Supplier) {
 			continue
 		}
-		fits = append(fits, ranked{i, w.Score(&o) + b.blamed(now, o.Supplier)})
+		f := ranked{i: i, score: w.Score(&o) + b.blamed(now, o.Supplier)}
+		if w.Strategy == market.Cheapest {
+			f.failed = int(b.blamed(now, o.Supplier) / (oneBad / 2))
+		}
+		fits = append(fits, f)
 	}
 	if len(fits) == 0 {
 		return -1
 	}
-	slices.SortStableFunc(fits, func(x, y ranked) int { return cmp.Compare(x.score, y.score) })
+	slices.SortStableFunc(fits, func(x, y ranked) int {
+		return cmp.Or(cmp.Compare(x.failed, y.failed), cmp.Compare(x.score, y.score))
+	})
 	n := 1
-	for n < len(fits) && fits[n].score <= fits[0].score+near {
+	for n < len(fits) && fits[n].failed == fits[0].failed && fits[n].score <= fits[0].score+near {
 		n++
 	}
 	return fits[b.rng.IntN(n)].i

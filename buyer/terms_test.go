@@ -53,6 +53,29 @@ func TestCheapest(t *testing.T) {
 	}
 }
 
+// Who lets us down is not asked first by the next request, however cheap it is.
+// After a while it is given another chance.
+func TestCheapestFails(t *testing.T) {
+	b := newBench(t)
+	b.params.OfferTTL = 3 * time.Hour
+	asked := func() market.PeerID {
+		t.Helper()
+		return launched(t, b.choose(func(w *market.Wanted) { w.Want.Strategy = market.Cheapest }, b.at(1, 1000, terms()), b.at(2, 4000, cheapTerms())))[0].Lease.Supplier
+	}
+	if asked() != keys(2).Self() {
+		t.Fatal("a dearer one is taken")
+	}
+	b.advance(b.params.Grant) // it does not answer
+	if asked() != keys(1).Self() {
+		t.Error("the next request begins with the one that failed")
+	}
+	b.step(market.Abandon{Ref: 77})
+	b.advance(time.Hour)
+	if asked() != keys(2).Self() {
+		t.Error("one failure is held against it for ever")
+	}
+}
+
 // What is too dear is not leased, whatever traders say; replicas that go
 // together are held to the price of each.
 func TestMaxPrice(t *testing.T) {
