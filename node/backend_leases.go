@@ -146,6 +146,12 @@ func (n *Node) ours(ref api.LeaseRef, role api.Role) (agreement, error) {
 			a = n.agreements(role, true)[i]
 		}
 	}
+	if err == nil && a.over && a.lease.ID == a.lease.Unit() { // which is the container's ID as well
+		inForce := n.agreements(role, false)
+		if i := slices.IndexFunc(inForce, func(b agreement) bool { return b.lease.Unit() == a.lease.ID }); i >= 0 {
+			a = inForce[i]
+		}
+	}
 	short := a.leaseShort()
 	switch {
 	case err != nil:

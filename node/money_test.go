@@ -334,11 +334,15 @@ func TestReclaim(t *testing.T) {
 		}
 		reclaim := func(req api.ReclaimRequest) api.Lease {
 			t.Helper()
-			l, err := seller.ReclaimLease(ctx, "web", req)
+			l, err := seller.ReclaimLease(ctx, api.LeaseRef(before.ContainerID), req) // the first lease's ID, too
 			if err != nil {
 				t.Fatal(err)
 			}
 			return l
+		}
+		second := l.ID
+		if l, err = buyer.RenewLease(ctx, api.LeaseRef(before.ContainerID), api.RenewRequest{}); err != nil || l.ID == second {
+			t.Fatalf("renewed by the container's ID: %+v, %v", l, err)
 		}
 		if l := reclaim(api.ReclaimRequest{Detail: "tonight"}); l.Notice == nil || l.Notice.Kind != "reclaim" {
 			t.Errorf("notice %+v", l.Notice)
