@@ -100,7 +100,7 @@ func TestSettle(t *testing.T) {
 	c := newCLI(t, node)
 	r := c.run("ledger", "settle", "cedar", "--amount", "12.5 EUR", "--ref", "invoice 12")
 	if node.settled != (api.SettleRequest{AmountMicro: 12_500_000, Unit: "EUR", Reference: "invoice 12"}) || r.out != recordedID+"\n" ||
-		r.err != "proposed: we paid cedar 12.5 EUR (invoice 12); the user of cedar has to agree: caravela ledger settle --accept 3f9a1c001122\n" {
+		r.err != "proposed: we paid cedar 12.5 EUR (invoice 12)\ncedar's user has to agree: caravela ledger settle --accept 3f9a1c001122\n" {
 		t.Errorf("%+v %+v", r, node.settled)
 	}
 	if r := c.run("ledger", "settle", "cedar", "--amount", "all", "--received"); r.code != 1 || !strings.Contains(r.err, "0.25 credit, 2 EUR are owed") {
@@ -186,6 +186,9 @@ func TestMoneyCompletion(t *testing.T) {
 		if out := c.ok(append([]string{"__complete"}, strings.Split(line, " ")...)...); !strings.Contains(out, want) {
 			t.Errorf("%s: no %q in %q", line, want, out)
 		}
+	}
+	if out := c.ok("__complete", "peer", "trust", ""); strings.Count(out, "cedar") != 1 || strings.Contains(out, "oak") {
+		t.Errorf("one peer is offered once, and this node never: %q", out)
 	}
 	if out := c.ok("__complete", "lease", "reclaim", ""); strings.Contains(out, "web") {
 		t.Errorf("what was bought is offered for a reclaim: %q", out)

@@ -247,6 +247,10 @@ func (v *verifier) end() error {
 		text := fmt.Sprintf("%d of %s does not hold: nothing in it is to be relied on from the bad entry on", v.bad, plural(v.logs, "log"))
 		return advise(errors.New(text), "caravela lease export LEASE, to compare with what the other side has; or restore a backup")
 	}
+	if v.logs == 0 {
+		v.app.sayf("there is nothing to verify: no priced lease was bought or sold yet")
+		return nil
+	}
 	v.app.sayf("%s, %s: every signature and every amount is right", plural(v.logs, "log"), plural(int(v.entries), "entry"))
 	return nil
 }

@@ -137,6 +137,14 @@ func TestLedgerVerifyOffline(t *testing.T) {
 	if r := c.run("ledger", "verify", "--peer", "nobody", path); r.code != 1 || !strings.Contains(r.err, "no log of a peer") {
 		t.Errorf("%+v", r)
 	}
+	empty, err := store.Open(filepath.Join(bad, "empty.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shut(empty)
+	if r := c.run("ledger", "verify", filepath.Join(bad, "empty.db")); r.code != 0 || !strings.Contains(r.err, "nothing to verify") {
+		t.Errorf("%+v", r)
+	}
 	busy, err := store.Open(path)
 	if err != nil {
 		t.Fatal(err)

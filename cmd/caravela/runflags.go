@@ -130,7 +130,6 @@ func (r *runFlags) check() error {
 	}{
 		{r.spread && r.colocate, "--spread and --colocate exclude each other"},
 		{r.noHealth && r.healthCmd != "", "--no-healthcheck and --health-cmd exclude each other"},
-		{r.hold != "" && (r.replicas != 1 || r.dryRun), "--hold is for one container that is really to run"},
 	} {
 		if c.both {
 			return errors.New(c.text)

@@ -147,9 +147,9 @@ func (a *app) tellSettlement(s api.Settlement) error {
 	case s.State == api.SettlementSettled:
 		a.sayf("%s", printable("settled: "+paid(s)+", signed by both"))
 	case s.Received:
-		a.sayf("%s", printable("proposed: "+paid(s)+"; "+who+" agrees by itself, as soon as it answers"))
+		a.sayf("%s\n%s agrees by itself, as soon as it answers", printable("proposed: "+paid(s)), printable(who))
 	default:
-		a.sayf("%s", printable("proposed: "+paid(s)+"; the user of "+who+" has to agree: caravela ledger settle --accept "+shortID(s.ID)))
+		a.sayf("%s\n%s's user has to agree: caravela ledger settle --accept %s", printable("proposed: "+paid(s)), printable(who), shortID(s.ID))
 	}
 	if a.flags.output == "" && a.flags.format == "" {
 		_, err := fmt.Fprintln(a.out, s.ID)
