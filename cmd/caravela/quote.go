@@ -78,8 +78,11 @@ func (a *app) showQuote(q *api.Quote, quiet bool, image string) error {
 	if err := a.show(q, func(t *table) { a.quoteTable(t, q) }); err != nil {
 		return err
 	}
-	if holds := holdsOf(q); len(holds) > 0 && !a.machine() {
-		a.sayf("held until %s: caravela run --hold %s ... %s", a.clock(holds[0].UntilAt), holds[0].ID, printable(image))
+	if a.machine() {
+		return nil
+	}
+	for _, h := range holdsOf(q) {
+		a.sayf("held until %s: caravela run --hold %s ... %s", a.clock(h.UntilAt), h.ID, printable(image))
 	}
 	return nil
 }

@@ -130,6 +130,8 @@ func (a *app) runContainer(cmd *cobra.Command, r *runFlags, image string, comman
 		return a.interruptedRun(p, req.Attach)
 	case err == nil || len(p.places) > 0:
 		return a.afterRun(ctx, cancel, node, r, p, keys, err)
+	case api.CodeOf(err) == api.CodeNoOffer && p.many:
+		a.sayf("not all of %d found a place, so none was leased; fewer --replicas may fit", p.wanted)
 	}
 	return err
 }

@@ -117,6 +117,11 @@ func TestQuote(t *testing.T) {
 	if !node.quoted.Hold || !strings.Contains(r.err, "held until 12:00: caravela run --hold ") {
 		t.Errorf("%+v", r)
 	}
+	node.quote = api.Quote{Parts: []api.QuotePart{{Hold: &api.Hold{ID: "aa"}}, {Hold: &api.Hold{ID: "bb"}}}}
+	if r := c.run("quote", "--hold", "--replicas", "2", "web"); strings.Count(r.err, "--hold aa ") != 1 || strings.Count(r.err, "--hold bb ") != 1 {
+		t.Errorf("%+v", r)
+	}
+	node.quote = api.Quote{}
 	if out := c.ok("quote", "--hold", "-q", "web"); len(out) != 65 {
 		t.Errorf("%q", out)
 	}
@@ -129,6 +134,19 @@ func TestQuote(t *testing.T) {
 	}}
 	if out := c.ok("quote", "--replicas", "2", "--spread", "web"); !strings.HasSuffix(out, "in all: 0.0002 EUR/h, 0.0048 EUR for 24h\n") {
 		t.Errorf("%s", out)
+	}
+}
+
+// A group is all or nothing, and says so.
+func TestGroupThatFindsNoPlace(t *testing.T) {
+	node := record()
+	node.err = &api.Error{Code: api.CodeNoOffer, Detail: "no offer fits", WhyNot: &api.SearchResult{OffersSeen: 2}}
+	c := newCLI(t, node)
+	if r := c.run("run", "-d", "--replicas", "9", "web"); r.code != codeNothing || !strings.Contains(r.err, "not all of 9 found a place, so none was leased") {
+		t.Errorf("%+v", r)
+	}
+	if r := c.run("run", "-d", "web"); strings.Contains(r.err, "replicas") {
+		t.Errorf("%+v", r)
 	}
 }
 
