@@ -17,6 +17,7 @@ type Config struct {
 	Price   Price
 	Lease   Lease
 	Credit  Credit
+	Ledger  Ledger
 	Buy     Buy
 	Engine  Engine
 	Limits  Limits
@@ -94,6 +95,11 @@ type Lease struct {
 // Credit says how much others may owe this node.
 type Credit struct {
 	Unknown time.Duration // of the price of what it leases, for a peer without a limit of its own; default 1h
+}
+
+// Ledger says what is kept of money.
+type Ledger struct {
+	Keep time.Duration // how long usage notes stay that a receipt of both peers repeats; 0 = for ever; default 90d
 }
 
 // Webhook says where events are sent to.

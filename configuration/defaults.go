@@ -102,6 +102,7 @@ func (p Place) Defaults(profile Profile) Config {
 		Price:   Price{Unit: "credit"},
 		Lease:   Lease{Interval: market.DefaultInterval, Bear: market.DefaultBear, Grace: market.DefaultGrace, Notice: market.DefaultNotice},
 		Credit:  Credit{Unknown: market.DefaultCredit},
+		Ledger:  Ledger{Keep: 90 * Day},
 		Buy:     Buy{Lease: Day, Renew: RenewAuto, Strategy: Spread},
 		Engine:  Engine{Host: "unix:///var/run/docker.sock", PidsLimit: 512, LogMaxSize: 10 * market.MiB, LogMaxFiles: 3},
 		Limits:  Limits{ConnectionsLow: 96, ConnectionsHigh: 192, PeerRate: 2000, Launches: 4},

@@ -25,6 +25,8 @@ grace = "1m"
 notice = "1h"
 [credit]
 unknown = "2h"
+[ledger]
+keep = "30d"
 [webhook]
 url = "https://example.org/hook?x=1"
 events = ["notice"]
@@ -37,8 +39,8 @@ events = ["notice"]
 	if got := e.Price.Rates(); got != want || len(e.Price.Command) != 3 || e.Price.Command[2] != "a,b" {
 		t.Errorf("price %+v, command %q", got, e.Price.Command)
 	}
-	if e.Lease != (Lease{10 * time.Second, 2, time.Minute, time.Hour}) || e.Credit.Unknown != 2*time.Hour {
-		t.Errorf("%+v %+v", e.Lease, e.Credit)
+	if e.Lease != (Lease{10 * time.Second, 2, time.Minute, time.Hour}) || e.Credit.Unknown != 2*time.Hour || e.Ledger.Keep != 30*Day {
+		t.Errorf("%+v %+v %+v", e.Lease, e.Credit, e.Ledger)
 	}
 	if e.Webhook.URL == "" || len(e.Webhook.Events) != 1 {
 		t.Errorf("%+v", e.Webhook)
@@ -65,6 +67,7 @@ func TestMoneyIsChecked(t *testing.T) {
 		"[lease]\ngrace = \"60d\"":                     "lease.grace",
 		"[lease]\nnotice = \"1.5s\"":                   "lease.notice",
 		"[credit]\nunknown = \"0s\"":                   "credit.unknown",
+		"[ledger]\nkeep = \"-1h\"":                     "ledger.keep",
 		"[webhook]\nurl = \"ftp://x/\"":                "http://",
 		"[webhook]\nurl = \"https://me:secret@x.org\"": "without a password",
 		"[webhook]\nsecret-file = \"key\"":             "absolute path",

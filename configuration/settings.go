@@ -129,6 +129,7 @@ func moneySettings() []setting {
 		span("lease.grace", "between that warning and the end of the lease", func(c *Config) *time.Duration { return &c.Lease.Grace }),
 		span("lease.notice", "between a reclaim's announcement and its execution", func(c *Config) *time.Duration { return &c.Lease.Notice }),
 		span("credit.unknown", "of the price of what it leases, that a peer without a limit may owe", func(c *Config) *time.Duration { return &c.Credit.Unknown }),
+		span("ledger.keep", "how long usage notes stay that a receipt of both repeats; 0s = for ever", func(c *Config) *time.Duration { return &c.Ledger.Keep }),
 	}
 }
 

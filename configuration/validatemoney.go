@@ -39,6 +39,7 @@ func (c *Config) validateMoney(check checker) {
 	whole("lease.notice", l.Notice, 0, market.MaxGrace)
 	check(l.Bear >= 0 && l.Bear <= market.MaxBear, "lease.bear", "give 0 to 1000", "%d is out of range", l.Bear)
 	check(c.Credit.Unknown >= time.Second, "credit.unknown", "give at least 1s; with lease.bear x lease.interval + lease.grace above it, nobody without a limit of its own can buy", "%s lends nothing", FormatDuration(c.Credit.Unknown))
+	check(c.Ledger.Keep >= 0, "ledger.keep", "give 90d, or 0s to keep all for ever", "%s is negative", FormatDuration(c.Ledger.Keep))
 }
 
 // maxCommand bounds a price command's arguments.

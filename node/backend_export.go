@@ -13,7 +13,6 @@ import (
 	"caravela/api"
 	"caravela/ledger"
 	"caravela/market"
-	"caravela/node/audit"
 )
 
 // ExportLease implements api.Backend. A lease that is forgotten here is still
@@ -38,7 +37,7 @@ func (n *Node) ExportLease(ctx context.Context, ref api.LeaseRef, w io.Writer) e
 		b.AddLease(x.lease)
 	}
 	for _, p := range peers {
-		err := audit.Each(ctx, n.cfg.Store, p, trustedItem, func(i ledger.Item) error {
+		err := n.eachEntry(ctx, p.Peer, func(i ledger.Item) error {
 			if i.Err == nil {
 				b.Take(i.Opened)
 			}
@@ -55,8 +54,7 @@ func (n *Node) ExportLease(ctx context.Context, ref api.LeaseRef, w io.Writer) e
 	return err
 }
 
-// trustedItem opens an entry of this node's own store, whose sums were checked
-// when it was opened.
+// trustedItem opens an entry without verifying it.
 func trustedItem(e *market.Entry) ledger.Item {
 	o, err := market.ReadEntry(e)
 	return ledger.Item{Entry: e, Opened: o, Err: err}
@@ -72,7 +70,7 @@ func (n *Node) pastUnit(ctx context.Context, ref string, accounts []*market.Acco
 		return unit, false
 	}
 	for _, a := range accounts {
-		err := audit.Each(ctx, n.cfg.Store, a, trustedItem, func(i ledger.Item) error {
+		err := n.eachEntry(ctx, a.Peer, func(i ledger.Item) error {
 			l := i.Opened.Lease
 			if l != nil && (strings.HasPrefix(l.ID.String(), ref) || strings.HasPrefix(l.Unit().String(), ref)) {
 				unit = l.Unit()
@@ -89,7 +87,7 @@ func (n *Node) pastUnit(ctx context.Context, ref string, accounts []*market.Acco
 
 // ExportLedger implements api.Backend.
 func (n *Node) ExportLedger(ctx context.Context, o api.ExportOptions, w io.Writer) error {
-	list, err := n.logs(o.Peer)
+	list, err := n.audited(o.Peer)
 	if err != nil {
 		return err
 	}
@@ -99,7 +97,7 @@ func (n *Node) ExportLedger(ctx context.Context, o api.ExportOptions, w io.Write
 	}
 	for _, a := range list {
 		name := n.nodeName(a.Peer)
-		err := audit.Each(ctx, n.cfg.Store, a, trustedItem, func(i ledger.Item) error {
+		err := n.eachEntry(ctx, a.Peer, func(i ledger.Item) error {
 			return c.Write(csvRow(a.Peer, name, entryOf(i.Entry)))
 		})
 		if err != nil {

@@ -202,13 +202,13 @@ func usageText(u market.Usage) string {
 
 // VerifyLedger implements api.Backend.
 func (n *Node) VerifyLedger(ctx context.Context, o api.VerifyOptions, emit func(api.LedgerVerdict) error) error {
-	list, err := n.logs(o.Peer)
+	list, err := n.audited(o.Peer)
 	if err != nil {
 		return err
 	}
 	for _, a := range list {
-		_, err := audit.Log(ctx, n.self, n.cfg.Network.ID(), n.cfg.Store, a)
-		v := api.LedgerVerdict{Peer: a.Peer.String(), Name: n.nodeName(a.Peer), Entries: a.Entries, OK: err == nil}
+		entries, err := n.auditLog(ctx, a.Peer)
+		v := api.LedgerVerdict{Peer: a.Peer.String(), Name: n.nodeName(a.Peer), Entries: entries, OK: err == nil}
 		var bad *ledger.BadEntry
 		switch {
 		case errors.As(err, &bad):
@@ -223,8 +223,26 @@ func (n *Node) VerifyLedger(ctx context.Context, o api.VerifyOptions, emit func(
 	return nil
 }
 
-// logs are the accounts with entries: of one peer, or all.
-func (n *Node) logs(ref api.NodeRef) ([]*market.Account, error) {
+// auditLog and eachEntry ask for the account once nobody thins the log: an
+// older one may end in the middle of an entry that stands for several.
+func (n *Node) auditLog(ctx context.Context, peer market.PeerID) (entries uint64, err error) {
+	n.logs.RLock()
+	defer n.logs.RUnlock()
+	a := n.board.account(peer)
+	_, err = audit.Log(ctx, n.self, n.cfg.Network.ID(), n.cfg.Store, a)
+	return a.Entries, err
+}
+
+// eachEntry calls f for every entry of a log. The store is this node's own, and
+// its sums were checked when it was opened.
+func (n *Node) eachEntry(ctx context.Context, peer market.PeerID, f func(ledger.Item) error) error {
+	n.logs.RLock()
+	defer n.logs.RUnlock()
+	return audit.Each(ctx, n.cfg.Store, n.board.account(peer), trustedItem, f)
+}
+
+// audited are the accounts with entries: of one peer, or all.
+func (n *Node) audited(ref api.NodeRef) ([]*market.Account, error) {
 	if ref == "" {
 		return slices.DeleteFunc(n.board.allAccounts(), func(a *market.Account) bool { return a.Entries == 0 }), nil
 	}

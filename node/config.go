@@ -40,6 +40,7 @@ type Config struct {
 	// of Sale.Terms; nil = none.
 	PriceCommand []string
 	Webhook      Webhook
+	Keep         time.Duration // how long the ledger keeps usage notes that a receipt of both repeats; 0 = for ever
 	Settings     Settings
 	Bootstrap    []overlay.Peer // members to join through; nil = the first member, or those known from before
 	Addresses    Addresses
@@ -122,6 +123,9 @@ func (c *Config) validate() error {
 	}
 	if c.Name != "" && !market.ValidName(c.Name) {
 		return fmt.Errorf("%w: node name %q: use letters, digits, '_', '.', '-', 63 at most", ErrBadConfig, c.Name)
+	}
+	if c.Keep < 0 {
+		return fmt.Errorf("%w: notes kept for %v", ErrBadConfig, c.Keep)
 	}
 	if err := c.Sale.Terms.Validate(); err != nil {
 		return fmt.Errorf("%w: terms: %w", ErrBadConfig, err)

@@ -45,6 +45,7 @@ type Node struct {
 	events   eventLog
 	webhook  webhook
 
+	logs    sync.RWMutex // locked by who thins the ledger, read-locked by who reads all of a log
 	keeping sync.Mutex
 	kept    []market.Ref // the known peers as they were saved last
 
@@ -131,6 +132,9 @@ func (n *Node) Serve(ctx context.Context) error {
 		n.happened(api.Event{Type: "node", Action: "ready"})
 		n.crew.run(n.upkeep)
 		n.crew.run(n.janitor)
+		if n.cfg.Keep > 0 {
+			n.crew.run(n.retention)
+		}
 		if n.cfg.Engine != nil && len(n.cfg.PriceCommand) > 0 {
 			n.crew.run(n.followPrice)
 		}

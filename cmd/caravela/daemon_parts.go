@@ -43,7 +43,7 @@ func (m *membership) parts(records store.Store) (node.Config, error) {
 		Store: records, Dir: m.dir, Transport: m.host, Overlay: over, Sale: sale(cfg), Buy: buy(cfg.Buy),
 		Trader: cfg.Network.Trader, Client: m.client(), Open: cfg.Network.Open, Settings: m.mode.settings, Bootstrap: m.bootstrap,
 		Addresses: node.Addresses{API: cfg.API.Addresses, Engine: cfg.Engine.Host, Listen: m.listen}, Log: m.log,
-		PriceCommand: cfg.Price.Command,
+		PriceCommand: cfg.Price.Command, Keep: cfg.Ledger.Keep,
 	}
 	if c.Webhook, err = webhook(cfg); err != nil {
 		return c, err

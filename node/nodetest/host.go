@@ -35,6 +35,7 @@ type Host struct {
 	Sells      bool
 	Labels     []market.Label
 	Webhook    node.Webhook
+	Keep       time.Duration // see node.Config
 	// PriceCommand says the price, in place of Sale.Terms.
 	PriceCommand []string
 	Settings     node.Settings
@@ -131,7 +132,7 @@ func (h *Host) config(network *identity.Network, bootstrap []overlay.Peer) node.
 		}),
 		Store: h.Disk, Dir: h.dir, Transport: h.transport, Overlay: h.over, Sale: h.Sale, Trader: true,
 		Buy: node.Buy{Term: 24 * time.Hour, Strategy: market.Spread}, Bootstrap: bootstrap, Log: logger(),
-		Webhook: h.Webhook, PriceCommand: h.PriceCommand, Settings: h.Settings,
+		Webhook: h.Webhook, Keep: h.Keep, PriceCommand: h.PriceCommand, Settings: h.Settings,
 	}
 	c.Sale.Labels = h.Labels
 	if h.Sells {
