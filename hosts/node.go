@@ -23,6 +23,7 @@ type Node struct {
 	Host *Host
 	Name string
 
+	id     string // as ID has learnt it
 	binary string
 	dir    string   // data directory, socket and log; survives Kill
 	flags  []string // of its start, which every later start gets too
@@ -48,6 +49,23 @@ func (h *Host) StartNode(ctx context.Context, binary, name, how string, flags ..
 func (n *Node) Restart(ctx context.Context) error { return n.start(ctx, []string{"serve"}) }
 
 func (n *Node) start(ctx context.Context, how []string) error {
+	if err := n.spawn(how); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func(ended chan struct{}) {
+		<-ended
+		cancel() // there is nothing more to wait for
+	}(n.ended)
+	if err := until(ctx, nodeStart, n.ready); err != nil {
+		return fmt.Errorf("%s on %s is not ready after %s, its log ends with:\n%s\n%w", n.Name, n.Host.Name, strings.Join(how, " "), n.LogTail(2000), err)
+	}
+	return nil
+}
+
+// spawn starts the process and does not wait until it serves.
+func (n *Node) spawn(how []string) error {
 	log, err := os.OpenFile(n.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -59,17 +77,11 @@ func (n *Node) start(ctx context.Context, how []string) error {
 	if err := n.cmd.Start(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	n.ended = make(chan struct{})
 	go func(cmd *exec.Cmd, ended chan struct{}) {
 		reap(cmd)
 		close(ended)
-		cancel() // there is nothing more to wait for
 	}(n.cmd, n.ended)
-	if err := until(ctx, nodeStart, n.ready); err != nil {
-		return fmt.Errorf("%s on %s is not ready after %s, its log ends with:\n%s\n%w", n.Name, n.Host.Name, strings.Join(how, " "), n.LogTail(2000), err)
-	}
 	return nil
 }
 
