@@ -47,8 +47,8 @@ func (s *Scenario) about(program string) report.About {
 
 // Memory estimates the peak of a run's resident memory, in bytes.
 func (s *Scenario) Memory() uint64 {
-	// 6 KiB a node at the size of a market, and what any run needs; measured.
-	return 64<<20 + uint64(s.Config.Nodes)*6<<10
+	// 10 KiB a node in a full market, and what any run needs; measured.
+	return 64<<20 + uint64(s.Config.Nodes)*10<<10
 }
 
 // Write writes a run's results into a prepared folder, with the scenario and
