@@ -168,7 +168,7 @@ func (b *Buyer) openBill(now market.Time, h *holding, old *market.SignedLease, o
 	if b.addMeter(m); m.rec.Notice != nil {
 		m.keep(*m.rec, out)
 	}
-	b.books.Append(now, l.Supplier, market.Entry{Kind: market.EntryLease, First: l.ByBuyer, Second: l.BySupplier}, ledger.Change{}, out)
+	b.books.Append(now, l.Supplier, l.Entry(), ledger.Change{}, out)
 }
 
 // retire keeps a lease that its unit's record does not tell any more, until
@@ -246,7 +246,7 @@ func (b *Buyer) bootMeters(now market.Time, records []market.Record, out *market
 	}
 	for i := range b.holdings {
 		l := b.holdings[i].rec.Lease
-		if l.BySupplier == nil || !l.Terms.Metered() || b.meterOf(l.ID) != nil {
+		if l.BySupplier == "" || !l.Terms.Metered() || b.meterOf(l.ID) != nil {
 			continue
 		}
 		b.addMeter(&meter{rec: &market.Meter{Unit: l.Unit(), Lease: l.ID}, lease: l, forgetAt: market.Never})

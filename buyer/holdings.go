@@ -30,7 +30,7 @@ func (h *holding) state() market.State {
 	switch {
 	case h.rec.Status != nil:
 		return h.rec.Status.State
-	case h.rec.Lease.BySupplier == nil:
+	case h.rec.Lease.BySupplier == "":
 		return market.Unknown
 	}
 	return market.Accepted
@@ -54,7 +54,7 @@ func (b *Buyer) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 			continue
 		}
 		b.hold(now, r)
-		if r.Undo || r.Lease.BySupplier == nil { // whoever asked for it is gone
+		if r.Undo || r.Lease.BySupplier == "" { // whoever asked for it is gone
 			b.undo(now, r.Lease.Unit(), out)
 		}
 	}
@@ -83,7 +83,7 @@ func (b *Buyer) plan(now market.Time, h *holding) {
 		h.dropAt = now.Mono + keepEnded
 	case h.rec.Undo:
 		h.dropAt = now.Mono + max(0, left) + undoMax
-	case l.BySupplier == nil:
+	case l.BySupplier == "":
 	case h.rec.Renewal != nil && h.kept(): // until it is answered
 		h.renewAt = now.Mono
 	case l.Renew == market.RenewAuto && h.kept():
@@ -126,7 +126,7 @@ func (b *Buyer) onGrant(now market.Time, from market.Ref, m *market.Grant, out *
 	case rec.Undo:
 		b.cancel(now, h, out) // it comes too late
 		return
-	case rec.Lease.ID == m.Lease.ID && rec.Lease.BySupplier == nil:
+	case rec.Lease.ID == m.Lease.ID && rec.Lease.BySupplier == "":
 		rec.Lease = m.Lease
 		out.Note(market.NoteBought, from.Peer, m.Lease.ID, m.Lease.Resources.String())
 	default:
@@ -174,7 +174,7 @@ func (b *Buyer) onRefusal(now market.Time, from market.Ref, m *market.Refusal, o
 		case h.rec.Renewal != nil && h.rec.Renewal.ID == m.Lease:
 			b.renewalRefused(now, h, m, out)
 			return
-		case h.rec.Lease.ID == m.Lease && h.rec.Lease.BySupplier == nil:
+		case h.rec.Lease.ID == m.Lease && h.rec.Lease.BySupplier == "":
 			b.refused(now, i, m, out)
 			return
 		}
@@ -247,7 +247,7 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 	}
 	b.plan(now, h)
 	h.confirm(st.Lease, out)
-	if rec.Lease.BySupplier != nil {
+	if rec.Lease.BySupplier != "" {
 		b.advance(now, st, out)
 	} else if r, j := b.slotOf(st.Lease); r != nil && r.slots[j].state == asking { // the grant was lost: ask for it
 		b.ask(h, r, out)

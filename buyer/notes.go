@@ -93,7 +93,7 @@ func (b *Buyer) onStrangeNote(now market.Time, from market.Ref, n *market.Signed
 		}
 	case b.holdings[i].rec.Lease.Supplier != from.Peer:
 		out.Note(market.NoteBadMessage, from.Peer, n.Lease, "usage of another's container")
-	case b.holdings[i].rec.Lease.ID == n.Lease && b.holdings[i].rec.Lease.BySupplier != nil:
+	case b.holdings[i].rec.Lease.ID == n.Lease && b.holdings[i].rec.Lease.BySupplier != "":
 		out.Note(market.NoteBadMessage, from.Peer, n.Lease, "usage of a lease that is not metered")
 	case b.holdings[i].rec.Undo:
 		no(market.Undone, "the grant came too late, and was taken back")
@@ -164,8 +164,7 @@ func (b *Buyer) acknowledge(now market.Time, t *meter, from market.Ref, n *marke
 	rec := *t.rec
 	rec.Acked, rec.Seen = signed, now.Wall
 	t.keep(rec, out)
-	b.books.Append(now, t.lease.Supplier, market.Entry{Kind: market.EntryUsage, First: signed.BySupplier, Second: signed.ByBuyer},
-		ledger.Change{Unit: t.lease.Terms.Price.Unit, Spent: owed}, out)
+	b.books.Append(now, t.lease.Supplier, signed.Entry(), ledger.Change{Unit: t.lease.Terms.Price.Unit, Spent: owed}, out)
 	out.Note(market.NoteCharged, from.Peer, t.rec.Unit, n.Amount.String()+" "+t.lease.Terms.Price.Unit)
 	out.Send(from, &market.AckUsage{Lease: n.Lease, Seq: n.Seq, Note: signed})
 	t.told, t.signed, t.signedAt = market.NoReason, true, now.Mono

@@ -16,7 +16,7 @@ func (b *Buyer) onNotice(now market.Time, from market.Ref, m *market.GiveNotice,
 		return
 	}
 	ack := &market.AckNotice{Unit: n.Unit, Seq: n.Seq}
-	if !known || b.holdings[i].rec.Lease.BySupplier == nil { // not wanted: it need not be repeated
+	if !known || b.holdings[i].rec.Lease.BySupplier == "" { // not wanted: it need not be repeated
 		out.Send(from, ack)
 		return
 	}
@@ -36,7 +36,7 @@ func (b *Buyer) onNotice(now market.Time, from market.Ref, m *market.GiveNotice,
 	rec.Notice, rec.Heard = n, n.Seq
 	t.keep(rec, out)
 	if about := b.meterOf(n.Lease); about != nil && about.rec.Unit == n.Unit && about.lease.Terms.Metered() { // else the log knows no such lease
-		b.books.Append(now, from.Peer, market.Entry{Kind: market.EntryNotice, First: n.Envelope}, ledger.Change{}, out)
+		b.books.Append(now, from.Peer, n.Entry(), ledger.Change{}, out)
 	}
 	out.Note(market.NoteNotice, from.Peer, n.Unit, announced(n))
 	out.Send(from, ack)

@@ -83,8 +83,7 @@ func (b *Buyer) signReceipt(now market.Time, t *meter, from market.Ref, r *marke
 	t.keep(rec, out)
 	t.close()
 	t.plan(now)
-	b.books.Append(now, t.lease.Supplier, market.Entry{Kind: market.EntryReceipt, First: signed.BySupplier, Second: signed.ByBuyer},
-		ledger.Change{}, out)
+	b.books.Append(now, t.lease.Supplier, signed.Entry(), ledger.Change{}, out)
 	out.Note(market.NoteReceipt, from.Peer, t.rec.Unit, fmt.Sprintf("%v %s for %v, %v", r.Amount, r.Price.Unit, seconds(r.Usage), r.Reason))
 	out.Send(from, &market.SignReceipt{Lease: r.Lease, Receipt: signed})
 	b.thin(out)
@@ -93,7 +92,7 @@ func (b *Buyer) signReceipt(now market.Time, t *meter, from market.Ref, r *marke
 // enterEnd writes the supplier's word on the end of a metered lease into its log.
 func (b *Buyer) enterEnd(now market.Time, l *market.SignedLease, st *market.SignedStatus, out *market.Outbox) {
 	if l.Terms.Metered() {
-		b.books.Append(now, l.Supplier, market.Entry{Kind: market.EntryEnd, First: st.Envelope}, ledger.Change{}, out)
+		b.books.Append(now, l.Supplier, st.Entry(), ledger.Change{}, out)
 	}
 }
 

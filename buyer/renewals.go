@@ -36,7 +36,7 @@ func (b *Buyer) onRenewal(now market.Time, ev market.Renewal, out *market.Outbox
 		term = l.Term()
 	}
 	switch {
-	case l.BySupplier == nil || h.rec.Undo || h.state() == market.Ended || now.Wall > l.End:
+	case l.BySupplier == "" || h.rec.Undo || h.state() == market.Ended || now.Wall > l.End:
 		done(ev.Ref, ev.Unit, market.Superseded, "the lease is not in force", out)
 	case term < time.Second || term > market.MaxTerm:
 		done(ev.Ref, ev.Unit, market.TooLong, fmt.Sprintf("a term is from 1s to %v", market.MaxTerm), out)

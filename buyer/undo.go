@@ -56,7 +56,7 @@ func (b *Buyer) undo(now market.Time, unit market.LeaseID, out *market.Outbox) {
 	}
 	h := &b.holdings[i]
 	if h.state() == market.Ended {
-		if h.rec.Lease.BySupplier == nil { // over before the grant came
+		if h.rec.Lease.BySupplier == "" { // over before the grant came
 			h.dropAt = now.Mono
 		}
 		return // else it stays visible for a while

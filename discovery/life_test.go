@@ -81,7 +81,7 @@ func (l *life) plan() {
 
 func (l *life) bought(image string) *market.Bought {
 	for _, r := range l.buyer.Peer.Bought() {
-		if r.Spec.Image == image && r.Lease.BySupplier != nil && !r.Undo {
+		if r.Spec.Image == image && r.Lease.BySupplier != "" && !r.Undo {
 			return r
 		}
 	}

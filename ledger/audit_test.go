@@ -118,11 +118,11 @@ func TestVerifyReadError(t *testing.T) {
 func TestVerifyRules(t *testing.T) {
 	usage := func(d *deal, n *market.SignedUsage) {
 		n = buyer.AckUsage(n)
-		d.sell.append(market.EntryUsage, n.BySupplier, n.ByBuyer, ledger.Change{})
+		d.sell.append(n.Entry(), ledger.Change{})
 	}
 	receipt := func(d *deal, change func(*market.Receipt)) {
 		r := d.receipt(change)
-		d.sell.append(market.EntryReceipt, r.BySupplier, nil, ledger.Change{})
+		d.sell.append(r.Entry(), ledger.Change{})
 	}
 	settle := func(d *deal, by, other *market.Keyring, change func(*market.Settlement)) {
 		s := market.Settlement{Network: network, Debtor: buyer.Self(), Creditor: seller.Self(), Amount: 1, Unit: "credit", At: noon}
@@ -131,14 +131,14 @@ func TestVerifyRules(t *testing.T) {
 		if other != nil {
 			signed = other.SignSettlement(signed)
 		}
-		d.sell.append(market.EntrySettlement, signed.Proposal, signed.Answer, ledger.Change{})
+		d.sell.append(signed.Entry(), ledger.Change{})
 	}
 	grant := func(d *deal, change func(*market.Lease)) {
 		l := testLease()
 		l.Nonce = 2
 		change(&l)
 		signed := seller.Countersign(buyer.Lease(l))
-		d.sell.append(market.EntryLease, signed.ByBuyer, signed.BySupplier, ledger.Change{})
+		d.sell.append(signed.Entry(), ledger.Change{})
 	}
 	for name, c := range map[string]struct {
 		enter func(d *deal)
@@ -158,13 +158,13 @@ func TestVerifyRules(t *testing.T) {
 		}, 4, "not by the supplier"},
 		"acknowledged by a stranger": {func(d *deal) {
 			n := stranger.AckUsage(d.next(60, nil))
-			d.sell.append(market.EntryUsage, n.BySupplier, n.ByBuyer, ledger.Change{})
+			d.sell.append(n.Entry(), ledger.Change{})
 		}, 4, "not by the buyer"},
 		"after the last":    {func(d *deal) { d.bill(60, func(n *market.UsageNote) { n.Last = true }); usage(d, d.next(60, nil)) }, 5, "after the last"},
 		"after the receipt": {func(d *deal) { d.close(); usage(d, d.next(60, nil)) }, 6, "after the lease's receipt"},
 		"over the most":     {func(d *deal) { costly(d) }, 5, "may cost"},
 		"a lease twice": {func(d *deal) {
-			d.sell.append(market.EntryLease, d.lease.ByBuyer, d.lease.BySupplier, ledger.Change{})
+			d.sell.append(d.lease.Entry(), ledger.Change{})
 		}, 4, "twice"},
 		"a lease of others":          {func(d *deal) { othersLease(d) }, 4, "between"},
 		"a lease of another network": {func(d *deal) { grant(d, func(l *market.Lease) { l.Network[0]++ }) }, 4, "another network"},
@@ -175,13 +175,13 @@ func TestVerifyRules(t *testing.T) {
 		"a notice by the buyer":       {func(d *deal) { notice(d, buyer, d.lease.ID, d.lease.ID) }, 4, "not by the supplier"},
 		"a notice of two":             {func(d *deal) { notice(d, seller, d.lease.ID, market.LeaseID{1}) }, 4, "another's container"},
 		"an end by the buyer": {func(d *deal) {
-			d.sell.append(market.EntryEnd, buyer.Status(market.Status{Lease: d.lease.ID, Seq: 1, State: market.Ended, Reason: market.Expired}).Envelope, nil, ledger.Change{})
+			d.sell.append(buyer.Status(market.Status{Lease: d.lease.ID, Seq: 1, State: market.Ended, Reason: market.Expired}).Entry(), ledger.Change{})
 		}, 4, "not by the supplier"},
 		"an end of a strange lease": {func(d *deal) {
-			d.sell.append(market.EntryEnd, seller.Status(market.Status{Lease: market.LeaseID{1}, Seq: 1, State: market.Ended, Reason: market.Expired}).Envelope, nil, ledger.Change{})
+			d.sell.append(seller.Status(market.Status{Lease: market.LeaseID{1}, Seq: 1, State: market.Ended, Reason: market.Expired}).Entry(), ledger.Change{})
 		}, 4, "not in this log"},
 		"an end that is none": {func(d *deal) {
-			d.sell.append(market.EntryEnd, d.status(1, market.Running, nil).Envelope, nil, ledger.Change{})
+			d.sell.append(d.status(1, market.Running, nil).Entry(), ledger.Change{})
 		}, 4, "not that it ended"},
 		"a receipt of more":          {func(d *deal) { receipt(d, func(r *market.Receipt) { r.Amount++ }) }, 4, "last acknowledged note is 2"},
 		"a receipt of longer":        {func(d *deal) { receipt(d, func(r *market.Receipt) { r.Usage.Running++ }) }, 4, "last acknowledged note is 2"},
@@ -195,11 +195,11 @@ func TestVerifyRules(t *testing.T) {
 		"a receipt of another lease": {func(d *deal) { receipt(d, func(r *market.Receipt) { r.Lease[0] ^= 1 }) }, 4, "not in this log"},
 		"a receipt by the buyer": {func(d *deal) {
 			r := buyer.Receipt(d.receipt(nil).Receipt)
-			d.sell.append(market.EntryReceipt, r.BySupplier, nil, ledger.Change{})
+			d.sell.append(r.Entry(), ledger.Change{})
 		}, 4, "not by the supplier"},
 		"a receipt agreed by another": {func(d *deal) {
 			r := stranger.SignReceipt(d.receipt(nil))
-			d.sell.append(market.EntryReceipt, r.BySupplier, r.ByBuyer, ledger.Change{})
+			d.sell.append(r.Entry(), ledger.Change{})
 		}, 4, "not by the buyer"},
 		"a second receipt":         {func(d *deal) { d.close(); receipt(d, nil) }, 6, "after the lease's receipt"},
 		"a settlement alone":       {func(d *deal) { settle(d, seller, nil, func(*market.Settlement) {}) }, 4, "second signature"},
@@ -244,12 +244,12 @@ func othersLease(d *deal) {
 	l := testLease()
 	l.Buyer = stranger.Self()
 	signed := seller.Countersign(stranger.Lease(l))
-	d.sell.append(market.EntryLease, signed.ByBuyer, signed.BySupplier, ledger.Change{})
+	d.sell.append(signed.Entry(), ledger.Change{})
 }
 
 func notice(d *deal, by *market.Keyring, lease, unit market.LeaseID) {
 	n := by.Notice(market.Notice{Lease: lease, Unit: unit, Seq: 1, At: noon, Deadline: noon.Add(1)})
-	d.sell.append(market.EntryNotice, n.Envelope, nil, ledger.Change{})
+	d.sell.append(n.Entry(), ledger.Change{})
 }
 
 // What was billed and never acknowledged is lost, and may be acknowledged late.
@@ -258,13 +258,13 @@ func TestVerifyLostNotes(t *testing.T) {
 	d.bill(60, nil)
 	n := d.next(60, nil)
 	lost := n.Amount - d.note.Amount
-	d.sell.append(market.EntryUsage, n.BySupplier, nil, ledger.Change{Unit: "credit", Unconfirmed: lost})
-	d.sell.append(market.EntryReceipt, d.receipt(nil).BySupplier, nil, ledger.Change{})
+	d.sell.append(n.Entry(), ledger.Change{Unit: "credit", Unconfirmed: lost})
+	d.sell.append(d.receipt(nil).Entry(), ledger.Change{})
 	if r, err := d.sell.verify(); err != nil || r.Balances[0].Unconfirmed != lost || r.Notes != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	n = buyer.AckUsage(n)
-	d.sell.append(market.EntryUsage, n.BySupplier, n.ByBuyer, ledger.Change{Unit: "credit", Earned: lost})
+	d.sell.append(n.Entry(), ledger.Change{Unit: "credit", Earned: lost})
 	d.note = n
 	d.close()
 	if r, err := d.sell.verify(); err != nil || r.Notes != 2 || r.Receipts != 1 {

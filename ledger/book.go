@@ -67,7 +67,7 @@ func (b *book) onLease(l *market.SignedLease) error {
 	switch {
 	case !b.between(l.Buyer, l.Supplier):
 		return fmt.Errorf("is between %s and %s", l.Buyer.Short(), l.Supplier.Short())
-	case l.BySupplier == nil:
+	case l.BySupplier == "":
 		return errAlone
 	case b.leases[l.ID] != nil:
 		return fmt.Errorf("lease %s stands twice", l.ID.Short())
@@ -114,7 +114,7 @@ func (l *bill) fits(n *market.SignedUsage, both bool) error {
 		return fmt.Errorf("note %d is signed by %s, not by the supplier", n.Seq, n.By.Short())
 	case both && n.Buyer != l.lease.Buyer:
 		return fmt.Errorf("note %d is acknowledged by %s, not by the buyer", n.Seq, n.Buyer.Short())
-	case l.receipt != nil && l.receipt.ByBuyer != nil:
+	case l.receipt != nil && l.receipt.ByBuyer != "":
 		return errClosed
 	case n.Amount != due:
 		return fmt.Errorf("note %d bills %v for %d s; by the lease it is %v", n.Seq, n.Amount, n.Usage.Running+n.Usage.Parked, due)
@@ -129,13 +129,13 @@ func (l *bill) fits(n *market.SignedUsage, both bool) error {
 // acknowledge that one may still have acknowledged one before it.
 func (l *bill) follows(n *market.SignedUsage, both bool) error {
 	p := l.last
-	if both && p != nil && p.ByBuyer == nil && n.Seq < p.Seq {
+	if both && p != nil && p.ByBuyer == "" && n.Seq < p.Seq {
 		p = l.acked
 	}
 	switch {
 	case p == nil && n.Seq == 1 && n.Prev != [32]byte{}:
 		return errors.New("note 1 names one before it")
-	case p == nil || both && p.ByBuyer == nil && n.Hash == p.Hash:
+	case p == nil || both && p.ByBuyer == "" && n.Hash == p.Hash:
 		return nil
 	case n.Seq <= p.Seq:
 		return fmt.Errorf("note %d comes after note %d", n.Seq, p.Seq)
@@ -184,7 +184,7 @@ func (b *book) onReceipt(r *market.SignedReceipt, both bool) error {
 		return fmt.Errorf("receipt by %s, not by the supplier", r.By.Short())
 	case both && r.Buyer != l.lease.Buyer:
 		return fmt.Errorf("receipt agreed to by %s, not by the buyer", r.Buyer.Short())
-	case l.receipt != nil && l.receipt.ByBuyer != nil:
+	case l.receipt != nil && l.receipt.ByBuyer != "":
 		return errClosed
 	case r.Price != market.PriceOf(l.lease.Terms):
 		return errors.New("receipt at another price than the lease's")

@@ -65,17 +65,17 @@ func TestBalancesAreBounded(t *testing.T) {
 		if !ledger.Takes(s.account(), unit) {
 			t.Fatalf("unit %d is refused", i)
 		}
-		s.append(market.EntryUsage, []byte("x"), nil, ledger.Change{Unit: unit, Earned: 1})
+		s.append(market.Entry{Kind: market.EntryUsage, First: []byte("x")}, ledger.Change{Unit: unit, Earned: 1})
 	}
 	if ledger.Takes(s.account(), "more") || !ledger.Takes(s.account(), "ua") {
 		t.Error("one more unit is taken, or an old one is not")
 	}
-	s.append(market.EntryUsage, []byte("x"), nil, ledger.Change{Unit: "more", Earned: 1})
+	s.append(market.Entry{Kind: market.EntryUsage, First: []byte("x")}, ledger.Change{Unit: "more", Earned: 1})
 	if len(s.account().Balances) != market.MaxBalances || !noted(s, market.NoteDisputed, "too many units") {
 		t.Errorf("%d balances, %+v", len(s.account().Balances), s.out.Notes)
 	}
 	for range 5 {
-		s.append(market.EntryUsage, []byte("x"), nil, ledger.Change{Unit: "ua", Earned: 1 << 61, Spent: 1})
+		s.append(market.Entry{Kind: market.EntryUsage, First: []byte("x")}, ledger.Change{Unit: "ua", Earned: 1 << 61, Spent: 1})
 	}
 	if b := ledger.BalanceOf(s.account(), "ua"); b.Earned != 1<<61 || b.Spent != 5 {
 		t.Errorf("%+v", b)

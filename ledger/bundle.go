@@ -82,7 +82,7 @@ func (b *Bundle) Take(o market.Opened) {
 
 // AddLease adds a lease if it is the unit's: a free one is in no log.
 func (b *Bundle) AddLease(l *market.SignedLease) {
-	if l.Unit() == b.unit && l.BySupplier != nil && !b.known[l.ID] && len(b.leases) < maxOthers {
+	if l.Unit() == b.unit && l.BySupplier != "" && !b.known[l.ID] && len(b.leases) < maxOthers {
 		b.known[l.ID] = true
 		b.leases = append(b.leases, l)
 	}
@@ -147,32 +147,32 @@ func (b *Bundle) Bytes() []byte {
 	var w bytes.Buffer
 	w.WriteString(bundleTitle + "\n" + bundleHint + "\n")
 	for _, l := range b.leases {
-		line(&w, lineLease, l.ByBuyer, l.BySupplier)
+		line(&w, lineLease, l.Entry())
 	}
 	for _, n := range b.notes {
-		line(&w, lineUsage, n.BySupplier, n.ByBuyer)
+		line(&w, lineUsage, n.Entry())
 	}
 	for _, n := range b.notices {
-		line(&w, lineNotice, n.Envelope, nil)
+		line(&w, lineNotice, n.Entry())
 	}
 	for _, s := range b.statuses {
-		line(&w, lineStatus, s.Envelope, nil)
+		line(&w, lineStatus, s.Entry())
 	}
 	for _, r := range b.receipts {
-		line(&w, lineReceipt, r.BySupplier, r.ByBuyer)
+		line(&w, lineReceipt, r.Entry())
 	}
 	for _, s := range b.settlements {
-		line(&w, lineSettlement, s.Proposal, s.Answer)
+		line(&w, lineSettlement, s.Entry())
 	}
 	digest := sha256.Sum256(w.Bytes())
 	w.WriteString(bundleDigest + hex.EncodeToString(digest[:]) + "\n")
 	return w.Bytes()
 }
 
-func line(w *bytes.Buffer, kind string, first, second []byte) {
-	w.WriteString(kind + " " + base64.StdEncoding.EncodeToString(first))
-	if len(second) > 0 {
-		w.WriteString(" " + base64.StdEncoding.EncodeToString(second))
+func line(w *bytes.Buffer, kind string, e market.Entry) {
+	w.WriteString(kind + " " + base64.StdEncoding.EncodeToString(e.First))
+	if len(e.Second) > 0 {
+		w.WriteString(" " + base64.StdEncoding.EncodeToString(e.Second))
 	}
 	w.WriteByte('\n')
 }

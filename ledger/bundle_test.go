@@ -64,7 +64,7 @@ func TestBundleGolden(t *testing.T) {
 	}
 	for i, notes := range []int{6, 2} {
 		l := p.Leases[i]
-		if l.Notes != notes || l.Receipt == nil || l.Receipt.ByBuyer == nil || l.Receipt.Amount != l.Due() || l.Due() == 0 || l.Newest != l.Acked {
+		if l.Notes != notes || l.Receipt == nil || l.Receipt.ByBuyer == "" || l.Receipt.Amount != l.Due() || l.Due() == 0 || l.Newest != l.Acked {
 			t.Errorf("lease %d: %+v", i, l)
 		}
 	}
@@ -158,18 +158,18 @@ func TestBundleForged(t *testing.T) {
 			return l
 		}, "not an envelope of kind"},
 		"a lease of another": {func(l []string) []string {
-			return append(l[:2:2], append([]string{line("lease", other.ByBuyer, other.BySupplier)}, l[2:]...)...)
+			return append(l[:2:2], append([]string{line("lease", other.Entry())}, l[2:]...)...)
 		}, "another lease"},
-		"a note of another": {func(l []string) []string { return append(l, line("usage", alienNote.BySupplier, alienNote.ByBuyer)) }, "not in this log"},
+		"a note of another": {func(l []string) []string { return append(l, line("usage", alienNote.Entry())) }, "not in this log"},
 		"a status by the buyer": {func(l []string) []string {
-			return append(l, line("status", buyer.Status(market.Status{Lease: d.lease.Unit(), Seq: 99}).Envelope, nil))
+			return append(l, line("status", buyer.Status(market.Status{Lease: d.lease.Unit(), Seq: 99}).Entry()))
 		}, "not by the supplier"},
 		"a status of another": {func(l []string) []string {
-			return append(l, line("status", seller.Status(market.Status{Lease: other.ID, Seq: 99}).Envelope, nil))
+			return append(l, line("status", seller.Status(market.Status{Lease: other.ID, Seq: 99}).Entry()))
 		}, "not in this log"},
 		"a status off the chain": {func(l []string) []string {
 			i := first("status")
-			l[i+1] = line("status", d.status(2, market.Running, nil).Envelope, nil)
+			l[i+1] = line("status", d.status(2, market.Running, nil).Entry())
 			return l
 		}, "does not follow"},
 	} {
@@ -189,10 +189,10 @@ func TestBundleForged(t *testing.T) {
 	}
 }
 
-func line(kind string, first, second []byte) string {
-	text := kind + " " + base64.StdEncoding.EncodeToString(first)
-	if second != nil {
-		text += " " + base64.StdEncoding.EncodeToString(second)
+func line(kind string, e market.Entry) string {
+	text := kind + " " + base64.StdEncoding.EncodeToString(e.First)
+	if e.Second != nil {
+		text += " " + base64.StdEncoding.EncodeToString(e.Second)
 	}
 	return text
 }

@@ -200,7 +200,7 @@ func (b *Books) enter(now market.Time, s *market.SignedSettlement, out *market.O
 		c = Change{Unit: s.Unit, SettledOut: s.Amount}
 	}
 	peer := b.other(s)
-	b.Append(now, peer, market.Entry{Kind: market.EntrySettlement, First: s.Proposal, Second: s.Answer}, c, out)
+	b.Append(now, peer, s.Entry(), c, out)
 	out.Note(market.NoteSettled, peer, market.LeaseID{}, terms(s))
 }
 

@@ -223,7 +223,7 @@ func TestDeclined(t *testing.T) {
 	p := owing(t)
 	due := p.owed()
 	for range 2 { // the seller's books count twice what the buyer's do
-		p.sell.append(market.EntryUsage, p.note.BySupplier, p.note.ByBuyer, ledger.Change{Unit: "credit", Earned: due})
+		p.sell.append(p.note.Entry(), ledger.Change{Unit: "credit", Earned: due})
 	}
 	p.settle(p.sell, true, due+1)
 	p.carry(p.sell, p.buy)

@@ -42,14 +42,14 @@ func (t *Thinner) Add(i Item) {
 	}
 	switch {
 	case i.Err != nil:
-	case o.Usage != nil && o.Usage.ByBuyer != nil:
+	case o.Usage != nil && o.Usage.ByBuyer != "":
 		if old, ok := t.newest[o.Usage.Lease]; ok {
 			t.log[old].lease = o.Usage.Lease
 		}
 		t.newest[o.Usage.Lease] = len(t.log)
 	case o.Settlement != nil:
 		clear(t.newest) // what was due then must still add up
-	case o.Receipt != nil && o.Receipt.ByBuyer != nil && e.At < t.before:
+	case o.Receipt != nil && o.Receipt.ByBuyer != "" && e.At < t.before:
 		t.closed[o.Receipt.Lease] = true
 	}
 	t.log = append(t.log, s)

@@ -47,7 +47,7 @@ func (r *Rows) Row(i Item) Row {
 		l := o.Lease
 		r.leases[l.ID] = l
 		row.Lease, row.Unit, row.Signed = l.ID, l.Unit(), []market.PeerID{l.Buyer}
-		if l.BySupplier != nil {
+		if l.BySupplier != "" {
 			row.Signed = append(row.Signed, l.Supplier)
 		}
 		row.Detail = fmt.Sprintf("%v of %s until %s", l.Resources, l.Image, day(l.End))
@@ -56,7 +56,7 @@ func (r *Rows) Row(i Item) Row {
 		r.lease(&row, n.Lease)
 		row.Seq, row.Amount, row.Signed = n.Seq, n.Amount, signers(n.By, n.Buyer)
 		row.Detail = fmt.Sprintf("%v run, %v parked", seconds(n.Usage.Running), seconds(n.Usage.Parked))
-		if n.ByBuyer == nil {
+		if n.ByBuyer == "" {
 			row.Detail += ", never acknowledged"
 		}
 	case o.Notice != nil:

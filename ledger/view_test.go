@@ -23,7 +23,7 @@ func rows(t *testing.T, s *side) (list []ledger.Row) {
 func TestRows(t *testing.T) {
 	d := life(t)
 	n := d.next(60, nil)
-	d.sell.append(market.EntryUsage, n.BySupplier, nil, ledger.Change{})
+	d.sell.append(n.Entry(), ledger.Change{})
 	list := rows(t, d.sell)
 	for i, want := range []struct {
 		at     int

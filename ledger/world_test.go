@@ -82,9 +82,9 @@ func (s *side) save() {
 	}
 }
 
-func (s *side) append(kind market.EntryKind, first, second []byte, c ledger.Change) {
+func (s *side) append(e market.Entry, c ledger.Change) {
 	s.out.Reset()
-	s.books.Append(s.now, s.other(), market.Entry{Kind: kind, First: first, Second: second}, c, &s.out)
+	s.books.Append(s.now, s.other(), e, c, &s.out)
 	s.save()
 }
 
@@ -146,13 +146,13 @@ func testLease() market.Lease {
 // grant signs a lease and enters it on both sides.
 func (d *deal) grant(l market.Lease) {
 	d.lease, d.note = seller.Countersign(buyer.Lease(l)), nil
-	d.both(market.EntryLease, d.lease.ByBuyer, d.lease.BySupplier, 0)
+	d.both(d.lease.Entry(), 0)
 }
 
 // both enters the same on both sides; due is added to what the buyer owes.
-func (d *deal) both(kind market.EntryKind, first, second []byte, due market.Micro) {
-	d.sell.append(kind, first, second, ledger.Change{Unit: "credit", Earned: due})
-	d.buy.append(kind, first, second, ledger.Change{Unit: "credit", Spent: due})
+func (d *deal) both(e market.Entry, due market.Micro) {
+	d.sell.append(e, ledger.Change{Unit: "credit", Earned: due})
+	d.buy.append(e, ledger.Change{Unit: "credit", Spent: due})
 }
 
 // next is the note after the newest one, of so many more seconds.
@@ -177,7 +177,7 @@ func (d *deal) bill(more uint64, change func(*market.UsageNote)) {
 		due -= d.note.Amount
 	}
 	d.note = n
-	d.both(market.EntryUsage, n.BySupplier, n.ByBuyer, due)
+	d.both(n.Entry(), due)
 }
 
 // receipt is what closes the lease.
@@ -195,9 +195,9 @@ func (d *deal) receipt(change func(*market.Receipt)) *market.SignedReceipt {
 // close enters the receipt: first with the supplier's signature, then with both.
 func (d *deal) close() {
 	r := d.receipt(nil)
-	d.sell.append(market.EntryReceipt, r.BySupplier, nil, ledger.Change{})
+	d.sell.append(r.Entry(), ledger.Change{})
 	r = buyer.SignReceipt(r)
-	d.both(market.EntryReceipt, r.BySupplier, r.ByBuyer, 0)
+	d.both(r.Entry(), 0)
 }
 
 // status is one link of the unit's chain.
@@ -219,7 +219,7 @@ func life(t *testing.T) *deal {
 		d.bill(60, nil)
 	}
 	notice := seller.Notice(market.Notice{Lease: d.lease.ID, Unit: d.lease.Unit(), Seq: 1, Kind: market.NoticeReclaim, At: noon, Deadline: noon.Add(time.Hour), Detail: "=SUM(A1)"})
-	d.both(market.EntryNotice, notice.Envelope, nil, 0)
+	d.both(notice.Entry(), 0)
 	d.bill(60, func(n *market.UsageNote) { n.Last = true })
 	first := d.lease
 	d.close()
@@ -228,14 +228,14 @@ func life(t *testing.T) *deal {
 	d.grant(l)
 	d.bill(120, nil)
 	d.bill(60, nil)
-	d.both(market.EntryEnd, d.status(9, market.Ended, nil).Envelope, nil, 0)
+	d.both(d.status(9, market.Ended, nil).Entry(), 0)
 	d.close()
 	s := seller.Settlement(market.Settlement{
 		Network: network, Debtor: buyer.Self(), Creditor: seller.Self(), Amount: 10_500, Unit: "credit", Reference: "invoice 12",
 		Receipts: []market.LeaseID{first.ID}, At: noon,
 	})
 	s = buyer.SignSettlement(s)
-	d.sell.append(market.EntrySettlement, s.Proposal, s.Answer, ledger.Change{Unit: "credit", SettledIn: s.Amount})
-	d.buy.append(market.EntrySettlement, s.Proposal, s.Answer, ledger.Change{Unit: "credit", SettledOut: s.Amount})
+	d.sell.append(s.Entry(), ledger.Change{Unit: "credit", SettledIn: s.Amount})
+	d.buy.append(s.Entry(), ledger.Change{Unit: "credit", SettledOut: s.Amount})
 	return d
 }

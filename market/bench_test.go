@@ -102,10 +102,10 @@ func BenchmarkScoreCheapest(b *testing.B) {
 }
 
 func BenchmarkOpenUsage(b *testing.B) {
-	n := acked(2)
+	bySupplier, byBuyer := acked(2).Envelopes()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := market.OpenUsage(n.BySupplier, n.ByBuyer); err != nil {
+		if _, err := market.OpenUsage(bySupplier, byBuyer); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,7 +1,5 @@
 package market
 
-import "bytes"
-
 // The encodings of what a peer remembers of its counterparties and their
 // bills. Amounts of one's own are not bounded here: a node must read whatever
 // it once wrote.
@@ -10,16 +8,16 @@ func encMeter(e *enc, m *Meter) {
 	e.id(1, m.Unit)
 	e.id(2, m.Lease)
 	if m.Note != nil && !m.settled() {
-		e.pair(3, m.Note.BySupplier, m.Note.ByBuyer)
+		e.pair(3, m.Note)
 	}
 	if m.Acked != nil {
-		e.pair(4, m.Acked.BySupplier, m.Acked.ByBuyer)
+		e.pair(4, m.Acked)
 	}
 	// Most of the time the newest note is the acknowledged one: half the bytes,
 	// and half the signatures to verify at start.
 	e.bool(5, m.settled())
 	if m.Receipt != nil {
-		e.pair(6, m.Receipt.BySupplier, m.Receipt.ByBuyer)
+		e.pair(6, m.Receipt)
 	}
 	if m.Notice != nil {
 		e.bytes(7, m.Notice.Envelope)
@@ -27,16 +25,16 @@ func encMeter(e *enc, m *Meter) {
 	e.uint(8, m.Heard)
 	e.wall(9, m.Seen)
 	for _, r := range m.Owing {
-		e.pair(10, r.BySupplier, r.ByBuyer)
+		e.pair(10, r)
 	}
 	if m.Past != nil {
-		e.pair(11, m.Past.ByBuyer, m.Past.BySupplier)
+		e.pair(11, m.Past)
 	}
 }
 
 // settled reports whether the newest note is acknowledged.
 func (m *Meter) settled() bool {
-	return m.Note != nil && m.Acked != nil && bytes.Equal(m.Note.BySupplier, m.Acked.BySupplier)
+	return m.Note != nil && m.Acked != nil && m.Note.Hash == m.Acked.Hash && m.Note.BySupplier == m.Acked.BySupplier
 }
 
 func decMeter(d *dec, m *Meter) {

@@ -31,13 +31,14 @@ func encDeal(e *enc, m Message) int {
 		e.id(1, m.Hold)
 		return 20
 	case *ReportUsage:
-		e.bytes(1, m.Note.BySupplier)
+		first, _ := m.Note.Envelopes()
+		e.bytes(1, first)
 		return 21
 	case *AckUsage:
 		e.id(1, m.Lease)
 		e.uint(2, m.Seq)
 		if m.Note != nil {
-			e.pair(3, m.Note.BySupplier, m.Note.ByBuyer)
+			e.pair(3, m.Note)
 		}
 		e.uint(4, uint64(m.Reason))
 		e.str(5, m.Detail)
@@ -50,12 +51,13 @@ func encDeal(e *enc, m Message) int {
 		e.uint(2, m.Seq)
 		return 24
 	case *IssueReceipt:
-		e.bytes(1, m.Receipt.BySupplier)
+		first, _ := m.Receipt.Envelopes()
+		e.bytes(1, first)
 		return 25
 	case *SignReceipt:
 		e.id(1, m.Lease)
 		if m.Receipt != nil {
-			e.pair(2, m.Receipt.BySupplier, m.Receipt.ByBuyer)
+			e.pair(2, m.Receipt)
 		}
 		e.uint(3, uint64(m.Reason))
 		e.str(4, m.Detail)
@@ -66,7 +68,7 @@ func encDeal(e *enc, m Message) int {
 	case *AnswerSettlement:
 		e.id(1, m.ID)
 		if m.Settlement != nil {
-			e.pair(2, m.Settlement.Proposal, m.Settlement.Answer)
+			e.pair(2, m.Settlement)
 		}
 		e.uint(3, uint64(m.Reason))
 		e.str(4, m.Detail)
@@ -213,7 +215,7 @@ func validateDeal(m Message) error {
 		return required(m.Note != nil)
 	case *AckUsage:
 		if n := m.Note; n != nil {
-			return answered(n.ByBuyer, m.Reason, m.Lease == n.Lease && m.Seq == n.Seq)
+			return answered(n.ByBuyer != "", m.Reason, m.Lease == n.Lease && m.Seq == n.Seq)
 		}
 		return required(!m.Lease.IsZero() && m.Seq != 0 && m.Reason != NoReason)
 	case *GiveNotice:
@@ -224,14 +226,14 @@ func validateDeal(m Message) error {
 		return required(m.Receipt != nil)
 	case *SignReceipt:
 		if r := m.Receipt; r != nil {
-			return answered(r.ByBuyer, m.Reason, m.Lease == r.Lease)
+			return answered(r.ByBuyer != "", m.Reason, m.Lease == r.Lease)
 		}
 		return required(!m.Lease.IsZero() && m.Reason != NoReason)
 	case *ProposeSettlement:
 		return required(m.Settlement != nil)
 	case *AnswerSettlement:
 		if s := m.Settlement; s != nil {
-			return answered(s.Answer, m.Reason, m.ID == s.ID)
+			return answered(s.Answer != nil, m.Reason, m.ID == s.ID)
 		}
 		return required(m.ID != [32]byte{} && m.Reason != NoReason)
 	}
@@ -258,15 +260,21 @@ func required(is bool) error {
 }
 
 // answered holds an agreement to what it agrees to.
-func answered(signature []byte, r Reason, same bool) error {
-	if signature == nil || r != NoReason || !same {
+func answered(signed bool, r Reason, same bool) error {
+	if !signed || r != NoReason || !same {
 		return fmt.Errorf("%w: agreement without a signature, with a reason against it, or to something else", ErrMalformed)
 	}
 	return nil
 }
 
-// pair writes two envelopes over one payload; the second may be missing.
-func (e *enc) pair(field int, first, second []byte) {
+// twice is an object that two sign, in this order; a missing envelope is nil.
+type twice interface {
+	Envelopes() (first, second []byte)
+}
+
+// pair writes the two envelopes over one payload; the second may be missing.
+func (e *enc) pair(field int, s twice) {
+	first, second := s.Envelopes()
 	e.sub(field, func(n *enc) { n.bytes(1, first); n.bytes(2, second) })
 }
 

@@ -311,7 +311,7 @@ func EncodeMessage(m Message) ([]byte, error) {
 		e.str(4, m.Detail)
 	case *StatusUpdate:
 		number = 15
-		e.bytes(1, m.Status.Envelope)
+		e.bytes(1, m.Status.Envelope())
 	case *StatusAck:
 		number = 16
 		e.id(1, m.Unit)
@@ -417,7 +417,7 @@ func validateMessage(m Message) error {
 			return fmt.Errorf("%w: the container is not the lease's", ErrMalformed)
 		}
 	case *Grant:
-		return required(m.Lease != nil && m.Lease.BySupplier != nil)
+		return required(m.Lease != nil && m.Lease.BySupplier != "")
 	case *StatusUpdate:
 		return required(m.Status != nil)
 	default:
@@ -462,7 +462,11 @@ func (d *dec) spec() *Spec {
 
 func decSignedOffer(d *dec) *SignedOffer { return decOnce(d, openOffer) }
 
-func encSignedLease(e *enc, l *SignedLease) { e.bytes(1, l.ByBuyer); e.bytes(2, l.BySupplier) }
+func encSignedLease(e *enc, l *SignedLease) {
+	byBuyer, bySupplier := l.Envelopes()
+	e.bytes(1, byBuyer)
+	e.bytes(2, bySupplier)
+}
 
 func decSignedLease(d *dec) *SignedLease { return decPairOnce(d, openLease) }
 

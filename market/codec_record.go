@@ -10,7 +10,7 @@ func EncodeRecord(r Record) []byte {
 		e.sub(1, func(n *enc) { encSignedLease(n, r.Lease) })
 		e.raw(2, EncodeSpec(r.Spec))
 		if r.Status != nil {
-			e.bytes(3, r.Status.Envelope)
+			e.bytes(3, r.Status.Envelope())
 		}
 		e.uint(4, r.Acked)
 		e.bool(5, r.Stopped)
@@ -20,7 +20,7 @@ func EncodeRecord(r Record) []byte {
 		e.sub(1, func(n *enc) { encSignedLease(n, r.Lease) })
 		e.raw(2, EncodeSpec(r.Spec))
 		if r.Status != nil {
-			e.bytes(3, r.Status.Envelope)
+			e.bytes(3, r.Status.Envelope())
 		}
 		if r.Renewal != nil {
 			e.sub(4, func(n *enc) { encSignedLease(n, r.Renewal) })
@@ -41,7 +41,7 @@ func EncodeRecord(r Record) []byte {
 	case *Tomb:
 		encTomb(&e, r)
 	case *Proposed:
-		e.pair(1, r.Settlement.Proposal, r.Settlement.Answer)
+		e.pair(1, r.Settlement)
 	default:
 		panic(fmt.Sprintf("market: record of unknown type %T", r))
 	}
@@ -133,11 +133,11 @@ func decRecord(d *dec, r Record) {
 func complete(r Record) bool {
 	switch r := r.(type) {
 	case *Sold:
-		return r.Lease != nil && r.Spec != nil && r.Lease.BySupplier != nil
+		return r.Lease != nil && r.Spec != nil && r.Lease.BySupplier != ""
 	case *Bought:
 		return r.Lease != nil && r.Spec != nil
 	case *Meter:
-		return !r.Unit.IsZero() && !r.Lease.IsZero() && (r.Acked == nil || r.Acked.ByBuyer != nil)
+		return !r.Unit.IsZero() && !r.Lease.IsZero() && (r.Acked == nil || r.Acked.ByBuyer != "")
 	case *Account:
 		return !r.Peer.IsZero()
 	case *Entry:

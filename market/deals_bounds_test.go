@@ -29,7 +29,7 @@ func TestUsageNotesInBounds(t *testing.T) {
 	} {
 		n := testUsage(2)
 		f(&n)
-		if got, err := market.OpenUsage(seller.Usage(n).BySupplier, nil); !errors.Is(err, market.ErrMalformed) {
+		if got, err := market.OpenUsage(bySupplier(seller.Usage(n)), nil); !errors.Is(err, market.ErrMalformed) {
 			t.Errorf("%s: opened %+v, %v", name, got, err)
 		}
 	}
@@ -52,13 +52,13 @@ func TestReceiptsInBounds(t *testing.T) {
 	} {
 		r := testReceipt()
 		f(&r)
-		if got, err := market.OpenReceipt(seller.Receipt(r).BySupplier, nil); !errors.Is(err, market.ErrMalformed) {
+		if got, err := market.OpenReceipt(bySupplier(seller.Receipt(r)), nil); !errors.Is(err, market.ErrMalformed) {
 			t.Errorf("%s: opened %+v, %v", name, got, err)
 		}
 	}
 	nothing := testReceipt()
 	nothing.Note, nothing.NoteSeq, nothing.Usage, nothing.Amount = [32]byte{}, 0, market.Usage{}, 0
-	if _, err := market.OpenReceipt(seller.Receipt(nothing).BySupplier, nil); err != nil {
+	if _, err := market.OpenReceipt(bySupplier(seller.Receipt(nothing)), nil); err != nil {
 		t.Errorf("a lease that never ran: %v", err)
 	}
 }
@@ -161,7 +161,7 @@ func TestPricedLeasesInBounds(t *testing.T) {
 		terms := *l.Terms
 		l.Terms = &terms
 		f(&l)
-		if got, err := market.OpenLease(buyer.Lease(l).ByBuyer, nil); !errors.Is(err, market.ErrMalformed) {
+		if got, err := market.OpenLease(byBuyer(buyer.Lease(l)), nil); !errors.Is(err, market.ErrMalformed) {
 			t.Errorf("%s: opened %+v, %v", name, got, err)
 		}
 		if l.Validate() == nil {
@@ -182,19 +182,19 @@ func signed() map[string]struct {
 	lease, note, receipt, deal := priced(), acked(2), received(), agreed()
 	return map[string]object{
 		"offer":  {seller.Offer(pricedOffer()).Envelope, func(b []byte) error { _, err := market.OpenOffer(b); return err }},
-		"lease":  {lease.ByBuyer, func(b []byte) error { _, err := market.OpenLease(b, lease.BySupplier); return err }},
-		"grant":  {lease.BySupplier, func(b []byte) error { _, err := market.OpenLease(lease.ByBuyer, b); return err }},
-		"status": {seller.Status(testStatus(filled(9))).Envelope, func(b []byte) error { _, err := market.OpenStatus(b); return err }},
+		"lease":  {byBuyer(lease), func(b []byte) error { _, err := market.OpenLease(b, bySupplier(lease)); return err }},
+		"grant":  {bySupplier(lease), func(b []byte) error { _, err := market.OpenLease(byBuyer(lease), b); return err }},
+		"status": {seller.Status(testStatus(filled(9))).Envelope(), func(b []byte) error { _, err := market.OpenStatus(b); return err }},
 		"hold":   {seller.Hold(testHold()).Envelope, func(b []byte) error { _, err := market.OpenHold(b); return err }},
-		"note":   {note.BySupplier, func(b []byte) error { _, err := market.OpenUsage(b, nil); return err }},
-		"ack":    {note.ByBuyer, func(b []byte) error { _, err := market.OpenUsage(note.BySupplier, b); return err }},
+		"note":   {bySupplier(note), func(b []byte) error { _, err := market.OpenUsage(b, nil); return err }},
+		"ack":    {byBuyer(note), func(b []byte) error { _, err := market.OpenUsage(bySupplier(note), b); return err }},
 		"notice": {seller.Notice(testNotice()).Envelope, func(b []byte) error { _, err := market.OpenNotice(b); return err }},
-		"receipt": {receipt.BySupplier, func(b []byte) error {
-			_, err := market.OpenReceipt(b, receipt.ByBuyer)
+		"receipt": {bySupplier(receipt), func(b []byte) error {
+			_, err := market.OpenReceipt(b, byBuyer(receipt))
 			return err
 		}},
-		"signed receipt": {receipt.ByBuyer, func(b []byte) error {
-			_, err := market.OpenReceipt(receipt.BySupplier, b)
+		"signed receipt": {byBuyer(receipt), func(b []byte) error {
+			_, err := market.OpenReceipt(bySupplier(receipt), b)
 			return err
 		}},
 		"proposal": {deal.Proposal, func(b []byte) error { _, err := market.OpenSettlement(b, nil); return err }},
@@ -259,9 +259,9 @@ func TestPairsAreOfOnePayload(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, err := market.OpenUsage(acked(2).BySupplier, acked(1).ByBuyer)
+	_, err := market.OpenUsage(bySupplier(acked(2)), byBuyer(acked(1)))
 	bad("the acknowledgement of another note", err)
-	_, err = market.OpenReceipt(received().BySupplier, buyer.SignReceipt(seller.Receipt(receipt)).ByBuyer)
+	_, err = market.OpenReceipt(bySupplier(received()), byBuyer(buyer.SignReceipt(seller.Receipt(receipt))))
 	bad("a signature under another receipt", err)
 	_, err = market.OpenSettlement(agreed().Proposal, seller.SignSettlement(buyer.Settlement(other)).Answer)
 	bad("an answer to another settlement", err)
@@ -271,12 +271,12 @@ func TestPairsAreOfOnePayload(t *testing.T) {
 	bad("its own answer", err)
 	_, err = market.OpenSettlement(stranger.Settlement(testSettlement()).Proposal, nil)
 	bad("a stranger's proposal", err)
-	_, payload, _ := market.Open(market.KindUsage, acked(2).BySupplier)
+	_, payload, _ := market.Open(market.KindUsage, bySupplier(acked(2)))
 	large := append(bytes.Clone(payload), newField(15, make([]byte, market.MaxSigned))...)
 	_, err = market.OpenUsage(market.Seal(sellerKey, market.KindUsage, large), nil)
 	bad("a large envelope", err)
-	padded := append(bytes.Clone(acked(2).ByBuyer), newField(15, make([]byte, market.MaxSigned))...)
-	_, err = market.OpenUsage(acked(2).BySupplier, padded)
+	padded := append(byBuyer(acked(2)), newField(15, make([]byte, market.MaxSigned))...)
+	_, err = market.OpenUsage(bySupplier(acked(2)), padded)
 	bad("a large second one", err)
 
 	creditor := seller.Settlement(testSettlement())
@@ -291,16 +291,16 @@ func TestPairsAreOfOnePayload(t *testing.T) {
 // Whoever signs second keeps what it does not understand, and never signs what
 // nobody has signed.
 func TestSecondSignatures(t *testing.T) {
-	_, payload, _ := market.Open(market.KindUsage, acked(2).BySupplier)
+	_, payload, _ := market.Open(market.KindUsage, bySupplier(acked(2)))
 	n, err := market.OpenUsage(market.Seal(sellerKey, market.KindUsage, later(payload)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	both := buyer.AckUsage(n)
-	if n.ByBuyer != nil {
+	if n.ByBuyer != "" {
 		t.Error("AckUsage changed its argument")
 	}
-	again, err := market.OpenUsage(both.BySupplier, both.ByBuyer)
+	again, err := market.OpenUsage(both.Envelopes())
 	if err != nil || again.Hash == acked(2).Hash || again.UsageNote != acked(2).UsageNote || again.Buyer != buyer.Self() {
 		t.Errorf("%+v, %v", again, err)
 	}
@@ -309,7 +309,7 @@ func TestSecondSignatures(t *testing.T) {
 			t.Error("a receipt that was never verified was signed")
 		}
 	}()
-	buyer.SignReceipt(&market.SignedReceipt{BySupplier: []byte("x")})
+	buyer.SignReceipt(&market.SignedReceipt{BySupplier: "x"})
 }
 
 // Each is what a liar could send with this very encoder.
@@ -394,11 +394,11 @@ func TestSignaturesStandOnce(t *testing.T) {
 	}
 	for name, b := range map[string][]byte{
 		"holds":               twice(19, newField(2, seller.Hold(testHold()).Envelope)),
-		"notes":               twice(21, newField(1, acked(1).BySupplier)),
-		"acknowledgements":    twice(22, pair(3, acked(1).BySupplier, acked(1).ByBuyer)),
+		"notes":               twice(21, newField(1, bySupplier(acked(1)))),
+		"acknowledgements":    twice(22, pair(3, bySupplier(acked(1)), byBuyer(acked(1)))),
 		"notices":             twice(23, newField(1, seller.Notice(testNotice()).Envelope)),
-		"receipts":            twice(25, newField(1, received().BySupplier)),
-		"signed receipts":     twice(26, pair(2, received().BySupplier, received().ByBuyer)),
+		"receipts":            twice(25, newField(1, bySupplier(received()))),
+		"signed receipts":     twice(26, pair(2, bySupplier(received()), byBuyer(received()))),
 		"proposals":           twice(27, newField(1, agreed().Proposal)),
 		"answers":             twice(28, pair(2, agreed().Proposal, agreed().Answer)),
 		"offers of a refusal": twice(12, newField(6, seller.Offer(testOffer()).Envelope)),
@@ -444,8 +444,8 @@ func TestMeterSharesItsNote(t *testing.T) {
 	}
 	// Written apart, they are one again, too.
 	loose := append(newField(1, b[2:34]), newField(2, b[2:34])...)
-	loose = append(loose, newField(3, newField(1, acked(2).BySupplier))...)
-	loose = append(loose, newField(4, append(newField(1, acked(2).BySupplier), newField(2, acked(2).ByBuyer)...))...)
+	loose = append(loose, newField(3, newField(1, bySupplier(acked(2))))...)
+	loose = append(loose, newField(4, append(newField(1, bySupplier(acked(2))), newField(2, byBuyer(acked(2)))...))...)
 	if r, err := market.DecodeRecord(market.SoldMeterTable, loose); err != nil || r.(*market.Meter).Note != r.(*market.Meter).Acked {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -469,7 +469,7 @@ func TestBadDealRecords(t *testing.T) {
 		"meter of no lease":   &market.Meter{Unit: filled(1), Sold: true},
 		"unsigned ack":        &market.Meter{Unit: filled(1), Lease: filled(2), Acked: seller.Usage(testUsage(2))},
 		"forged ack":          &market.Meter{Unit: filled(1), Lease: filled(2), Acked: &forged},
-		"forged note":         &market.Meter{Unit: filled(1), Lease: filled(2), Note: &market.SignedUsage{BySupplier: []byte("x")}},
+		"forged note":         &market.Meter{Unit: filled(1), Lease: filled(2), Note: &market.SignedUsage{BySupplier: "x"}},
 		"owing":               owing,
 		"account of nobody":   &market.Account{},
 		"account of all":      rich,

@@ -88,3 +88,26 @@ func (e *Entry) thinned() (t thinned) {
 	t.span = max(t.span, 1)
 	return t
 }
+
+// Entry returns what a log holds of a lease.
+func (l *SignedLease) Entry() Entry { return entry(EntryLease, l) }
+
+// Entry returns what a log holds of a note.
+func (n *SignedUsage) Entry() Entry { return entry(EntryUsage, n) }
+
+// Entry returns what a log holds of a receipt.
+func (r *SignedReceipt) Entry() Entry { return entry(EntryReceipt, r) }
+
+// Entry returns what a log holds of a settlement.
+func (s *SignedSettlement) Entry() Entry { return entry(EntrySettlement, s) }
+
+// Entry returns what a log holds of a notice.
+func (n *SignedNotice) Entry() Entry { return Entry{Kind: EntryNotice, First: n.Envelope} }
+
+// Entry returns what a log holds of a unit's end.
+func (s *SignedStatus) Entry() Entry { return Entry{Kind: EntryEnd, First: s.Envelope()} }
+
+func entry(k EntryKind, s twice) Entry {
+	first, second := s.Envelopes()
+	return Entry{Kind: k, First: first, Second: second}
+}

@@ -42,12 +42,17 @@ const envelopeExtra = 36 + ed25519.SignatureSize + 4 + 8
 // libp2p's specifications), byte for byte.
 func Seal(key ed25519.PrivateKey, k Kind, payload []byte) []byte {
 	pub := PeerID(key.Public().(ed25519.PublicKey))
+	return envelope(k, pub, payload, ed25519.Sign(key, signed(k, payload)))
+}
+
+// envelope frames what Seal signed.
+func envelope(k Kind, by PeerID, payload, signature []byte) []byte {
 	// Envelopes are kept for as long as what they prove: no room to spare.
 	e := enc{b: make([]byte, 0, len(payload)+len(k.payloadType())+envelopeExtra)}
-	e.raw(1, pub.Bytes()[2:]) // the protobuf public key inside the peer.ID
+	e.raw(1, by.Bytes()[2:]) // the protobuf public key inside the peer.ID
 	e.raw(2, []byte(k.payloadType()))
 	e.raw(3, payload)
-	e.raw(5, ed25519.Sign(key, signed(k, payload)))
+	e.raw(5, signature)
 	return e.b
 }
 

@@ -141,7 +141,7 @@ func later(payload []byte) []byte {
 // countersigns what a newer one wrote, under the same ID.
 func TestLaterFields(t *testing.T) {
 	lease := granted()
-	_, payload, _ := market.Open(market.KindLease, lease.ByBuyer)
+	_, payload, _ := market.Open(market.KindLease, byBuyer(lease))
 	newer := market.Seal(buyerKey, market.KindLease, later(payload))
 	l, err := market.OpenLease(newer, nil)
 	if err != nil {
@@ -151,7 +151,7 @@ func TestLaterFields(t *testing.T) {
 		t.Errorf("ID = %s, want %x", l.ID, id)
 	}
 	both := seller.Countersign(l)
-	again, err := market.OpenLease(both.ByBuyer, both.BySupplier)
+	again, err := market.OpenLease(both.Envelopes())
 	if err != nil || again.ID != l.ID || again.Nonce != lease.Nonce {
 		t.Errorf("countersigned: %+v, %v", again, err)
 	}
@@ -165,7 +165,7 @@ func TestLaterFields(t *testing.T) {
 	if err != nil || o.Seq != 7 || o.Name != "cedar" {
 		t.Errorf("offer: %+v, %v", o, err)
 	}
-	_, payload, _ = market.Open(market.KindStatus, seller.Status(testStatus(lease.ID)).Envelope)
+	_, payload, _ = market.Open(market.KindStatus, seller.Status(testStatus(lease.ID)).Envelope())
 	s, err := market.OpenStatus(market.Seal(sellerKey, market.KindStatus, later(payload)))
 	if err != nil || s.Hash != sha256.Sum256(later(payload)) || s.Detail != "exited at once" {
 		t.Errorf("status: %+v, %v", s, err)
@@ -180,7 +180,7 @@ func TestLaterFields(t *testing.T) {
 // A state or a reason of a newer peer is read as the nearest known one, since
 // the signed bytes stay what they are.
 func TestLaterValues(t *testing.T) {
-	s, err := market.OpenStatus(seller.Status(market.Status{Lease: filled(9), Seq: 1, State: 200, Reason: 200}).Envelope)
+	s, err := market.OpenStatus(seller.Status(market.Status{Lease: filled(9), Seq: 1, State: 200, Reason: 200}).Envelope())
 	if err != nil || s.State != market.Unknown || s.Reason != market.Unsupported {
 		t.Errorf("status: %+v, %v", s, err)
 	}

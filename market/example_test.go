@@ -24,7 +24,7 @@ func Example() {
 	})
 	granted := supplier.Countersign(asked)
 
-	lease, err := market.OpenLease(granted.ByBuyer, granted.BySupplier)
+	lease, err := market.OpenLease(granted.Envelopes())
 	fmt.Println(lease.ID == asked.ID, lease.Resources, lease.Term(), err)
 	// Output: true 0.5 cpu / 64m 24h0m0s <nil>
 }

@@ -26,6 +26,31 @@ func testKey(first byte) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(seed)
 }
 
+// byBuyer returns the buyer's envelope of what two sign.
+func byBuyer(signed any) []byte {
+	if l, ok := signed.(*market.SignedLease); ok {
+		env, _ := l.Envelopes()
+		return env
+	}
+	_, env := signed.(second).Envelopes()
+	return env
+}
+
+// bySupplier returns the supplier's.
+func bySupplier(signed any) []byte {
+	if l, ok := signed.(*market.SignedLease); ok {
+		_, env := l.Envelopes()
+		return env
+	}
+	env, _ := signed.(second).Envelopes()
+	return env
+}
+
+// second is what a buyer signs after the supplier.
+type second interface {
+	Envelopes() (bySupplier, byBuyer []byte)
+}
+
 // filled returns 32 bytes of b: an identifier one can read in a dump.
 func filled(b byte) (v [32]byte) {
 	for i := range v {
@@ -282,8 +307,8 @@ func everyRecord() []market.Record {
 		&market.Reserved{Hold: seller.Hold(testHold())},
 		&market.Tomb{Lease: filled(0x63), Buyer: buyer.Self(), Until: noon},
 		&market.Entry{
-			Peer: buyer.Self(), Index: 1 << 33, At: noon, Kind: market.EntryUsage, First: seller.Usage(testUsage(2)).BySupplier,
-			Second: acked(2).ByBuyer, Prev: filled(0xbb),
+			Peer: buyer.Self(), Index: 1 << 33, At: noon, Kind: market.EntryUsage, First: bySupplier(acked(2)),
+			Second: byBuyer(acked(2)), Prev: filled(0xbb),
 		},
 		&market.Proposed{Settlement: agreed()},
 	}

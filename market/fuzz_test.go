@@ -89,18 +89,24 @@ func FuzzOpenPayload(f *testing.F) {
 			}
 		}
 		if l, err := market.OpenLease(seal(market.KindLease), nil); err == nil {
-			again, err := market.OpenLease(seller.Lease(l.Lease).ByBuyer, nil)
+			again, err := market.OpenLease(byBuyer(seller.Lease(l.Lease)), nil)
 			if err != nil || !reflect.DeepEqual(again.Lease, l.Lease) {
 				t.Errorf("lease: %+v, %v\nwant %+v", again, err, l)
+			}
+			if !bytes.Equal(byBuyer(l), seal(market.KindLease)) {
+				t.Errorf("lease %+v came back as another", l)
 			}
 			if l.Term() <= 0 || l.Term() > market.MaxTerm || int64(l.End-l.Start) > market.MaxTerm.Milliseconds() {
 				t.Errorf("a term of %v", l.Term())
 			}
 		}
 		if s, err := market.OpenStatus(seal(market.KindStatus)); err == nil {
-			again, err := market.OpenStatus(seller.Status(s.Status).Envelope)
+			again, err := market.OpenStatus(seller.Status(s.Status).Envelope())
 			if err != nil || !reflect.DeepEqual(again.Status, s.Status) {
 				t.Errorf("status: %+v, %v\nwant %+v", again, err, s)
+			}
+			if !bytes.Equal(s.Envelope(), seal(market.KindStatus)) {
+				t.Errorf("status %+v came back as another", s)
 			}
 		}
 		openDeals(t, seal)
@@ -124,16 +130,18 @@ func openDeals(t *testing.T, seal func(market.Kind) []byte) {
 		same(again.Hold, h.Hold, err)
 	}
 	if n, err := market.OpenUsage(seal(market.KindUsage), nil); err == nil {
-		again, err := market.OpenUsage(seller.Usage(n.UsageNote).BySupplier, nil)
+		again, err := market.OpenUsage(bySupplier(seller.Usage(n.UsageNote)), nil)
 		same(again.UsageNote, n.UsageNote, err)
+		same(bySupplier(n), seal(market.KindUsage), nil)
 	}
 	if n, err := market.OpenNotice(seal(market.KindNotice)); err == nil {
 		again, err := market.OpenNotice(seller.Notice(n.Notice).Envelope)
 		same(again.Notice, n.Notice, err)
 	}
 	if r, err := market.OpenReceipt(seal(market.KindReceipt), nil); err == nil {
-		again, err := market.OpenReceipt(seller.Receipt(r.Receipt).BySupplier, nil)
+		again, err := market.OpenReceipt(bySupplier(seller.Receipt(r.Receipt)), nil)
 		same(again.Receipt, r.Receipt, err)
+		same(bySupplier(r), seal(market.KindReceipt), nil)
 	}
 	if s, err := market.OpenSettlement(seal(market.KindSettlement), nil); err == nil {
 		again, err := market.OpenSettlement(seller.Settlement(s.Settlement).Proposal, nil)

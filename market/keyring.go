@@ -25,28 +25,23 @@ func (k *Keyring) Offer(o Offer) *SignedOffer {
 
 // Lease implements Sealer.
 func (k *Keyring) Lease(l Lease) *SignedLease {
-	var e enc
-	encLease(&e, &l)
-	return &SignedLease{Lease: l, ID: hash(e.b), ByBuyer: Seal(k.key, KindLease, e.b)}
+	id, env := seal(k, KindLease, encLease, &l)
+	return &SignedLease{Lease: l, ID: id, ByBuyer: proofOf(KindLease, l.Buyer, payload(encLease, &l), env)}
 }
 
 // Countersign implements Sealer. The payload is taken from the buyer's
 // envelope as it came: it may hold fields that this version does not know.
 func (k *Keyring) Countersign(l *SignedLease) *SignedLease {
-	_, payload, err := Open(KindLease, l.ByBuyer)
-	if err != nil {
-		panic("market: countersign of an unverified lease: " + err.Error())
-	}
 	c := *l
-	c.BySupplier = Seal(k.key, KindLease, payload)
+	first, _ := l.Envelopes()
+	c.BySupplier = proofOf(KindLease, l.Supplier, payload(encLease, &l.Lease), k.second(KindLease, first))
 	return &c
 }
 
 // Status implements Sealer.
 func (k *Keyring) Status(s Status) *SignedStatus {
-	var e enc
-	encStatus(&e, &s)
-	return &SignedStatus{s, k.self, hash(e.b), Seal(k.key, KindStatus, e.b)}
+	id, proof := prove(k, KindStatus, encStatus, &s)
+	return &SignedStatus{s, k.self, id, proof}
 }
 
 // SpecHash implements Sealer.
@@ -77,14 +72,15 @@ func (k *Keyring) Hold(h Hold) *SignedHold {
 
 // Usage implements Sealer.
 func (k *Keyring) Usage(n UsageNote) *SignedUsage {
-	id, env := seal(k, KindUsage, encUsageNote, &n)
-	return &SignedUsage{UsageNote: n, By: k.self, Hash: id, BySupplier: env}
+	id, proof := prove(k, KindUsage, encUsageNote, &n)
+	return &SignedUsage{UsageNote: n, By: k.self, Hash: id, BySupplier: proof}
 }
 
 // AckUsage implements Sealer.
 func (k *Keyring) AckUsage(n *SignedUsage) *SignedUsage {
 	c := *n
-	c.ByBuyer, c.Buyer = k.second(KindUsage, n.BySupplier), k.self
+	first, _ := n.Envelopes()
+	c.ByBuyer, c.Buyer = proofOf(KindUsage, k.self, payload(encUsageNote, &n.UsageNote), k.second(KindUsage, first)), k.self
 	return &c
 }
 
@@ -96,14 +92,15 @@ func (k *Keyring) Notice(n Notice) *SignedNotice {
 
 // Receipt implements Sealer.
 func (k *Keyring) Receipt(r Receipt) *SignedReceipt {
-	id, env := seal(k, KindReceipt, encReceipt, &r)
-	return &SignedReceipt{Receipt: r, By: k.self, ID: id, BySupplier: env}
+	id, proof := prove(k, KindReceipt, encReceipt, &r)
+	return &SignedReceipt{Receipt: r, By: k.self, ID: id, BySupplier: proof}
 }
 
 // SignReceipt implements Sealer.
 func (k *Keyring) SignReceipt(r *SignedReceipt) *SignedReceipt {
 	c := *r
-	c.ByBuyer, c.Buyer = k.second(KindReceipt, r.BySupplier), k.self
+	first, _ := r.Envelopes()
+	c.ByBuyer, c.Buyer = proofOf(KindReceipt, k.self, payload(encReceipt, &r.Receipt), k.second(KindReceipt, first)), k.self
 	return &c
 }
 
@@ -124,6 +121,12 @@ func seal[T any](k *Keyring, kind Kind, encode func(*enc, *T), v *T) (id [32]byt
 	var e enc
 	encode(&e, v)
 	return hash(e.b), Seal(k.key, kind, e.b)
+}
+
+// prove signs a payload that is encoded anew whenever its envelope is needed.
+func prove[T any](k *Keyring, kind Kind, encode func(*enc, *T), v *T) (id [32]byte, p Proof) {
+	b := payload(encode, v)
+	return hash(b), Proof(ed25519.Sign(k.key, signed(kind, b)))
 }
 
 // second signs the payload of another's envelope as it came: it may hold

@@ -84,8 +84,8 @@ func (l *Lease) Due(u Usage) Micro {
 type SignedLease struct {
 	Lease
 	ID         LeaseID
-	ByBuyer    []byte // envelope, always there
-	BySupplier []byte // envelope over the same payload; nil until granted
+	ByBuyer    Proof // always there
+	BySupplier Proof // of the same payload; empty until granted
 }
 
 // Unit is the ID of the first lease of the chain: the name under which the

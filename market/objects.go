@@ -388,15 +388,15 @@ func OpenLease(byBuyer, bySupplier []byte) (*SignedLease, error) {
 }
 
 func openLease(t trust, byBuyer, bySupplier []byte) (*SignedLease, error) {
-	l := SignedLease{ByBuyer: byBuyer, BySupplier: bySupplier}
-	by, payload, err := open(t, KindLease, byBuyer, decLease, &l.Lease)
+	var l SignedLease
+	by, content, err := open(t, KindLease, byBuyer, decLease, &l.Lease)
 	if err != nil {
 		return nil, err
 	}
 	if by != l.Buyer {
 		return nil, impostor(KindLease, l.Buyer, by)
 	}
-	l.ID = hash(payload)
+	l.ID = hash(content)
 	if len(bySupplier) > 0 {
 		by, same, err := t.envelope(KindLease, bySupplier)
 		if err != nil {
@@ -406,6 +406,8 @@ func openLease(t trust, byBuyer, bySupplier []byte) (*SignedLease, error) {
 			return nil, impostor(KindLease, l.Supplier, by)
 		}
 	}
+	p := payload(encLease, &l.Lease)
+	l.ByBuyer, l.BySupplier = proofOf(KindLease, l.Buyer, p, byBuyer), proofOf(KindLease, l.Supplier, p, bySupplier)
 	return &l, l.Validate()
 }
 
@@ -414,12 +416,13 @@ func openLease(t trust, byBuyer, bySupplier []byte) (*SignedLease, error) {
 func OpenStatus(envelope []byte) (*SignedStatus, error) { return openStatus(verify, envelope) }
 
 func openStatus(t trust, envelope []byte) (*SignedStatus, error) {
-	s := SignedStatus{Envelope: envelope}
-	by, payload, err := open(t, KindStatus, envelope, decStatus, &s.Status)
+	var s SignedStatus
+	by, content, err := open(t, KindStatus, envelope, decStatus, &s.Status)
 	if err != nil {
 		return nil, err
 	}
-	s.By, s.Hash = by, hash(payload)
+	s.By, s.Hash = by, hash(content)
+	s.Proof = proofOf(KindStatus, by, payload(encStatus, &s.Status), envelope)
 	return &s, s.Validate()
 }
 

@@ -16,18 +16,18 @@ func TestObjectsRoundTrip(t *testing.T) {
 		t.Errorf("offer:\n got %+v, %v\nwant %+v", got, err, offer)
 	}
 	asked := buyer.Lease(testLease())
-	if got, err := market.OpenLease(asked.ByBuyer, nil); err != nil || !reflect.DeepEqual(got, asked) {
+	if got, err := market.OpenLease(byBuyer(asked), nil); err != nil || !reflect.DeepEqual(got, asked) {
 		t.Errorf("lease:\n got %+v, %v\nwant %+v", got, err, asked)
 	}
 	both := seller.Countersign(asked)
-	if asked.BySupplier != nil {
+	if asked.BySupplier != "" {
 		t.Error("Countersign changed its argument")
 	}
-	if got, err := market.OpenLease(both.ByBuyer, both.BySupplier); err != nil || !reflect.DeepEqual(got, both) {
+	if got, err := market.OpenLease(both.Envelopes()); err != nil || !reflect.DeepEqual(got, both) {
 		t.Errorf("lease of both:\n got %+v, %v\nwant %+v", got, err, both)
 	}
 	status := seller.Status(testStatus(both.ID))
-	if got, err := market.OpenStatus(status.Envelope); err != nil || !reflect.DeepEqual(got, status) {
+	if got, err := market.OpenStatus(status.Envelope()); err != nil || !reflect.DeepEqual(got, status) {
 		t.Errorf("status:\n got %+v, %v\nwant %+v", got, err, status)
 	}
 	network := seller.Found(testGenesis(), market.DefaultParams)
@@ -127,7 +127,7 @@ func TestLeasesInBounds(t *testing.T) {
 	} {
 		l := testLease()
 		f(&l)
-		if got, err := market.OpenLease(buyer.Lease(l).ByBuyer, nil); !errors.Is(err, market.ErrMalformed) {
+		if got, err := market.OpenLease(byBuyer(buyer.Lease(l)), nil); !errors.Is(err, market.ErrMalformed) {
 			t.Errorf("%s: opened %+v, %v", name, got, err)
 		}
 	}
@@ -138,13 +138,13 @@ func TestLeaseNeedsBothPeersSignatures(t *testing.T) {
 	other := testLease()
 	other.Nonce++
 	for name, by := range map[string][]byte{
-		"the buyer itself":    asked.ByBuyer,
-		"a stranger":          stranger.Countersign(asked).BySupplier,
-		"over another lease":  seller.Countersign(buyer.Lease(other)).BySupplier,
+		"the buyer itself":    byBuyer(asked),
+		"a stranger":          bySupplier(stranger.Countersign(asked)),
+		"over another lease":  bySupplier(seller.Countersign(buyer.Lease(other))),
 		"garbage":             []byte("garbage"),
-		"a status, not lease": seller.Status(testStatus(asked.ID)).Envelope,
+		"a status, not lease": seller.Status(testStatus(asked.ID)).Envelope(),
 	} {
-		if _, err := market.OpenLease(asked.ByBuyer, by); !errors.Is(err, market.ErrMalformed) {
+		if _, err := market.OpenLease(byBuyer(asked), by); !errors.Is(err, market.ErrMalformed) {
 			t.Errorf("countersigned by %s: %v", name, err)
 		}
 	}

@@ -14,11 +14,13 @@ func OpenUsage(bySupplier, byBuyer []byte) (*SignedUsage, error) {
 }
 
 func openUsage(t trust, bySupplier, byBuyer []byte) (*SignedUsage, error) {
-	s := SignedUsage{BySupplier: bySupplier, ByBuyer: byBuyer}
+	var s SignedUsage
 	var err error
 	if s.By, s.Buyer, s.Hash, err = openBoth(t, KindUsage, bySupplier, byBuyer, decUsageNote, &s.UsageNote); err != nil {
 		return nil, err
 	}
+	p := payload(encUsageNote, &s.UsageNote)
+	s.BySupplier, s.ByBuyer = proofOf(KindUsage, s.By, p, bySupplier), proofOf(KindUsage, s.Buyer, p, byBuyer)
 	return &s, s.Validate()
 }
 
@@ -28,11 +30,13 @@ func OpenReceipt(bySupplier, byBuyer []byte) (*SignedReceipt, error) {
 }
 
 func openReceipt(t trust, bySupplier, byBuyer []byte) (*SignedReceipt, error) {
-	s := SignedReceipt{BySupplier: bySupplier, ByBuyer: byBuyer}
+	var s SignedReceipt
 	var err error
 	if s.By, s.Buyer, s.ID, err = openBoth(t, KindReceipt, bySupplier, byBuyer, decReceipt, &s.Receipt); err != nil {
 		return nil, err
 	}
+	p := payload(encReceipt, &s.Receipt)
+	s.BySupplier, s.ByBuyer = proofOf(KindReceipt, s.By, p, bySupplier), proofOf(KindReceipt, s.Buyer, p, byBuyer)
 	return &s, s.Validate()
 }
 
@@ -65,6 +69,9 @@ func (s *SignedSettlement) Other() PeerID {
 	}
 	return s.Debtor
 }
+
+// Envelopes returns the proposal, and the answer or nil.
+func (s *SignedSettlement) Envelopes() (proposal, answer []byte) { return s.Proposal, s.Answer }
 
 // OpenHold verifies a hold: bounds, signature, and that its supplier signed it.
 func OpenHold(envelope []byte) (*SignedHold, error) { return openHold(verify, envelope) }

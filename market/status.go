@@ -129,10 +129,10 @@ type Binding struct {
 	Addr string // IP address; "" = the supplier's own, which is not reachable directly
 }
 
-// SignedStatus is a Status and the envelope that proves it.
+// SignedStatus is a Status and what proves it. It is immutable.
 type SignedStatus struct {
 	Status
-	By       PeerID   // who signed it
-	Hash     [32]byte // SHA-256 of the payload
-	Envelope []byte
+	By    PeerID   // who signed it
+	Hash  [32]byte // SHA-256 of the payload
+	Proof Proof
 }

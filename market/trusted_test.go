@@ -1,7 +1,6 @@
 package market_test
 
 import (
-	"bytes"
 	"errors"
 	"reflect"
 	"testing"
@@ -25,9 +24,11 @@ func TestDecodeTrusted(t *testing.T) {
 		}
 	}
 	l := granted()
-	env := bytes.Clone(l.BySupplier)
+	forged := *l
+	env := bySupplier(l)
 	env[len(env)-1] ^= 1
-	bad := market.EncodeRecord(&market.Sold{Lease: &market.SignedLease{ByBuyer: l.ByBuyer, BySupplier: env}, Spec: testSpec()})
+	forged.BySupplier = market.Proof(env)
+	bad := market.EncodeRecord(&market.Sold{Lease: &forged, Spec: testSpec()})
 	if _, err := market.DecodeRecord(market.SoldTable, bad); !errors.Is(err, market.ErrSignature) {
 		t.Errorf("a forged lease: %v", err)
 	}

@@ -57,9 +57,9 @@ type SignedUsage struct {
 	UsageNote
 	By         PeerID   // the supplier, who signed first
 	Hash       [32]byte // SHA-256 of the payload
-	BySupplier []byte   // envelope
-	ByBuyer    []byte   // envelope over the same payload; nil until acknowledged
-	Buyer      PeerID   // who signed second; zero until acknowledged
+	BySupplier Proof
+	ByBuyer    Proof  // of the same payload; empty until acknowledged
+	Buyer      PeerID // who signed second; zero until acknowledged
 }
 
 // Receipt closes a lease: what both hold to be due for it. The supplier signs
@@ -98,8 +98,8 @@ type SignedReceipt struct {
 	Receipt
 	By         PeerID   // the supplier, who signed first
 	ID         [32]byte // SHA-256 of the payload
-	BySupplier []byte
-	ByBuyer    []byte // nil until the buyer agreed
+	BySupplier Proof
+	ByBuyer    Proof  // empty until the buyer agreed
 	Buyer      PeerID // who signed second; zero until then
 }
 

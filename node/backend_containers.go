@@ -47,7 +47,7 @@ func (n *Node) Containers(ctx context.Context, o api.ListOptions) ([]api.Contain
 // running reports whether `ps` shows a unit without -a: it runs, or will.
 func running(b *market.Bought) bool {
 	if b.Status == nil {
-		return b.Lease.BySupplier != nil && !b.Undo
+		return b.Lease.BySupplier != "" && !b.Undo
 	}
 	switch b.Status.State {
 	case market.Stopped, market.Failed, market.Lost, market.Ended:
@@ -104,7 +104,7 @@ func (n *Node) container(l *market.SignedLease, spec *market.Spec, st *market.Si
 	}
 	if st == nil {
 		s := market.Status{State: market.Accepted, ExitCode: -1, At: l.Start}
-		if l.BySupplier == nil {
+		if l.BySupplier == "" {
 			s.State, s.Detail = market.Unknown, "the supplier has not answered yet"
 		}
 		c.ContainerLife = api.LifeOf(s, false)
@@ -167,7 +167,7 @@ func (n *Node) Container(ctx context.Context, ref api.ContainerRef) (api.Contain
 	for _, id := range leases {
 		d.Leases = append(d.Leases, id.String())
 	}
-	if b.Lease.BySupplier != nil && (b.Status == nil || b.Status.State != market.Ended) {
+	if b.Lease.BySupplier != "" && (b.Status == nil || b.Status.State != market.Ended) {
 		n.addEngine(ctx, b, &d)
 	}
 	return d, nil

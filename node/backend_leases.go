@@ -33,7 +33,7 @@ func (n *Node) Lease(_ context.Context, ref api.LeaseRef) (api.LeaseDetail, erro
 	if !l.Hold.IsZero() {
 		d.Hold = l.Hold.String()
 	}
-	if l.BySupplier != nil {
+	if l.BySupplier != "" {
 		d.SignedBy = append(d.SignedBy, l.Supplier.String())
 	}
 	if a.meter != nil && a.meter.Note != nil {
@@ -77,7 +77,7 @@ func receiptFor(r *market.SignedReceipt) api.Receipt {
 		NoteSeq: r.NoteSeq, StartedAt: r.Start.Time(), EndedAt: r.End.Time(), EndedBy: r.EndedBy.String(), Reason: r.Reason.String(),
 		Early: r.Early, SignedBy: []string{r.By.String()},
 	}
-	if r.ByBuyer != nil {
+	if r.ByBuyer != "" {
 		v.SignedBy = append(v.SignedBy, r.Buyer.String())
 	}
 	return v

@@ -94,7 +94,7 @@ func (b *board) unsettled() (k int) {
 	for unit, m := range b.billing.sold {
 		s := b.sold[unit]
 		over := s == nil || s.Ending != market.NoReason || s.Status != nil && s.Status.State == market.Ended
-		if over && (m.Receipt == nil || m.Receipt.ByBuyer == nil) {
+		if over && (m.Receipt == nil || m.Receipt.ByBuyer == "") {
 			k++
 		}
 	}

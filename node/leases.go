@@ -38,7 +38,7 @@ func (n *Node) agreements(role api.Role, all bool) []agreement {
 }
 
 func (n *Node) boughtAgreements(all bool) (out []agreement) {
-	list := slices.DeleteFunc(n.board.allBought(), func(b *market.Bought) bool { return b.Lease.BySupplier == nil })
+	list := slices.DeleteFunc(n.board.allBought(), func(b *market.Bought) bool { return b.Lease.BySupplier == "" })
 	names := displayNames(list)
 	known := map[market.LeaseID]bool{}
 	add := func(b *market.Bought, name string, over bool) {
@@ -52,7 +52,7 @@ func (n *Node) boughtAgreements(all bool) (out []agreement) {
 		add(b, names[b.Lease.Unit()], false)
 	}
 	for _, b := range n.board.endedBought() {
-		if !known[b.Lease.ID] && b.Lease.BySupplier != nil {
+		if !known[b.Lease.ID] && b.Lease.BySupplier != "" {
 			add(b, wantedName(b.Lease.Unit(), b.Spec), true)
 		}
 	}
@@ -204,7 +204,7 @@ func receiptState(a agreement) api.ReceiptState {
 		return api.ReceiptOpen
 	case r == nil:
 		return api.ReceiptNone
-	case r.ByBuyer == nil:
+	case r.ByBuyer == "":
 		return api.ReceiptIssued
 	}
 	return api.ReceiptSigned

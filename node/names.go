@@ -88,7 +88,7 @@ func (n *Node) bought(ref api.ContainerRef) (*market.Bought, error) {
 // unborn reports whether nobody should see a unit: its lease was never
 // granted, or was taken back before anything came of it.
 func unborn(b *market.Bought) bool {
-	return b.Status == nil && (b.Undo || b.Lease.BySupplier == nil)
+	return b.Status == nil && (b.Undo || b.Lease.BySupplier == "")
 }
 
 // pick finds the one item that ref names: by its first name, by an ID's

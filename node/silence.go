@@ -39,7 +39,7 @@ func (n *Node) silent(ctx context.Context, list []*market.Bought) map[market.Pee
 		out[p.Peer] = since
 	}
 	for _, b := range list {
-		if p := b.Supplier; running(b) && b.Lease.BySupplier != nil && !known[p.Peer] {
+		if p := b.Supplier; running(b) && b.Lease.BySupplier != "" && !known[p.Peer] {
 			known[p.Peer] = true
 			asked.Add(1)
 			if !n.crew.run(func(context.Context) { ask(p) }) {

@@ -126,7 +126,7 @@ func (k *inspector) supplier(n *node, peer inspectable, now time.Duration) {
 func (k *inspector) buyer(s *Sim, n *node, peer inspectable, now time.Duration) {
 	for _, b := range peer.Bought() {
 		l := b.Lease
-		if l.BySupplier == nil || b.Undo || b.Status != nil && b.Status.State == market.Ended || l.End <= Start.Add(now) {
+		if l.BySupplier == "" || b.Undo || b.Status != nil && b.Status.State == market.Ended || l.End <= Start.Add(now) {
 			continue
 		}
 		t := &s.nodes[indexOf(l.Supplier)]

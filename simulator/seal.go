@@ -12,7 +12,7 @@ import (
 // buyer and its nonce.
 type sealer struct{ self market.PeerID }
 
-var given = []byte{1} // stands for a signature
+const given market.Proof = "1" // stands for a signature
 
 func (s sealer) Offer(o market.Offer) *market.SignedOffer { return &market.SignedOffer{Offer: o} }
 
@@ -76,13 +76,13 @@ func (s sealer) SignReceipt(r *market.SignedReceipt) *market.SignedReceipt {
 // Settlement implements market.Sealer.
 func (s sealer) Settlement(t market.Settlement) *market.SignedSettlement {
 	id := digest(t.Debtor[:], t.Creditor[:], num(t.Nonce), num(uint64(t.Amount)))
-	return &market.SignedSettlement{Settlement: t, ID: id, By: s.self, Proposal: given}
+	return &market.SignedSettlement{Settlement: t, ID: id, By: s.self, Proposal: []byte(given)}
 }
 
 // SignSettlement implements market.Sealer.
 func (s sealer) SignSettlement(t *market.SignedSettlement) *market.SignedSettlement {
 	c := *t
-	c.Answer = given
+	c.Answer = []byte(given)
 	return &c
 }
 

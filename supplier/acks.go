@@ -59,7 +59,7 @@ func (s *Supplier) onAckUsage(now market.Time, from market.Ref, a *market.AckUsa
 		return
 	}
 	n := a.Note
-	if n.Lease != a.Lease || n.By != s.self || n.Buyer != from.Peer || n.ByBuyer == nil {
+	if n.Lease != a.Lease || n.By != s.self || n.Buyer != from.Peer || n.ByBuyer == "" {
 		out.Note(market.NoteBadMessage, from.Peer, a.Lease, "acknowledges what was not billed")
 		return
 	}
@@ -107,8 +107,7 @@ func (s *Supplier) onAck(now market.Time, u *unit, n *market.SignedUsage, out *m
 // earn books an acknowledged note.
 func (s *Supplier) earn(now market.Time, u *unit, n *market.SignedUsage, before market.Micro, out *market.Outbox) {
 	unit := u.priceUnit(n.Lease)
-	s.books.Append(now, u.rec.Lease.Buyer, market.Entry{Kind: market.EntryUsage, First: n.BySupplier, Second: n.ByBuyer},
-		ledger.Change{Unit: unit, Earned: n.Amount - before}, out)
+	s.books.Append(now, u.rec.Lease.Buyer, n.Entry(), ledger.Change{Unit: unit, Earned: n.Amount - before}, out)
 	out.Note(market.NoteBilled, u.rec.Lease.Buyer, u.rec.Lease.Unit(), sum(n.Amount-before, unit))
 }
 
@@ -138,7 +137,7 @@ func (u *unit) tellDispute(text string, out *market.Outbox) {
 // must be written anew. Seen once, it is no news.
 func (s *Supplier) onLateAck(now market.Time, u *unit, n *market.SignedUsage, out *market.Outbox) {
 	r := u.meter.receiptOf(n.Lease)
-	if r == nil || r.ByBuyer != nil || n.Seq <= r.NoteSeq || n.Amount < r.Amount {
+	if r == nil || r.ByBuyer != "" || n.Seq <= r.NoteSeq || n.Amount < r.Amount {
 		return
 	}
 	s.earn(now, u, n, r.Amount, out)

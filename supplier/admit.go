@@ -111,7 +111,7 @@ func (s *Supplier) grant(now market.Time, u *unit, out *market.Outbox) {
 	l := u.rec.Lease
 	if l.Terms.Metered() {
 		s.meterOf(now, u).begin(now, u)
-		s.books.Append(now, l.Buyer, market.Entry{Kind: market.EntryLease, First: l.ByBuyer, Second: l.BySupplier}, ledger.Change{}, out)
+		s.books.Append(now, l.Buyer, l.Entry(), ledger.Change{}, out)
 	}
 	out.Send(u.rec.Buyer, &market.Grant{Lease: l})
 }

@@ -42,7 +42,7 @@ func TestLostGrantOfRenewal(t *testing.T) {
 	b.unit(l, market.Lost, market.NoReason)
 	b.unit(l, market.Ended, market.NoReason)
 	from := market.Ref{Peer: l.Buyer}
-	if g := sent[*market.Grant](b.receive(from, m)); len(g) != 1 || g[0].Lease.ID != m.Lease.ID || g[0].Lease.BySupplier == nil {
+	if g := sent[*market.Grant](b.receive(from, m)); len(g) != 1 || g[0].Lease.ID != m.Lease.ID || g[0].Lease.BySupplier == "" {
 		t.Errorf("granted %+v", g)
 	}
 	b.advance(10 * time.Minute) // the receipt is issued

@@ -99,7 +99,7 @@ func TestFalseAcks(t *testing.T) {
 	forged.Amount, forged.Seq = 1_000_000, 7
 	theirs := b.meter(other.ID).Note
 	unsigned := *k.AckUsage(mine)
-	unsigned.ByBuyer = nil
+	unsigned.ByBuyer = ""
 	same := mine.UsageNote
 	same.Amount++
 	for name, a := range map[string]*market.AckUsage{

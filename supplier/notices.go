@@ -23,7 +23,7 @@ func (s *Supplier) announce(now market.Time, u *unit, kind market.NoticeKind, in
 	}
 	rec.Notice = s.seal.Notice(n)
 	if u.rec.Lease.Terms.Metered() {
-		s.books.Append(now, u.rec.Lease.Buyer, market.Entry{Kind: market.EntryNotice, First: rec.Notice.Envelope}, ledger.Change{}, out)
+		s.books.Append(now, u.rec.Lease.Buyer, rec.Notice.Entry(), ledger.Change{}, out)
 	}
 	out.Note(market.NoteNotice, u.rec.Lease.Buyer, n.Unit, fmt.Sprintf("%v, at %s: %s", kind, n.Deadline.Time().Format(time.RFC3339), n.Detail))
 	m.notice.stop()

@@ -109,8 +109,7 @@ func (s *Supplier) issue(now market.Time, u *unit, out *market.Outbox) {
 	r := m.receiptOf(lease)
 	_, due := m.acked()
 	if m.unacked() {
-		s.books.Append(now, u.rec.Lease.Buyer, market.Entry{Kind: market.EntryUsage, First: rec.Note.BySupplier},
-			ledger.Change{Unit: r.Price.Unit, Unconfirmed: rec.Note.Amount - due}, out)
+		s.books.Append(now, u.rec.Lease.Buyer, rec.Note.Entry(), ledger.Change{Unit: r.Price.Unit, Unconfirmed: rec.Note.Amount - due}, out)
 		out.Note(market.NoteUnacked, u.rec.Lease.Buyer, u.rec.Lease.Unit(), sum(rec.Note.Amount-due, r.Price.Unit)+" are lost")
 	}
 	if rec.Acked != nil && rec.Acked.Seq != r.NoteSeq {
@@ -136,14 +135,14 @@ func (s *Supplier) replace(now market.Time, u *unit, r *market.SignedReceipt, ou
 		i := slices.IndexFunc(rec.Owing, func(o *market.SignedReceipt) bool { return o.Lease == r.Lease })
 		rec.Owing[i] = r
 	}
-	s.books.Append(now, u.rec.Lease.Buyer, market.Entry{Kind: market.EntryReceipt, First: r.BySupplier, Second: r.ByBuyer}, ledger.Change{Unit: r.Price.Unit}, out)
+	s.books.Append(now, u.rec.Lease.Buyer, r.Entry(), ledger.Change{Unit: r.Price.Unit}, out)
 }
 
 // unsigned lists the receipts that were issued and that the buyer has not
 // signed.
 func (m *meter) unsigned() (list []*market.SignedReceipt) {
 	for _, r := range append(slices.Clone(m.rec.Owing), m.rec.Receipt) {
-		if r != nil && r.ByBuyer == nil && (m.closing == nil || m.closing.lease != r.Lease) {
+		if r != nil && r.ByBuyer == "" && (m.closing == nil || m.closing.lease != r.Lease) {
 			list = append(list, r)
 		}
 	}
@@ -188,7 +187,7 @@ func (s *Supplier) onSignReceipt(now market.Time, from market.Ref, a *market.Sig
 	}
 	m := u.meter
 	r := m.receiptOf(a.Lease)
-	if r == nil || r.ByBuyer != nil || m.closing != nil && m.closing.lease == a.Lease {
+	if r == nil || r.ByBuyer != "" || m.closing != nil && m.closing.lease == a.Lease {
 		return
 	}
 	if a.Reason == market.NoSuchLease && r.NoteSeq == 0 {
@@ -199,7 +198,7 @@ func (s *Supplier) onSignReceipt(now market.Time, from market.Ref, a *market.Sig
 		u.tellDispute(fmt.Sprintf("receipt: %v: %s", a.Reason, a.Detail), out)
 		return
 	}
-	if a.Receipt.ID != r.ID || a.Receipt.By != s.self || a.Receipt.Buyer != from.Peer || a.Receipt.ByBuyer == nil {
+	if a.Receipt.ID != r.ID || a.Receipt.By != s.self || a.Receipt.Buyer != from.Peer || a.Receipt.ByBuyer == "" {
 		out.Note(market.NoteBadMessage, from.Peer, a.Lease, "signs what is not the receipt")
 		return
 	}

@@ -45,7 +45,7 @@ func TestReceipts(t *testing.T) {
 			c.do(b, l)
 			m := b.meter(l.ID)
 			r := m.Receipt
-			if r == nil || r.ByBuyer == nil || !m.Acked.Last && c.why != market.Expired {
+			if r == nil || r.ByBuyer == "" || !m.Acked.Last && c.why != market.Expired {
 				t.Fatalf("no signed receipt: %+v", m)
 			}
 			by := l.Buyer
@@ -77,7 +77,7 @@ func TestReceiptOfNothing(t *testing.T) {
 	b.refusal(m)
 	b.unit(m.Lease, market.Failed, market.ImageMissing)
 	r := b.meter(m.Lease.ID).Receipt
-	if r == nil || r.ByBuyer == nil || r.Amount != 0 || r.NoteSeq != 0 || r.Reason != market.ImageMissing || b.balance(1).Earned != 0 {
+	if r == nil || r.ByBuyer == "" || r.Amount != 0 || r.NoteSeq != 0 || r.Reason != market.ImageMissing || b.balance(1).Earned != 0 {
 		t.Errorf("receipt %+v", r)
 	}
 }
@@ -120,7 +120,7 @@ func TestSilentBuyer(t *testing.T) {
 	if out := b.receive(market.Ref{Peer: l.Buyer}, &market.SignReceipt{Lease: l.ID, Reason: market.Disputed}); noted(out, market.NoteDisputed) != 1 {
 		t.Error("a dispute is not noted")
 	}
-	if len(b.Sold()) != 1 || b.meter(l.ID).Receipt.ByBuyer != nil {
+	if len(b.Sold()) != 1 || b.meter(l.ID).Receipt.ByBuyer != "" {
 		t.Error("believes a signature that is none")
 	}
 	if b.advance(6 * 24 * time.Hour); len(b.Sold()) != 0 {

@@ -274,7 +274,7 @@ func (s *Supplier) ended(now market.Time, u *unit, st market.Status, out *market
 	s.say(now, u, st, out)
 	u.removeAt = now.Mono + keepEnded
 	if u.rec.Lease.Terms.Metered() {
-		s.books.Append(now, u.rec.Lease.Buyer, market.Entry{Kind: market.EntryEnd, First: u.rec.Status.Envelope}, ledger.Change{}, out)
+		s.books.Append(now, u.rec.Lease.Buyer, u.rec.Status.Entry(), ledger.Change{}, out)
 	}
 	if m := u.meter; m != nil {
 		m.halt()

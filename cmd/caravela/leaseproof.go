@@ -176,7 +176,7 @@ func provenOf(p *ledger.ProvenLease) provenLease {
 			NoteSeq: r.NoteSeq, StartedAt: r.Start.Time(), EndedAt: r.End.Time(), EndedBy: r.EndedBy.String(), Reason: r.Reason.String(),
 			Early: r.Early, SignedBy: []string{r.By.String()},
 		}
-		if r.ByBuyer != nil {
+		if r.ByBuyer != "" {
 			out.Receipt.SignedBy = append(out.Receipt.SignedBy, r.Buyer.String())
 		}
 	}

@@ -78,7 +78,7 @@ func ledgerIn(t *testing.T, dir string, extra market.Micro) string {
 		Resources: market.Resources{CPU: 1000, Memory: market.GiB},
 		Terms:     &market.Terms{Price: market.Price{Unit: "credit", Core: 3_600_000}, Interval: time.Minute, Bear: 5},
 	}))
-	books.Append(now, buy.Self(), market.Entry{Kind: market.EntryLease, First: lease.ByBuyer, Second: lease.BySupplier}, ledger.Change{}, &out)
+	books.Append(now, buy.Self(), lease.Entry(), ledger.Change{}, &out)
 	note := market.UsageNote{Lease: lease.ID, At: now.Wall}
 	for i := range 3 {
 		note.Seq, note.Usage.Running, note.Amount = note.Seq+1, note.Usage.Running+60, note.Amount+60_000
@@ -87,7 +87,7 @@ func ledgerIn(t *testing.T, dir string, extra market.Micro) string {
 		}
 		n := buy.AckUsage(sell.Usage(note))
 		note.Prev = n.Hash
-		books.Append(now, buy.Self(), market.Entry{Kind: market.EntryUsage, First: n.BySupplier, Second: n.ByBuyer}, ledger.Change{Unit: "credit", Earned: 60_000}, &out)
+		books.Append(now, buy.Self(), n.Entry(), ledger.Change{Unit: "credit", Earned: 60_000}, &out)
 	}
 	if err := s.Commit(out.Saves); err != nil {
 		t.Fatal(err)

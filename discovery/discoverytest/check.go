@@ -99,7 +99,7 @@ func (w *World) checkSend(n *Node, s market.Send) {
 }
 
 func (w *World) checkLeased(n *Node, o market.Outcome) {
-	if r, ok := n.Disk[diskKey{market.BoughtTable, o.Unit}].(*market.Bought); !ok || r.Lease.BySupplier == nil {
+	if r, ok := n.Disk[diskKey{market.BoughtTable, o.Unit}].(*market.Bought); !ok || r.Lease.BySupplier == "" {
 		w.fail("%s tells its user of the lease %s without having saved it", n.Name, o.Unit.Short())
 	}
 }
@@ -165,7 +165,7 @@ func (w *World) settledUnits(n *Node) error {
 			return fmt.Errorf("%s has not undone %s", n.Name, u.Short())
 		case !ended && seller.sold(u) == nil:
 			return fmt.Errorf("%s believes in %s, which %s does not have", n.Name, u.Short(), seller.Name)
-		case b.Lease.BySupplier == nil:
+		case b.Lease.BySupplier == "":
 			return fmt.Errorf("%s still waits for the lease %s", n.Name, u.Short())
 		}
 	}

@@ -20,13 +20,13 @@ func (k *Keys) Lease(l market.Lease) *market.SignedLease {
 	b := slices.Concat(l.Buyer[:], l.Supplier[:])
 	b = binary.BigEndian.AppendUint64(b, l.Nonce)
 	b = binary.BigEndian.AppendUint64(b, uint64(l.End))
-	return &market.SignedLease{Lease: l, ID: sha256.Sum256(b), ByBuyer: []byte{1}}
+	return &market.SignedLease{Lease: l, ID: sha256.Sum256(b), ByBuyer: "1"}
 }
 
 // Countersign implements market.Sealer.
 func (k *Keys) Countersign(l *market.SignedLease) *market.SignedLease {
 	c := *l
-	c.BySupplier = []byte{1}
+	c.BySupplier = "1"
 	return &c
 }
 
@@ -52,13 +52,13 @@ func (k *Keys) Hold(h market.Hold) *market.SignedHold {
 // Usage implements market.Sealer.
 func (k *Keys) Usage(n market.UsageNote) *market.SignedUsage {
 	id := digest(n.Lease[:], n.Prev[:], num(n.Seq), num(uint64(n.Amount)), num(n.Usage.Running), num(uint64(n.At)))
-	return &market.SignedUsage{UsageNote: n, By: k.self, Hash: id, BySupplier: []byte{1}}
+	return &market.SignedUsage{UsageNote: n, By: k.self, Hash: id, BySupplier: "1"}
 }
 
 // AckUsage implements market.Sealer.
 func (k *Keys) AckUsage(n *market.SignedUsage) *market.SignedUsage {
 	c := *n
-	c.ByBuyer, c.Buyer = []byte{1}, k.self
+	c.ByBuyer, c.Buyer = "1", k.self
 	return &c
 }
 
@@ -70,13 +70,13 @@ func (k *Keys) Notice(n market.Notice) *market.SignedNotice {
 // Receipt implements market.Sealer.
 func (k *Keys) Receipt(r market.Receipt) *market.SignedReceipt {
 	id := digest(r.Lease[:], r.Note[:], num(uint64(r.Amount)), num(uint64(r.End)))
-	return &market.SignedReceipt{Receipt: r, By: k.self, ID: id, BySupplier: []byte{1}}
+	return &market.SignedReceipt{Receipt: r, By: k.self, ID: id, BySupplier: "1"}
 }
 
 // SignReceipt implements market.Sealer.
 func (k *Keys) SignReceipt(r *market.SignedReceipt) *market.SignedReceipt {
 	c := *r
-	c.ByBuyer, c.Buyer = []byte{1}, k.self
+	c.ByBuyer, c.Buyer = "1", k.self
 	return &c
 }
 

@@ -37,14 +37,13 @@ func billed(t testing.TB, s store.Store, n int) *market.Account {
 		Resources: market.Resources{CPU: 1000, Memory: market.GiB}, Start: now.Wall, End: now.Wall.Add(market.MaxTerm),
 		Terms: &market.Terms{Price: market.Price{Unit: "credit", Core: 20_000}, Interval: time.Minute, Bear: 5},
 	}))
-	books.Append(now, buyer.Self(), market.Entry{Kind: market.EntryLease, First: l.ByBuyer, Second: l.BySupplier}, ledger.Change{}, &out)
+	books.Append(now, buyer.Self(), l.Entry(), ledger.Change{}, &out)
 	var last market.SignedUsage
 	for i := range n {
 		note := market.UsageNote{Lease: l.ID, Seq: uint64(i + 1), Usage: market.Usage{Running: uint64(60 * (i + 1))}, Prev: last.Hash}
 		note.Amount = l.Due(note.Usage)
 		signed := buyer.AckUsage(seller.Usage(note))
-		books.Append(now, buyer.Self(), market.Entry{Kind: market.EntryUsage, First: signed.BySupplier, Second: signed.ByBuyer},
-			ledger.Change{Unit: "credit", Earned: note.Amount - last.Amount}, &out)
+		books.Append(now, buyer.Self(), signed.Entry(), ledger.Change{Unit: "credit", Earned: note.Amount - last.Amount}, &out)
 		last = *signed
 	}
 	if err := s.Commit(out.Saves); err != nil {
@@ -154,7 +153,7 @@ func closed(t *testing.T, s store.Store, n int) *market.Account {
 	var out market.Outbox
 	books := ledger.New(seller.Self(), network, seller)
 	books.Step(market.Time{}, market.Boot{Records: []market.Record{a}}, &out)
-	books.Append(market.Time{}, a.Peer, market.Entry{Kind: market.EntryReceipt, First: r.BySupplier, Second: r.ByBuyer}, ledger.Change{}, &out)
+	books.Append(market.Time{}, a.Peer, r.Entry(), ledger.Change{}, &out)
 	if err := s.Commit(out.Saves); err != nil {
 		t.Fatal(err)
 	}

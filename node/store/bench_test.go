@@ -16,10 +16,12 @@ func launch(i int) []market.Save {
 	sold := storetest.Sold(i)
 	unit := sold.Lease.Unit()
 	peer := i % 50
+	entry := sold.Lease.Entry()
+	entry.Peer, entry.Index = storetest.Peer(peer), uint64(i/50+1)
 	return []market.Save{
 		{Record: sold},
 		{Record: &market.Meter{Unit: unit, Lease: unit, Sold: true}},
-		{Record: &market.Entry{Peer: storetest.Peer(peer), Index: uint64(i/50 + 1), Kind: market.EntryLease, First: sold.Lease.ByBuyer, Second: sold.Lease.BySupplier}},
+		{Record: &entry},
 		{Record: &market.Account{Peer: storetest.Peer(peer), Entries: uint64(i/50 + 1)}},
 	}
 }
