@@ -7,8 +7,9 @@ import (
 
 // Time is what a driver tells a machine about now.
 type Time struct {
-	Mono time.Duration // since the driver started; never goes back. For durations and deadlines
-	Wall Wall          // the calendar. For dates that other peers read; may jump
+	Mono   time.Duration // since the driver started; never goes back. For durations and deadlines
+	Wall   Wall          // the calendar. For dates that other peers read; may jump
+	Asleep time.Duration // how much of Mono the machine was suspended, and nothing on it ran; never goes back
 }
 
 // Wall is Unix time in milliseconds.

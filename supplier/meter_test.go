@@ -47,6 +47,46 @@ func TestBilledTime(t *testing.T) {
 	}
 }
 
+// A machine that was suspended bills nothing for it, and nobody's grace or
+// budget has run meanwhile.
+func TestAsleep(t *testing.T) {
+	b := newBench(t, priced)
+	l := b.sell(1, func(_ *market.Spec, l *market.Lease) { l.MaxCost = 200_500 })
+	sleep := func() *market.Outbox {
+		b.pass(20 * time.Minute)
+		b.now.Asleep += 20 * time.Minute
+		return b.step(market.Tick{})
+	}
+	b.advance(90 * time.Second)
+	sleep()
+	b.advance(29 * time.Second)
+	if n := b.meter(l.ID).Note; n.Usage.Running != 60 {
+		t.Errorf("bills %+v on waking", n.UsageNote)
+	}
+	out := b.advance(61 * time.Second)
+	if n := b.meter(l.ID).Note; n.Usage.Running != 180 || len(sent[*market.GiveNotice](out)) != 1 {
+		t.Errorf("bills %+v in time, with %d warnings", n.UsageNote, len(sent[*market.GiveNotice](out)))
+	}
+	sleep()
+	if n := b.meter(l.ID).Note; n.Last {
+		t.Error("the budget was slept through")
+	}
+	b.advance(30 * time.Second)
+	if n := b.meter(l.ID).Note; n.Usage.Running != 200 || !n.Last {
+		t.Errorf("bills %+v in the end", n.UsageNote)
+	}
+	silent := b.sell(2, nil)
+	b.advance(4*time.Minute + 10*time.Second)
+	sleep()
+	if n := b.meter(silent.ID).Note; n.Last {
+		t.Error("the grace was slept through")
+	}
+	b.advance(2 * time.Minute)
+	if n := b.meter(silent.ID).Note; !n.Last {
+		t.Errorf("there is no end of the grace: %+v", n.UsageNote)
+	}
+}
+
 // The notes of a lease are a chain; the newest is repeated until it is
 // acknowledged, at once when its owner is back, and is no news then.
 func TestNotes(t *testing.T) {

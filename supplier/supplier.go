@@ -59,6 +59,7 @@ type Supplier struct {
 	books   *ledger.Books // shared by the roles of this peer
 	rng     market.Rand
 	refs    uint64
+	asleep  time.Duration // what the meters know of market.Time.Asleep
 
 	stock   market.Stock
 	selling bool
@@ -78,6 +79,7 @@ func New(self market.PeerID, network market.NetworkID, params *market.Params, se
 
 // Step implements market.Machine.
 func (s *Supplier) Step(now market.Time, ev market.Event, out *market.Outbox) {
+	s.wake(now)
 	switch ev := ev.(type) {
 	case market.Boot:
 		s.onBoot(now, ev, out)

@@ -28,7 +28,7 @@ type Performer interface {
 const (
 	inboxSize = 1024             // events that wait
 	batchSize = 256              // events that share a commit
-	longest   = 30 * time.Second // without a Tick, so that a jump of the wall clock is noticed
+	longest   = 30 * time.Second // without a Tick, so that a jump of the wall clock, or a sleep, is noticed; timers stand still in the latter
 	shortest  = time.Millisecond // between two Ticks, whatever the machine's deadline says
 )
 
@@ -38,7 +38,7 @@ type Loop struct {
 	machine market.Machine
 	store   Committer
 	perform Performer
-	start   time.Time
+	clock   *clock
 	inbox   chan item
 	done    chan struct{}
 	err     error // why Run ended; to be read after done
@@ -55,16 +55,13 @@ type item struct {
 // New returns a loop that has not begun.
 func New(m market.Machine, s Committer, p Performer) *Loop {
 	return &Loop{
-		machine: m, store: s, perform: p, start: time.Now(),
+		machine: m, store: s, perform: p, clock: newClock(systemSleep),
 		inbox: make(chan item, inboxSize), done: make(chan struct{}),
 	}
 }
 
 // Now is the time that the machine is told.
-func (l *Loop) Now() market.Time {
-	now := time.Now()
-	return market.Time{Mono: now.Sub(l.start), Wall: market.Wall(now.UnixMilli())}
-}
+func (l *Loop) Now() market.Time { return l.clock.now() }
 
 // Post puts an event into the inbox, and waits for room while ctx lives.
 func (l *Loop) Post(ctx context.Context, ev market.Event) error { return l.put(ctx, item{ev: ev}) }
