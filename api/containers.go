@@ -38,8 +38,10 @@ type Container struct {
 	EndsAt      time.Time `json:"lease_ends_at"`
 	LeftMS      int64     `json:"lease_left_ms"` // 0 = over
 	Renews      bool      `json:"renews"`
-	Cost        Cost      `json:"cost"`         // by the agreed price
-	AmountMicro int64     `json:"amount_micro"` // due so far for the present lease: acknowledged by its buyer
+	Cost        Cost      `json:"cost"`         // of the present lease, by the agreed price
+	AmountMicro int64     `json:"amount_micro"` // due so far, for all leases of the chain: acknowledged by the buyer
+	RunningS    uint64    `json:"running_s"`    // billed seconds of all leases of the chain, running
+	ParkedS     uint64    `json:"parked_s"`     // and stopped by the owner
 	Labels      []Label   `json:"labels"`
 }
 

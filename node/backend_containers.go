@@ -65,7 +65,7 @@ func dismissed(b *market.Bought) bool {
 func (n *Node) boughtContainer(b *market.Bought, name string) api.Container {
 	c := n.container(b.Lease, b.Spec, b.Status)
 	c.Role, c.Name, c.NodeName = api.RoleBought, name, b.Offer
-	c.AmountMicro = billOf(n.board.boughtMeter(b.Lease.ID)).AmountMicro
+	n.billed(&c, b.Lease, n.board.boughtMeter(b.Lease.ID))
 	if c.NodeName == "" {
 		c.NodeName = n.nodeName(b.Supplier.Peer)
 	}
@@ -87,7 +87,7 @@ func (n *Node) boughtContainer(b *market.Bought, name string) api.Container {
 func (n *Node) soldContainer(s *market.Sold) api.Container {
 	c := n.container(s.Lease, s.Spec, s.Status)
 	c.Role, c.Name, c.NodeName = api.RoleSold, wantedName(s.Lease.Unit(), s.Spec), n.cfg.Name
-	c.AmountMicro = billOf(n.board.soldMeter(s.Lease)).AmountMicro
+	n.billed(&c, s.Lease, n.board.soldMeter(s.Lease))
 	return c
 }
 

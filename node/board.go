@@ -116,6 +116,13 @@ func (b *board) forget(unit market.LeaseID) {
 	delete(b.leases, unit)
 }
 
+// knows reports whether a unit is listed here, on either side.
+func (b *board) knows(unit market.LeaseID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sold[unit] != nil || len(b.leases[unit]) > 0
+}
+
 // soldUnit returns what was sold under this name; nil = nothing.
 func (b *board) soldUnit(unit market.LeaseID) *market.Sold {
 	b.mu.Lock()

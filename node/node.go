@@ -44,6 +44,7 @@ type Node struct {
 	sale     sale
 	events   eventLog
 	webhook  webhook
+	chains   chains
 
 	logs    sync.RWMutex // locked by who thins the ledger, read-locked by who reads all of a log
 	keeping sync.Mutex

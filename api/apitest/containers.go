@@ -58,7 +58,7 @@ func (n *Fake) newContainer(s api.Spec) *container {
 	c := &container{spec: s, output: "hello\n", Container: api.Container{
 		ID: id, LeaseID: id, Name: s.Name, Role: api.RoleBought, Image: s.Image, Command: strings.Join(s.Command, " "),
 		Node: CedarID, NodeName: "cedar", Owner: SelfID, Resources: s.Resources, CreatedAt: day, StartedAt: day,
-		EndsAt: day.Add(24 * time.Hour), LeftMS: 86400000, Renews: true, Labels: s.Labels, Cost: cost(s.Resources), AmountMicro: 30,
+		EndsAt: day.Add(24 * time.Hour), LeftMS: 86400000, Renews: true, Labels: s.Labels, Cost: cost(s.Resources), AmountMicro: 30, RunningS: 60,
 		ContainerLife: api.ContainerLife{State: "running", Reason: "none", StatusAt: day, Seq: 4, Ports: []api.PublishedPort{}},
 	}}
 	if c.Name == "" {

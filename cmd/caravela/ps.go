@@ -17,8 +17,9 @@ func newPs(a *app) *cobra.Command {
 		Use:     "ps",
 		Aliases: []string{"ls"},
 		Short:   "List the containers that this node bought",
-		Long: `Lists containers with what is left of their leases and what is due so far for
-the present one: COST is what the buyer has acknowledged. -o wide adds the rate.`,
+		Long: `Lists containers with what is left of their leases and what is due for them so
+far, renewals included: COST is what the buyer has acknowledged. -o wide adds
+the rate.`,
 		Example: `  caravela ps -a
   caravela ps -f node=cedar -f state=running
   caravela ps --sold                 # those that run here for others
