@@ -15,7 +15,7 @@ import (
 // TestLifePartition cuts the two off from each other for longer than the
 // supplier bears, from any moment on. What ran is billed once they meet again.
 func TestLifePartition(t *testing.T) {
-	for from := time.Second; from < 2*time.Minute; from += 1700 * time.Millisecond {
+	for from := time.Second; from < 2*time.Minute; from += cutEvery {
 		l := newLife()
 		l.at(from, func() { l.Part(l.buyer) })
 		l.at(from+grace+6*interval, l.Heal)
@@ -37,7 +37,7 @@ func (l *life) at(when time.Duration, do func()) {
 func TestLifeClocks(t *testing.T) {
 	for who := range 2 {
 		for _, by := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
-			for from := time.Second; from < 2*time.Minute; from += 3700 * time.Millisecond {
+			for from := time.Second; from < 2*time.Minute; from += clockEvery {
 				l := newLife()
 				n := l.Nodes[who]
 				l.at(from, func() { l.SkewClock(n, by) })
@@ -95,7 +95,7 @@ func TestLifeReplay(t *testing.T) {
 // TestLifeTroubles mixes it all: deaths, cuts, clocks that are moved, messages
 // that are lost or come twice. LIVES=5000 takes more of them.
 func TestLifeTroubles(t *testing.T) {
-	lives := 150
+	lives := troubles
 	if n, err := strconv.Atoi(os.Getenv("LIVES")); err == nil {
 		lives = n
 	}

@@ -84,7 +84,7 @@ func TestBundleEveryByte(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at := range file {
+	for at := 0; at < len(file); at += flipStride {
 		for _, flip := range []byte{1, 0x20, 0x80} {
 			file[at] ^= flip
 			if _, err := ledger.VerifyBundle(file); !errors.Is(err, ledger.ErrBundle) {
@@ -93,7 +93,7 @@ func TestBundleEveryByte(t *testing.T) {
 			file[at] ^= flip
 		}
 	}
-	for n := range file {
+	for n := 0; n < len(file); n += flipStride {
 		if _, err := ledger.VerifyBundle(file[:n]); !errors.Is(err, ledger.ErrBundle) {
 			t.Fatalf("cut off at %d: %v", n, err)
 		}

@@ -208,7 +208,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 		if err := s.open(s.envelope); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		for i := range s.envelope {
+		for i := 0; i < len(s.envelope); i += flipStride {
 			bad := bytes.Clone(s.envelope)
 			bad[i] ^= 1 << (i % 8)
 			if err := s.open(bad); !errors.Is(err, market.ErrMalformed) {

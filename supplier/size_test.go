@@ -103,7 +103,7 @@ func (h *shop) acknowledge(units int) {
 // TestLeaseSize holds the memory that a lease takes, with its record, its
 // buyer, and the newest note.
 func TestLeaseSize(t *testing.T) {
-	const units = 1000
+	const units = leaseSizes
 	terms := &market.Terms{Price: market.Price{Unit: "credit", Core: 1000}, Interval: time.Minute, Bear: 5, Grace: 5 * time.Minute}
 	for _, c := range []struct {
 		name  string

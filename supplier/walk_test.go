@@ -20,7 +20,7 @@ import (
 // than its limit; at rest both sides' books agree to the micro-credit. WALKS=500
 // takes more of them.
 func TestWalk(t *testing.T) {
-	walks := 6
+	walks := walks
 	if n, err := strconv.Atoi(os.Getenv("WALKS")); err == nil {
 		walks = n
 	}

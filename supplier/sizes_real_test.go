@@ -1,0 +1,9 @@
+//go:build real
+
+package supplier_test
+
+// What the project promises.
+const (
+	walks      = 60
+	leaseSizes = 1000
+)
