@@ -19,13 +19,16 @@ type unit struct {
 	wait     time.Duration // before the next repetition
 	orders   []order       // commands that the engine has not yet answered
 
-	seen    bool          // the engine has spoken of it in this life
-	due     time.Duration // when a Tick is wanted
-	slot    int           // in the queue, from 1; 0 = not in it
-	counted standing      // as the sums have it
-	hosts   []hostPort    // as the ports have it
-	touched bool          // the sums may be wrong about it
-	gone    bool          // forgotten
+	seen bool // the engine has spoken of it in this life
+	// unstarted: an earlier life has written down that the owner wants the
+	// stopped container started, and may have died before it did that.
+	unstarted bool
+	due       time.Duration // when a Tick is wanted
+	slot      int           // in the queue, from 1; 0 = not in it
+	counted   standing      // as the sums have it
+	hosts     []hostPort    // as the ports have it
+	touched   bool          // the sums may be wrong about it
+	gone      bool          // forgotten
 }
 
 // order is an owner's command under way.
@@ -167,9 +170,15 @@ func (s *Supplier) onUnitChanged(now market.Time, ev market.UnitChanged, out *ma
 		return
 	}
 	s.answer(u, ev, out)
-	u.seen = u.seen || ev.State != market.Unknown
+	again := u.unstarted && ev.State == market.Stopped && u.rec.Ending == market.NoReason && !u.rec.Stopped && len(u.orders) == 0
+	if ev.State != market.Unknown {
+		u.seen, u.unstarted = true, false
+	}
 	switch {
 	case u.ended():
+		return
+	case again:
+		out.Controls = append(out.Controls, market.Control{Unit: ev.Unit, Op: market.OpStart})
 		return
 	case ev.State == market.Unknown:
 		if u.rec.Ending != market.NoReason { // not removed: once more, later
@@ -393,6 +402,7 @@ func (s *Supplier) tickUnit(now market.Time, u *unit, out *market.Outbox) {
 // restore takes a unit up that an earlier life has sold.
 func (s *Supplier) restore(now market.Time, r *market.Sold, out *market.Outbox) {
 	u := &unit{rec: r, endsAt: now.Mono + r.Lease.End.Sub(now.Wall), removeAt: market.Never, resendAt: market.Never}
+	u.unstarted = !r.Stopped && r.Status != nil && r.Status.State == market.Stopped && r.Status.Reason == market.StoppedByOwner
 	if u.ended() {
 		u.removeAt = now.Mono + keepEnded
 		if r.Lease.Terms.Metered() {

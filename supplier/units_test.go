@@ -197,6 +197,38 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// A process that dies between writing down that a container is to be started
+// and starting it makes up for it, once.
+func TestStartOverCrash(t *testing.T) {
+	b := newBench(t, nil)
+	l := b.sell(1, nil)
+	owner := market.Ref{Peer: l.Buyer}
+	order := func(op market.Op, ref uint64) *market.Outbox {
+		return b.receive(owner, &market.StopContainer{Unit: l.ID, Op: op, Ref: ref})
+	}
+	out := order(market.OpStop, 1)
+	b.step(market.UnitChanged{Unit: l.ID, Ref: out.Controls[0].Ref, State: market.Stopped, Reason: market.Exited})
+	reborn := func() *market.Outbox {
+		b.boot()
+		b.step(market.EngineChanged{Reason: "it boots as well"})
+		b.step(market.EngineChanged{Up: true})
+		return b.unit(l, market.Stopped, market.Exited)
+	}
+	if out := reborn(); len(out.Controls) != 0 {
+		t.Errorf("what was stopped is told to %v", out.Controls[0].Op)
+	}
+	order(market.OpStart, 2) // and dies
+	if out := reborn(); len(out.Controls) != 1 || out.Controls[0].Op != market.OpStart {
+		t.Errorf("what was to be started is told %+v", out.Controls)
+	}
+	if out := b.unit(l, market.Stopped, market.Exited); len(out.Controls) != 0 || b.Sold()[0].Status.Reason != market.Exited {
+		t.Errorf("what cannot be started is told %+v, and said to be %v", out.Controls, b.Sold()[0].Status.Reason)
+	}
+	if out := reborn(); len(out.Controls) != 0 {
+		t.Error("what had ended by itself is started")
+	}
+}
+
 func TestStopWithoutEngine(t *testing.T) {
 	b := newBench(t, nil)
 	l := b.sell(1, nil)
