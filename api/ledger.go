@@ -59,10 +59,10 @@ type CreditRequest struct {
 type Entry struct {
 	Index       uint64    `json:"index"` // 1, 2, 3, ...
 	At          time.Time `json:"at"`
-	Kind        string    `json:"kind"` // lease, usage, notice, receipt, settlement, end
+	Kind        string    `json:"kind"` // lease, usage, notice, receipt, settlement, end, thinned
 	LeaseID     string    `json:"lease_id,omitzero"`
 	ContainerID string    `json:"container_id,omitzero"`
-	Unit        string    `json:"unit,omitzero"`
+	Unit        string    `json:"unit,omitzero"`         // of the money, of the lease or settlement that it is about
 	AmountMicro int64     `json:"amount_micro,omitzero"` // cumulative, of a note or receipt; of a settlement
 	Seq         uint64    `json:"seq,omitzero"`          // of a note or notice
 	SignedBy    []string  `json:"signed_by"`             // peer IDs, in their order

@@ -96,9 +96,9 @@ func (n *Node) ExportLedger(ctx context.Context, o api.ExportOptions, w io.Write
 		return err
 	}
 	for _, a := range list {
-		name := n.nodeName(a.Peer)
+		name, words := n.nodeName(a.Peer), newWords()
 		err := n.eachEntry(ctx, a.Peer, func(i ledger.Item) error {
-			return c.Write(csvRow(a.Peer, name, entryOf(i.Entry)))
+			return c.Write(csvRow(a.Peer, name, words.entry(i.Entry)))
 		})
 		if err != nil {
 			return err

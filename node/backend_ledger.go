@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"caravela/api"
 	"caravela/ledger"
@@ -129,75 +128,17 @@ func (n *Node) Entries(_ context.Context, ref api.NodeRef, o api.EntryOptions) (
 	if err != nil {
 		return page, err
 	}
+	words := newWords()
+	if err := n.meet(peer, list, words); err != nil {
+		return page, err
+	}
 	for _, e := range list {
-		page.Entries = append(page.Entries, entryOf(e))
+		page.Entries = append(page.Entries, words.entry(e))
 	}
 	if n := len(list); n > 0 && list[n-1].Index+list[n-1].Span() <= a.Entries {
 		page.Next = list[n-1].Index + list[n-1].Span()
 	}
 	return page, nil
-}
-
-// entryOf is an entry in the API's words. The store is trusted here; whoever
-// does not verifies.
-func entryOf(e *market.Entry) api.Entry {
-	v := api.Entry{Index: e.Index, At: e.At.Time(), Kind: e.Kind.String(), SignedBy: []string{}, Hash: hexOf(market.EntryHash(e))}
-	o, err := market.ReadEntry(e)
-	if err != nil {
-		v.Detail = "cannot be read: " + err.Error()
-		return v
-	}
-	signed := func(by ...market.PeerID) {
-		for _, p := range by {
-			if !p.IsZero() {
-				v.SignedBy = append(v.SignedBy, p.String())
-			}
-		}
-	}
-	switch {
-	case o.Lease != nil:
-		l := o.Lease
-		signed(l.Buyer, l.Supplier)
-		v.LeaseID, v.ContainerID, v.Unit = l.ID.String(), l.Unit().String(), market.PriceOf(l.Terms).Unit
-		v.Detail = l.Resources.String() + ", " + l.Term().String() + ", " + market.PriceOf(l.Terms).String()
-	case o.Usage != nil:
-		signed(o.Usage.By, o.Usage.Buyer)
-		v.LeaseID, v.Seq, v.AmountMicro = o.Usage.Lease.String(), o.Usage.Seq, int64(o.Usage.Amount)
-		v.Detail = usageText(o.Usage.Usage)
-	case o.Notice != nil:
-		signed(o.Notice.By)
-		v.LeaseID, v.ContainerID, v.Seq = o.Notice.Lease.String(), o.Notice.Unit.String(), o.Notice.Seq
-		v.Detail = strings.TrimSuffix(o.Notice.Kind.String()+": "+foreign(o.Notice.Detail, market.MaxDetail), ": ")
-	case o.Receipt != nil:
-		r := o.Receipt
-		signed(r.By, r.Buyer)
-		v.LeaseID, v.Unit, v.AmountMicro, v.Seq = r.Lease.String(), r.Price.Unit, int64(r.Amount), r.NoteSeq
-		v.Detail = r.Reason.String() + ", " + usageText(r.Usage)
-	case o.Settlement != nil:
-		s := o.Settlement
-		signed(s.By, otherOf(s))
-		v.Unit, v.AmountMicro, v.Detail = s.Unit, int64(s.Amount), foreign(s.Reference, market.MaxReference)
-	case o.End != nil:
-		signed(o.End.By)
-		v.ContainerID, v.Seq, v.Detail = o.End.Lease.String(), o.End.Seq, o.End.Reason.String()
-	}
-	return v
-}
-
-// otherOf is who has agreed to a settlement; zero if nobody has yet.
-func otherOf(s *market.SignedSettlement) market.PeerID {
-	if s.Answer == nil {
-		return market.PeerID{}
-	}
-	return s.Other()
-}
-
-func usageText(u market.Usage) string {
-	text := "ran " + (time.Duration(u.Running) * time.Second).String()
-	if u.Parked > 0 {
-		text += ", parked " + (time.Duration(u.Parked) * time.Second).String()
-	}
-	return text
 }
 
 // VerifyLedger implements api.Backend.

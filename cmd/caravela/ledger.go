@@ -86,23 +86,19 @@ func (a *app) entryTable(t *table, p *api.EntryPage) {
 		if e.Seq > 0 {
 			seq = uitoa(e.Seq)
 		}
-		t.row(uitoa(e.Index), a.clock(e.At), e.Kind, shortID(e.LeaseID), entryAmount(&e, &p.Account), signers(e.SignedBy, &p.Account), e.Detail,
+		t.row(uitoa(e.Index), a.clock(e.At), e.Kind, shortID(e.LeaseID), entryAmount(&e), signers(e.SignedBy, &p.Account), e.Detail,
 			seq, shortID(e.ContainerID), shortID(e.Hash))
 	}
 }
 
 // entryAmount is the money of an entry, of the kinds that are about money.
-func entryAmount(e *api.Entry, x *api.Account) string {
+func entryAmount(e *api.Entry) string {
 	switch e.Kind {
 	case "usage", "receipt", "settlement":
 	default:
 		return ""
 	}
-	unit := e.Unit
-	if unit == "" && len(x.Balances) == 1 {
-		unit = x.Balances[0].Unit // a note counts in the unit of its lease, which may be far above it
-	}
-	return money(e.AmountMicro, unit)
+	return money(e.AmountMicro, e.Unit)
 }
 
 // signers names who signed: the counterparty, or this node.

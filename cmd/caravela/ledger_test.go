@@ -43,7 +43,7 @@ func (n *creditor) Entries(_ context.Context, _ api.NodeRef, o api.EntryOptions)
 	at := time.Date(2026, 1, 31, 12, 30, 0, 0, time.UTC)
 	return api.EntryPage{Account: n.account(), Next: n.next, Entries: []api.Entry{
 		{Index: 6, At: at, Kind: "lease", LeaseID: recordedID, Unit: "credit", SignedBy: []string{apitest.SelfID, apitest.CedarID}, Detail: "2 cpu"},
-		{Index: 7, At: at, Kind: "usage", LeaseID: recordedID, AmountMicro: 40, Seq: 3, SignedBy: []string{apitest.CedarID}, Detail: "ran\x1b 60s"},
+		{Index: 7, At: at, Kind: "usage", LeaseID: recordedID, Unit: "credit", AmountMicro: 40, Seq: 3, SignedBy: []string{apitest.CedarID}, Detail: "ran\x1b 60s"},
 	}}, nil
 }
 
@@ -70,8 +70,8 @@ func TestLedgerTables(t *testing.T) {
 		{"ledger balance", "cedar   credit   0.25       0.00003   1.25     0.00003   1            0            0.000005\n"},
 		{"ledger balance", "in all: they owe 0.25 credit, we owe 0.00003 credit\nin all: they owe 2 EUR, we owe 0 EUR\n"},
 		{"ledger balance cedar --format {{.Remark}}", "pays late\n"},
-		{"ledger ls cedar", "6       12:30   lease   3f9a1c001122   -         us, cedar   2 cpu\n"},
-		{"ledger ls cedar", "7       12:30   usage   3f9a1c001122   0.00004   cedar       ran? 60s\n"},
+		{"ledger ls cedar", "6       12:30   lease   3f9a1c001122   -                us, cedar   2 cpu\n"},
+		{"ledger ls cedar", "7       12:30   usage   3f9a1c001122   0.00004 credit   cedar       ran? 60s\n"},
 		{"ledger credit cedar", "10 credit"},
 	} {
 		if out := c.ok(strings.Fields(tt.line)...); !strings.Contains(out, tt.want) {
