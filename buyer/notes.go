@@ -165,7 +165,7 @@ func (b *Buyer) acknowledge(now market.Time, t *meter, from market.Ref, n *marke
 	rec.Acked, rec.Seen = signed, now.Wall
 	t.keep(rec, out)
 	b.books.Append(now, t.lease.Supplier, signed.Entry(), ledger.Change{Unit: t.lease.Terms.Price.Unit, Spent: owed}, out)
-	out.Note(market.NoteCharged, from.Peer, t.rec.Unit, n.Amount.String()+" "+t.lease.Terms.Price.Unit)
+	out.Note(market.NoteCharged, from.Peer, t.rec.Unit, ledger.Billed(owed, n.Amount, t.lease.Terms.Price.Unit))
 	out.Send(from, &market.AckUsage{Lease: n.Lease, Seq: n.Seq, Note: signed})
 	t.told, t.signed, t.signedAt = market.NoReason, true, now.Mono
 }

@@ -22,7 +22,7 @@ func TestAcknowledge(t *testing.T) {
 	want(t, "owed", b.spent(), 5) // the start fee, and not yet a micro-unit
 	want(t, "notes in the log", b.logged(market.EntryUsage), 1)
 	want(t, "bills", len(b.Meters()), 1)
-	want(t, "told", noted(out, market.NoteCharged)[0], "0.000005 credit")
+	want(t, "told", noted(out, market.NoteCharged)[0], "0.000005 credit more, 0.000005 in all")
 	again := sent[*market.AckUsage](b.receive(seller(1), &market.ReportUsage{Note: a.last}))[0]
 	want(t, "second signature", string(again.Note.ByBuyer), string(ack.Note.ByBuyer))
 	b.boot()

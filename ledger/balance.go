@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"slices"
 
 	"caravela/market"
@@ -57,6 +58,12 @@ func added(list []market.Balance, c Change) []market.Balance {
 		*part.to = sum(*part.to, part.by)
 	}
 	return list
+}
+
+// Billed says what a note that was agreed with adds to a lease's bill, in the
+// same words on both sides.
+func Billed(more, total market.Micro, unit string) string {
+	return fmt.Sprintf("%v %s more, %v in all", more, unit, total)
 }
 
 // most bounds each part of a balance, so that sums of what hostile peers say

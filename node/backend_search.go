@@ -181,11 +181,12 @@ func missDetail(w *market.Want, m market.Miss) string {
 
 // priceDetail compares the lowest price in one unit with what may be paid.
 func priceDetail(w *market.Want, m market.Miss) string {
-	lowest := fmt.Sprintf("cheapest %v/h %s", market.Micro(m.Best), foreign(m.Detail, market.MaxUnit))
+	unit := foreign(m.Detail, market.MaxUnit)
+	lowest := fmt.Sprintf("cheapest %v %s/h", market.Micro(m.Best), unit)
 	if w.Unit != "" && w.Unit != m.Detail {
 		return lowest + ", not in " + w.Unit
 	}
-	return fmt.Sprintf("%s, at most %v/h", lowest, w.MaxPrice)
+	return fmt.Sprintf("%s, at most %v %s/h", lowest, w.MaxPrice, unit)
 }
 
 // nearNext is the flag that would make the nearest offer fit.

@@ -415,7 +415,7 @@ func TestQuote(t *testing.T) {
 			return api.CodeOf(err) == api.CodeNoOffer
 		})
 		r, err := buyer.Search(ctx, api.SearchRequest{Resources: req.Spec.Resources, MaxPrice: api.MaxPrice{MaxHourlyMicro: &ceiling}})
-		if err != nil || len(r.Offers) != 0 || r.WhyNot[0].Reason != "price" || r.WhyNot[0].Detail != "cheapest 3.60001/h credit, at most 3/h" || r.Nearest == nil || r.Nearest.Next != "--max-price 3.60001/h" {
+		if err != nil || len(r.Offers) != 0 || r.WhyNot[0].Reason != "price" || r.WhyNot[0].Detail != "cheapest 3.60001 credit/h, at most 3 credit/h" || r.Nearest == nil || r.Nearest.Next != "--max-price 3.60001/h" {
 			t.Errorf("search %+v, nearest %+v, %v", r.WhyNot, r.Nearest, err)
 		}
 	})

@@ -108,7 +108,7 @@ func (s *Supplier) onAck(now market.Time, u *unit, n *market.SignedUsage, out *m
 func (s *Supplier) earn(now market.Time, u *unit, n *market.SignedUsage, before market.Micro, out *market.Outbox) {
 	unit := u.priceUnit(n.Lease)
 	s.books.Append(now, u.rec.Lease.Buyer, n.Entry(), ledger.Change{Unit: unit, Earned: n.Amount - before}, out)
-	out.Note(market.NoteBilled, u.rec.Lease.Buyer, u.rec.Lease.Unit(), sum(n.Amount-before, unit))
+	out.Note(market.NoteBilled, u.rec.Lease.Buyer, u.rec.Lease.Unit(), ledger.Billed(n.Amount-before, n.Amount, unit))
 }
 
 // onDisputed notes that the buyer does not agree. The note stays
