@@ -114,7 +114,9 @@ func TestNotes(t *testing.T) {
 		t.Errorf("an older note's acknowledgement earns %d", b.balance(1).Earned)
 	}
 	told := b.receive(from, ack(second)).Notes
-	if !slices.ContainsFunc(told, func(n market.Note) bool { return n.Kind == market.NoteBilled && n.Detail == "0.06 credit more, 0.1205 in all" }) {
+	if !slices.ContainsFunc(told, func(n market.Note) bool {
+		return n.Kind == market.NoteBilled && n.Text == "0.06 credit more, 0.1205 in all"
+	}) {
 		t.Errorf("told %+v", told)
 	}
 	b.receive(from, ack(second))
