@@ -39,6 +39,16 @@ type Faults struct {
 	Refusers   int // they offer and refuse
 	Stale      int // as traders they repeat old answers
 	EngineFail int // parts of a million launches, on every node
+
+	// As suppliers that ask for money:
+	Overbillers int // they bill more seconds than have passed
+	Mispricers  int // they bill more than the price
+	NoShows     int // they sign leases, bill them, and never start anything
+	Replayers   int // they send old bills, and those of other leases
+
+	// As buyers:
+	Deadbeats int // they acknowledge nothing, sign no receipt and never pay
+	Quitters  int // they are honest for a while, and deadbeats then
 }
 
 // Cut separates some nodes from the others for a while.

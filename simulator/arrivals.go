@@ -177,6 +177,9 @@ func (d *driver) ask(to uint32, at time.Duration, k int) (ref uint64) {
 		Ref: ref, Spec: &d.specs[k], Replicas: p.replicas(), Apart: p.Apart, Together: p.Together, Renew: market.RenewNever,
 		Want: market.Want{Need: p.need(), Class: p.Class, Platform: platform, Strategy: p.Strategy},
 	}
+	if d.s.c.Load.Renew {
+		w.Renew = market.RenewAuto
+	}
 	if p.Region != "" {
 		w.Want.Constraints = []market.Constraint{{Key: "region", Value: p.Region}}
 	}

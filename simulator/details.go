@@ -22,6 +22,7 @@ type Details struct {
 	FailedStarts uint64          // launches that the engine failed
 	Untrue       int             // requests given up without a reason, or with one that cannot be true
 	Series       []Sample
+	Money        *Accounts // nil where everything is free
 	Checks
 }
 
@@ -48,6 +49,7 @@ func (m *Measures) detail(s *Sim) {
 	}
 	d.RTT = s.meanRTT()
 	d.Checks = s.check.Checks
+	d.Money = s.audit()
 }
 
 // joined is when all nodes have started and filled their tables, and what they

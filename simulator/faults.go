@@ -16,7 +16,16 @@ const (
 	boaster
 	refuser
 	stale
+	overbiller
+	mispricer
+	noShow
+	replayer
+	deadbeat
+	quitter
 )
+
+// cheats reports whether a node is dishonest about money.
+func (f fault) cheats() bool { return f >= overbiller }
 
 // boast is how many times what it has a boaster offers.
 const boast = 10
@@ -24,7 +33,8 @@ const boast = 10
 // of draws a node's fault.
 func (f *Faults) of(i uint32, seed uint64) fault {
 	x := int(mix(uint64(i), seed, 6) % million)
-	for k, share := range []int{f.Slow, f.Silent, f.Boasters, f.Refusers, f.Stale} {
+	for k, share := range []int{f.Slow, f.Silent, f.Boasters, f.Refusers, f.Stale,
+		f.Overbillers, f.Mispricers, f.NoShows, f.Replayers, f.Deadbeats, f.Quitters} {
 		if x -= share; x < 0 {
 			return fault(k + 1)
 		}
@@ -79,6 +89,8 @@ func (p *part) swallow(n *node, s *market.Send) bool {
 		if m, ok := s.Msg.(*market.Offers); ok {
 			s.Msg = p.outdated(n, m)
 		}
+	default:
+		return p.cheat(n, s)
 	}
 	return false
 }

@@ -127,7 +127,7 @@ func (s *Sim) live(now time.Duration) {
 			}
 		case gone:
 			if n.up {
-				n.running = n.running[:0]
+				s.halt(n, now)
 				s.goes(n, now)
 			}
 		case crashes:
@@ -163,9 +163,18 @@ func (s *Sim) crash(n *node, now time.Duration) {
 		n.disk, n.lost = nil, true
 	}
 	if !s.keepsContainers(n) {
-		n.running = n.running[:0]
+		s.halt(n, now)
 	}
 	s.goes(n, now)
+}
+
+// halt ends all containers of a node.
+func (s *Sim) halt(n *node, now time.Duration) {
+	p := s.part(n.index)
+	for _, unit := range n.running {
+		p.clock(n, &market.UnitChanged{Unit: unit, State: market.Ended}, now)
+	}
+	n.running = n.running[:0]
 }
 
 // keepsContainers reports whether only the program of a node crashed.
@@ -253,11 +262,16 @@ func (s *Sim) outage(i uint32, now time.Duration) (until time.Duration) {
 	return until
 }
 
-// tear leaves only the first effects of a step, and the node falls.
+// tear leaves only the first effects of a step, and the node falls. All saves
+// are one effect: they are committed together.
 func (p *part) tear(n *node) {
 	o := &p.out
-	left := int(p.s.chance(n, 7) % uint64(1+len(o.Saves)+len(o.Sends)+len(o.Lookups)+len(o.Runs)+len(o.Controls)+len(o.Outcomes)))
-	o.Saves = first(o.Saves, &left)
+	left := int(p.s.chance(n, 7) % uint64(2+len(o.Sends)+len(o.Lookups)+len(o.Runs)+len(o.Controls)+len(o.Outcomes)))
+	if left == 0 {
+		o.Saves = nil
+	} else {
+		left--
+	}
 	o.Sends = first(o.Sends, &left)
 	o.Lookups = first(o.Lookups, &left)
 	o.Runs = first(o.Runs, &left)
@@ -294,6 +308,9 @@ func (p *part) keep(n *node) {
 		return
 	}
 	for _, save := range p.out.Saves {
+		if _, log := save.Record.(*market.Entry); log { // which no peer reads
+			continue
+		}
 		table, key := save.Record.Key()
 		i := slices.IndexFunc(n.disk, func(r market.Record) bool {
 			t, k := r.Key()

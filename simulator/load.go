@@ -24,6 +24,7 @@ type Load struct {
 	Until    time.Duration
 	Trace    []Arrival // with Trace, in order of time
 	Lifetime Law       // of containers; empty = until stopped
+	Renew    bool      // leases are renewed until then
 }
 
 // Arrivals is how requests come.

@@ -75,7 +75,7 @@ func (s sealer) SignReceipt(r *market.SignedReceipt) *market.SignedReceipt {
 
 // Settlement implements market.Sealer.
 func (s sealer) Settlement(t market.Settlement) *market.SignedSettlement {
-	id := digest(t.Debtor[:], t.Creditor[:], num(t.Nonce), num(uint64(t.Amount)))
+	id := digest(t.Debtor[:], t.Creditor[:], num(t.Nonce), num(uint64(t.Amount)), num(uint64(t.At)))
 	return &market.SignedSettlement{Settlement: t, ID: id, By: s.self, Proposal: []byte(given)}
 }
 

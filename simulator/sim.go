@@ -23,6 +23,7 @@ type Config struct {
 	Faults   Faults
 	Cuts     []Cut
 	Outages  []Outage
+	Money    Money
 	Machine  MakeMachine // nil = discovery.New
 	Workers  int         // partitions stepped at once; 0 = all cores
 
@@ -59,9 +60,12 @@ type Sim struct {
 	check  inspector
 	tables refresher
 	joined joined
-	labels [][]market.Label // by region
-	cuts   []*Cut           // in force in this window
-	calm   bool             // little happened in the last window
+	labels [][]market.Label          // by region
+	cuts   []*Cut                    // in force in this window
+	prices []*market.Terms           // by level; nil = everything is free
+	paid   time.Duration             // all debts of before then were collected
+	former map[uint64]market.Balance // what buyers had signed a while before the end, by supplier and buyer
+	calm   bool                      // little happened in the last window
 
 	stepping sync.WaitGroup // the workers in this window
 
@@ -84,6 +88,8 @@ type part struct {
 	fallen []uint32      // nodes that crashed within a step of this window
 	old    map[uint32]oldAnswer
 	over   map[market.LeaseID]struct{} // leases that suppliers ended, where nodes can crash
+	till   till
+	lies   map[market.LeaseID]*lie
 }
 
 // news is what happened in a window and matters to everybody.
@@ -105,12 +111,12 @@ const (
 
 // New prepares a run.
 func New(c Config) *Sim {
-	s := &Sim{c: c, net: c.Params.Network, nodes: make([]node, c.Nodes), look: c.Network.lookahead()}
+	s := &Sim{c: c, net: c.Params.Network, nodes: make([]node, c.Nodes), look: c.Network.lookahead(), prices: c.Money.prices()}
 	if s.c.Workers == 0 {
 		s.c.Workers = runtime.GOMAXPROCS(0)
 	}
 	for range s.c.Workers {
-		p := &part{s: s, away: make([][]letter, s.c.Workers), over: map[market.LeaseID]struct{}{}}
+		p := &part{s: s, away: make([][]letter, s.c.Workers), over: map[market.LeaseID]struct{}{}, till: newTill(), lies: map[market.LeaseID]*lie{}}
 		s.parts = append(s.parts, p)
 	}
 	o := &s.c.Overlay
@@ -170,6 +176,7 @@ func (s *Sim) Run(ctx context.Context) *Measures {
 		s.now = next
 		s.live(next)
 		s.partition(next)
+		s.payday(next)
 		s.load.upTo(next)
 		s.window(next + s.look)
 		s.barrier(next + s.look)
@@ -253,6 +260,7 @@ func (s *Sim) barrier(end time.Duration) {
 	s.load.judge()
 	s.fall()
 	s.refresh(end)
+	s.remember(end)
 	s.joined.note(s, end)
 	s.inspect(end)
 }
@@ -314,7 +322,7 @@ func (p *part) event(n *node, l *letter) market.Event {
 				n.connect(l.from)
 			}
 		}
-		return market.Received{From: market.Ref{Peer: p.s.c.Overlay.id(l.from)}, Msg: l.msg}
+		return market.Received{From: market.Ref{Peer: p.s.c.Overlay.id(l.from)}, Msg: p.deceived(n, l.msg)}
 	case undelivered, unanswered:
 		return market.Undelivered{To: p.s.c.Overlay.id(l.from), Msg: l.msg}
 	}
@@ -347,6 +355,7 @@ func (p *part) step(n *node, at time.Duration, ev market.Event, what uint64) {
 	if n.doomed {
 		p.tear(n)
 	}
+	p.count(n, ev)
 	p.perform(n, at)
 	if n.fell {
 		p.alarms.set(n, never)
@@ -360,7 +369,8 @@ func (p *part) step(n *node, at time.Duration, ev market.Event, what uint64) {
 var platform = market.Platform{OS: "linux", Arch: "amd64"}
 
 func (s *Sim) stock(n *node) market.Stock {
-	st := market.Stock{Total: n.offered(), Platform: platform, Class: n.class, Reach: market.ReachPublic, PortLow: 20000, PortHigh: 40000}
+	st := market.Stock{Total: n.offered(), Platform: platform, Class: n.class, Reach: market.ReachPublic, PortLow: 20000, PortHigh: 40000,
+		Terms: s.terms(n), Credit: s.c.Money.Credit}
 	if n.nat {
 		st.Reach = market.ReachRelayed
 	}
@@ -380,7 +390,9 @@ func (p *part) perform(n *node, at time.Duration) {
 		p.lookup(n, at, l)
 	}
 	for i := range o.Runs {
-		p.later(n, at, p.start(n, &o.Runs[i]))
+		ev := p.start(n, &o.Runs[i])
+		p.clock(n, &ev, at)
+		p.later(n, at, ev)
 	}
 	for _, c := range o.Controls {
 		ev := market.UnitChanged{Unit: c.Unit, Ref: c.Ref, State: market.Running}
@@ -394,6 +406,7 @@ func (p *part) perform(n *node, at time.Duration) {
 				}
 			}
 		}
+		p.clock(n, &ev, at)
 		p.later(n, at, ev)
 	}
 	for i := range o.Outcomes {

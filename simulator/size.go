@@ -43,6 +43,26 @@ func size(m market.Message) int {
 		return frame + 180
 	case *market.StatusAck, *market.StopContainer, *market.StopAck:
 		return frame + 45
+	case *market.ReportUsage:
+		return frame + 222
+	case *market.AckUsage:
+		if m.Note == nil {
+			return frame + 90
+		}
+		return frame + 478
+	case *market.IssueReceipt:
+		return frame + 285
+	case *market.SignReceipt:
+		if m.Receipt == nil {
+			return frame + 90
+		}
+		return frame + 602
+	case *market.ProposeSettlement:
+		return frame + 261
+	case *market.AnswerSettlement:
+		return frame + 554
+	case *market.GiveNotice:
+		return frame + 296
 	}
 	return frame + 28
 }

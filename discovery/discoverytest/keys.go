@@ -82,7 +82,7 @@ func (k *Keys) SignReceipt(r *market.SignedReceipt) *market.SignedReceipt {
 
 // Settlement implements market.Sealer.
 func (k *Keys) Settlement(s market.Settlement) *market.SignedSettlement {
-	id := digest(s.Debtor[:], s.Creditor[:], num(s.Nonce), num(uint64(s.Amount)))
+	id := digest(s.Debtor[:], s.Creditor[:], num(s.Nonce), num(uint64(s.Amount)), num(uint64(s.At)))
 	return &market.SignedSettlement{Settlement: s, ID: id, By: k.self, Proposal: []byte{1}}
 }
 

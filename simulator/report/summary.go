@@ -3,6 +3,7 @@ package report
 import (
 	"time"
 
+	"caravela/market"
 	"caravela/simulator"
 )
 
@@ -57,6 +58,8 @@ type Summary struct {
 	OffersOutlivingSuppliers int      `json:"offers_outliving_suppliers"`
 	PeersChecked             int      `json:"peers_checked"` // for the invariants
 
+	Money *Money `json:"money"` // null where everything is free
+
 	MessageStorms int      `json:"message_storms"` // a peer sent over a thousand messages within a minute
 	FailedStarts  uint64   `json:"failed_starts"`
 	Violations    []string `json:"violations"` // the first few, in words
@@ -70,6 +73,35 @@ type Requests struct {
 	Placed  int `json:"placed"`
 	Missed  int `json:"missed"`  // given up although a live node had the resources all the time
 	Refused int `json:"refused"` // given up, and none had
+}
+
+// Money is what became of bills, between honest suppliers and honest buyers,
+// in units of the suppliers' money.
+type Money struct {
+	Earned          float64 `json:"earned"`            // what honest suppliers have billed
+	Acked           float64 `json:"acked"`             // of it, what buyers have acknowledged
+	UnpaidByCheats  float64 `json:"unpaid_by_cheats"`  // of that, what those owe who never pay
+	UnackedLossMax  float64 `json:"unacked_loss_max"`  // the most of one lease that ran unacknowledged at its supplier
+	BoundMax        float64 `json:"bound_max"`         // the largest (k intervals + grace) x price of a lease
+	LossOfBoundMax  float64 `json:"loss_of_bound_max"` // the largest share of its bound that ran unacknowledged of a lease
+	OverbilledMax   float64 `json:"overbilled_max"`    // the most of one container that its buyer acknowledged and did not get
+	LossOverBound   int     `json:"loss_over_bound"`   // honest nodes that lost more by a lease than its bound
+	OverCredit      int     `json:"over_credit"`       // honest suppliers that somebody owed more than the credit given
+	Disputed        int     `json:"disputed"`          // bills and receipts that honest buyers told their users not to agree with
+	Receipts        int     `json:"receipts"`          // that honest buyers have signed
+	LedgersDisagree int     `json:"ledgers_disagree"`  // pairs of an honest supplier and an honest buyer
+}
+
+func moneyOf(a *simulator.Accounts) *Money {
+	if a == nil {
+		return nil
+	}
+	units := func(m market.Micro) float64 { return float64(m) / 1e6 }
+	return &Money{
+		Earned: units(a.Earned), Acked: units(a.Acked), UnpaidByCheats: units(a.Unpaid), UnackedLossMax: units(a.LossMax), BoundMax: units(a.BoundMax),
+		LossOfBoundMax: units(a.LossShare), OverbilledMax: units(a.OverbilledMax), LossOverBound: a.OverBound, OverCredit: a.OverCredit,
+		Disputed: a.Disputed, Receipts: a.Receipts, LedgersDisagree: a.Disagreeing,
+	}
 }
 
 // Counts describe a distribution of whole numbers.
@@ -136,7 +168,7 @@ func Summarise(a About, m, idle *simulator.Measures) *Summary {
 	}
 	s.DoubleBookings, s.LostLeases, s.UnbalancedSuppliers = m.DoubleBookings, m.LostLeases, m.Unbalanced
 	s.OffersOutlivingSuppliers, s.PeersChecked, s.UntrueRefusals = m.Outliving, m.PeersChecked, m.Untrue
-	s.MessageStorms = m.Storms
+	s.MessageStorms, s.Money = m.Storms, moneyOf(m.Money)
 	s.FailedStarts, s.Violations = m.FailedStarts, append([]string{}, m.Violations...)
 	s.PlacementLatencyMS = latencyOf(m.Latency, time.Millisecond)
 	s.PlacementLatencyRTTs = latencyOf(m.Latency, m.RTT)

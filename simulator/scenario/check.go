@@ -29,6 +29,7 @@ func (l *loader) check() {
 	l.checkLife()
 	l.checkKinds()
 	l.checkDemand()
+	l.checkMoney()
 	l.checkExpect()
 }
 
@@ -149,15 +150,17 @@ func (l *loader) checkLife() {
 	laws := f.Session.Law != "" || f.Absence.Law != ""
 	l.need(f.Trace == "" || !laws, "life.trace", "either a trace, or laws", "trace beside session and absence")
 	l.need(f.Absence.Law == "" || f.Session.Law != "", "life.absence", "[life] session = ...", "absence without sessions")
-	a := &l.s.Faults
+	a, sum := &l.s.Faults, 0.0
 	for _, f := range []struct {
 		key   string
 		share float64
-	}{{"slow", a.Slow}, {"silent", a.Silent}, {"boasters", a.Boasters}, {"refusers", a.Refusers}, {"stale", a.Stale}, {"engine_fail", a.EngineFail}} {
+	}{{"slow", a.Slow}, {"silent", a.Silent}, {"boasters", a.Boasters}, {"refusers", a.Refusers}, {"stale", a.Stale},
+		{"overbillers", a.Overbillers}, {"mispricers", a.Mispricers}, {"no_shows", a.NoShows}, {"replayers", a.Replayers}, {"deadbeats", a.Deadbeats}, {"quitters", a.Quitters}} {
 		l.share("faults."+f.key, f.share)
+		sum += f.share
 	}
-	sum := a.Slow + a.Silent + a.Boasters + a.Refusers + a.Stale
-	l.need(sum <= 1+1e-9, "faults", "each node has one fault at most", "the shares of slow, silent, boasters, refusers and stale are %.3g together", sum)
+	l.share("faults.engine_fail", a.EngineFail)
+	l.need(sum <= 1+1e-9, "faults", "each node has one fault at most", "the shares of all kinds of faulty nodes are %.3g together", sum)
 	l.need(a.Delay >= 0 && a.Delay <= time.Minute, "faults.delay", "", "%v is not between 0 and 1m", a.Delay)
 }
 
@@ -209,7 +212,7 @@ func (l *loader) checkProfile(key string, p Profile) {
 	l.need(p.Class >= 1 && p.Class <= 4, key+".class", "an x86-64 level", "%d is not between 1 and 4", p.Class)
 	l.need(p.Replicas >= 0 && p.Replicas <= 32, key+".replicas", "", "%d is not between 1 and 32", p.Replicas)
 	l.oneOf(key+".place", p.Place, "", "any", "apart", "together")
-	l.oneOf(key+".prefer", p.Prefer, "", "binpack", "spread")
+	l.oneOf(key+".prefer", p.Prefer, "", "binpack", "spread", "cheapest")
 	l.need(p.Region == "" || slices.Contains(l.s.Network.Regions, p.Region), key+".region", "regions are "+strings.Join(l.s.Network.Regions, ", "), "no region %q", p.Region)
 }
 
@@ -246,6 +249,24 @@ func (l *loader) checkPhases(d *Demand) {
 			l.need(r >= 0 && r <= 100, list.key, "percent of the nodes a tick", "%v is not between 0 and 100", r)
 		}
 	}
+}
+
+func (l *loader) checkMoney() {
+	p, m, f := &l.s.Price, &l.s.Metering, &l.s.Faults
+	for _, rate := range []struct {
+		key   string
+		units float64
+	}{{"core", p.Core}, {"memory", p.Memory}, {"start", p.Start}} {
+		l.need(rate.units >= 0 && rate.units <= 1e6, "price."+rate.key, "units of money an hour", "%v is not between 0 and a million", rate.units)
+	}
+	l.share("price.spread", p.Spread)
+	l.need(m.Interval >= time.Second, "metering.interval", `interval = "1m"`, "%v is less than 1s", m.Interval)
+	l.need(m.Bear >= 1 && m.Bear <= market.MaxBear, "metering.bear", "", "%d is not between 1 and %d", m.Bear, market.MaxBear)
+	l.need(m.Credit >= time.Second && m.Credit <= maxDuration, "metering.credit", `credit = "1h"`, "%v is not between 1s and 31d", m.Credit)
+	l.need(m.Settle == 0 || m.Settle >= time.Minute, "metering.settle", "0s = never", "%v is less than 1m", m.Settle)
+	free := p.Core == 0 && p.Memory == 0 && p.Start == 0
+	cheats := f.Overbillers + f.Mispricers + f.NoShows + f.Replayers + f.Deadbeats + f.Quitters
+	l.need(cheats == 0 || !free, "faults", "[price] core = 0.01", "nobody can cheat where everything is free")
 }
 
 // checkExpect reads the bounds, which name metrics of the summary.

@@ -38,13 +38,32 @@ func (l *loader) configure() {
 	c.Faults = simulator.Faults{
 		Slow: ppm(f.Slow), Delay: f.Delay, Silent: ppm(f.Silent), Boasters: ppm(f.Boasters), Refusers: ppm(f.Refusers),
 		Stale: ppm(f.Stale), EngineFail: ppm(f.EngineFail),
+		Overbillers: ppm(f.Overbillers), Mispricers: ppm(f.Mispricers), NoShows: ppm(f.NoShows), Replayers: ppm(f.Replayers),
+		Deadbeats: ppm(f.Deadbeats), Quitters: ppm(f.Quitters),
 	}
+	c.Money = l.money()
 	c.Load = l.load()
 	if make := strategies.Named(s.Strategy); make != nil {
 		c.Machine = make
 	}
 	l.s.Config = c
 }
+
+// money is what the dearest suppliers ask for.
+func (l *loader) money() simulator.Money {
+	p, m := &l.s.Price, &l.s.Metering
+	price := market.Price{Unit: "credit", Core: micro(p.Core), Memory: micro(p.Memory), Start: micro(p.Start)}
+	if price.IsFree() {
+		return simulator.Money{}
+	}
+	t := &market.Terms{Price: price, Interval: m.Interval, Bear: int(m.Bear), Grace: m.Grace, Notice: market.DefaultNotice}
+	if err := t.Validate(); err != nil {
+		l.b.problem("metering", "see the limits of terms in docs/protocol.md", "%v", err)
+	}
+	return simulator.Money{Terms: t, Spread: ppm(p.Spread), Credit: m.Credit, Settle: m.Settle}
+}
+
+func micro(units float64) market.Micro { return market.Micro(math.Round(units * 1e6)) }
 
 func ppm(share float64) int { return int(math.Round(share * 1e6)) }
 
@@ -102,7 +121,7 @@ func (l *loader) load() simulator.Load {
 	s, d := &l.s.Spec, &l.s.Load
 	out := simulator.Load{
 		Tick: d.Tick, Warmup: s.Warmup, Lasts: d.Lasts, Rate: int(math.Round(d.Rate * 1000)), Size: hundredths(d.Size), Every: d.Every,
-		From: d.From, Until: d.Until, Lifetime: l.law("load.lifetime", d.Lifetime),
+		From: d.From, Until: d.Until, Lifetime: l.law("load.lifetime", d.Lifetime), Renew: d.Renew,
 	}
 	for _, r := range d.Deploy {
 		out.Deploy = append(out.Deploy, hundredths(r))
@@ -135,8 +154,11 @@ func profile(p Profile) simulator.Profile {
 		Class: market.CPUClass(p.Class), CPU: p.CPUs, Memory: p.Memory, Share: hundredths(p.Share), Replicas: int(p.Replicas),
 		Apart: p.Place == "apart", Together: p.Place == "together", Region: p.Region,
 	}
-	if p.Prefer == "spread" {
+	switch p.Prefer {
+	case "spread":
 		q.Strategy = market.Spread
+	case "cheapest":
+		q.Strategy = market.Cheapest
 	}
 	return q
 }

@@ -29,7 +29,7 @@ func TestMistakes(t *testing.T) {
 		{"[load]\narrivals = \"poisson\"\nrate = -3", `x.toml:3: load.rate: -3 is not above 0`},
 		{"[load]\narrivals = \"poison\"", `did you mean "poisson"?`},
 		{"[life]\nsession = { law = \"exponential\" }", `life.session: needs either a mean or a median`},
-		{"[faults]\nslow = 0.6\nsilent = 0.6", `x.toml:1: faults: the shares of slow, silent`},
+		{"[faults]\nslow = 0.6\nsilent = 0.6", `x.toml:1: faults: the shares of all kinds of faulty nodes`},
 		{"[[partition]]\nfrom = \"5m\"\nuntil = \"6m\"\nregions = [\"mars\"]", `x.toml:1: partition[1]: no region "mars"; regions are eu, us, asia`},
 		{"[[outage]]\nfrom = \"5m\"\nuntil = \"3m\"\nregions = [\"eu\"]", `lasts from 5m0s until 3m0s`},
 		{"[expect]\nplaced = \">= 1\"", `expect.placed: no such metric`},

@@ -27,6 +27,8 @@ type Spec struct {
 	Outages    []Outage       `toml:"outage"`
 	Life       Life           `toml:"life"`
 	Faults     Faults         `toml:"faults"`
+	Price      Price          `toml:"price"`
+	Metering   Metering       `toml:"metering"`
 	Load       Demand         `toml:"load"`
 	Machines   []Machine      `toml:"machine"`
 	Profiles   []Profile      `toml:"profile"`
@@ -114,6 +116,33 @@ type Faults struct {
 	Refusers   float64       `toml:"refusers"`    // offer, and refuse every launch
 	Stale      float64       `toml:"stale"`       // as traders, answer what was true a while ago
 	EngineFail float64       `toml:"engine_fail"` // share of launches that the engine fails, on every node
+
+	// Where there is a price; suppliers:
+	Overbillers float64 `toml:"overbillers"` // bill more seconds than have passed
+	Mispricers  float64 `toml:"mispricers"`  // bill more than the price
+	NoShows     float64 `toml:"no_shows"`    // sign leases, bill them, and never start anything
+	Replayers   float64 `toml:"replayers"`   // send old bills, and those of other leases
+	// Buyers:
+	Deadbeats float64 `toml:"deadbeats"` // acknowledge nothing, and never pay
+	Quitters  float64 `toml:"quitters"`  // are honest for a while, and deadbeats then
+}
+
+// Price is what the dearest suppliers ask for, in units of their money an hour.
+// Without one everything is free.
+type Price struct {
+	Core   float64 `toml:"core"`
+	Memory float64 `toml:"memory"` // a GiB
+	Start  float64 `toml:"start"`  // once a container
+	Spread float64 `toml:"spread"` // by which share of it the cheapest suppliers are cheaper
+}
+
+// Metering is how leases that cost something are billed and paid.
+type Metering struct {
+	Interval time.Duration `toml:"interval"` // between two bills
+	Bear     int64         `toml:"bear"`     // unacknowledged bills in a row that suppliers bear
+	Grace    time.Duration `toml:"grace"`    // after the last of these
+	Credit   time.Duration `toml:"credit"`   // of its leases' price, that a buyer has
+	Settle   time.Duration `toml:"settle"`   // honest buyers pay this often; 0 = never
 }
 
 // Demand is how requests come.
@@ -130,6 +159,7 @@ type Demand struct {
 	Until    time.Duration `toml:"until"`    // poisson, bursts: none after it; 0 = to the end
 	Trace    string        `toml:"trace"`    // trace: the CSV file
 	Lifetime Law           `toml:"lifetime"` // of containers; none = until a stop, or the end
+	Renew    bool          `toml:"renew"`    // leases are renewed until then
 }
 
 // Machine is a kind of node.
@@ -148,7 +178,7 @@ type Profile struct {
 	Share    float64         `toml:"share"` // percent
 	Replicas int64           `toml:"replicas"`
 	Place    string          `toml:"place"`  // any, apart or together
-	Prefer   string          `toml:"prefer"` // binpack or spread
+	Prefer   string          `toml:"prefer"` // binpack, spread or cheapest
 	Region   string          `toml:"region"` // only there
 }
 
@@ -169,5 +199,8 @@ func DefaultSpec() Spec {
 			Spread: 10 * time.Millisecond, Relay: 40 * time.Millisecond,
 		},
 		Faults: Faults{Delay: 2 * time.Second},
+		Metering: Metering{
+			Interval: market.DefaultInterval, Bear: market.DefaultBear, Grace: market.DefaultGrace, Credit: market.DefaultCredit, Settle: 30 * time.Minute,
+		},
 	}
 }

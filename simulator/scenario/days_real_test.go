@@ -1,0 +1,5 @@
+//go:build real
+
+package scenario
+
+const days = 4
