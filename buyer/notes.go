@@ -27,7 +27,7 @@ func slack(t *market.Terms) time.Duration {
 func (b *Buyer) onReport(now market.Time, from market.Ref, m *market.ReportUsage, out *market.Outbox) {
 	n, t := m.Note, b.meterOf(m.Note.Lease)
 	if t == nil {
-		b.onStrangeNote(now, from, n, out)
+		b.onStrangeNote(from, n, out)
 		return
 	}
 	acked := t.rec.Acked
@@ -74,7 +74,7 @@ func (b *Buyer) starting(unit market.LeaseID) bool {
 }
 
 // onStrangeNote answers a bill for a lease that is not in force here.
-func (b *Buyer) onStrangeNote(now market.Time, from market.Ref, n *market.SignedUsage, out *market.Outbox) {
+func (b *Buyer) onStrangeNote(from market.Ref, n *market.SignedUsage, out *market.Outbox) {
 	no := func(why market.Reason, detail string) {
 		out.Send(from, &market.AckUsage{Lease: n.Lease, Seq: n.Seq, Reason: why, Detail: detail})
 	}
