@@ -71,7 +71,7 @@ func TestAlarms(t *testing.T) {
 		for i := range nodes {
 			least = min(least, nodes[i].wake)
 		}
-		if len(a.nodes) == 0 && least != never || len(a.nodes) > 0 && a.nodes[0].wake != least {
+		if len(a) == 0 && least != never || len(a) > 0 && a[0].at != least {
 			t.Fatalf("the earliest is %v", least)
 		}
 	}

@@ -40,6 +40,9 @@ func (a *letter) before(b *letter) bool {
 	return a.counter < b.counter
 }
 
+// what is a number for the trace's hash.
+func (a *letter) what() uint64 { return 2 + uint64(a.from)<<32 + uint64(a.counter) }
+
 // mail is a 4-ary heap of letters.
 type mail []letter
 
@@ -84,65 +87,65 @@ func (h mail) down(i int) {
 	}
 }
 
-// alarms is an indexed 4-ary heap of the nodes' deadlines: one a node.
-type alarms struct {
-	nodes []*node // heap order
+// alarms is an indexed 4-ary heap of the nodes' deadlines: one a node. The
+// times stand in the heap itself, so that comparing them touches no node.
+type alarms []alarm
+
+type alarm struct {
+	at time.Duration
+	n  *node
 }
+
+func (a *alarm) before(b *alarm) bool { return a.at < b.at || a.at == b.at && a.n.index < b.n.index }
 
 func (a *alarms) set(n *node, at time.Duration) {
-	if n.alarm < 0 {
-		if at == market.Never {
-			return
-		}
-		n.alarm = int32(len(a.nodes))
-		a.nodes = append(a.nodes, n)
-	}
 	n.wake = at
-	if at == market.Never {
-		a.remove(n)
-		return
+	switch {
+	case n.alarm >= 0 && at == market.Never:
+		a.remove(int(n.alarm))
+	case n.alarm >= 0:
+		a.fix(int(n.alarm), alarm{at, n})
+	case at != market.Never:
+		*a = append(*a, alarm{})
+		a.fix(len(*a)-1, alarm{at, n})
 	}
-	a.fix(int(n.alarm))
 }
 
-func (a *alarms) remove(n *node) {
-	i, last := int(n.alarm), len(a.nodes)-1
-	n.alarm = -1
-	moved := a.nodes[last]
-	a.nodes = a.nodes[:last]
+func (a *alarms) remove(i int) {
+	h := *a
+	h[i].n.alarm = -1
+	last := len(h) - 1
+	moved := h[last]
+	h[last] = alarm{}
+	*a = h[:last]
 	if i != last {
-		a.nodes[i] = moved
-		moved.alarm = int32(i)
-		a.fix(i)
+		a.fix(i, moved)
 	}
 }
 
-func (a *alarms) less(i, j int) bool {
-	x, y := a.nodes[i], a.nodes[j]
-	return x.wake < y.wake || x.wake == y.wake && x.index < y.index
-}
-
-func (a *alarms) swap(i, j int) {
-	a.nodes[i], a.nodes[j] = a.nodes[j], a.nodes[i]
-	a.nodes[i].alarm, a.nodes[j].alarm = int32(i), int32(j)
-}
-
-func (a *alarms) fix(i int) {
-	for i > 0 && a.less(i, (i-1)/4) {
-		a.swap(i, (i-1)/4)
+// fix puts an alarm where it belongs, from the place i, which is free.
+func (a alarms) fix(i int, x alarm) {
+	for i > 0 && x.before(&a[(i-1)/4]) {
+		a.put(i, a[(i-1)/4])
 		i = (i - 1) / 4
 	}
-	for {
-		best := i
-		for c := 4*i + 1; c <= 4*i+4 && c < len(a.nodes); c++ {
-			if a.less(c, best) {
+	for 4*i+1 < len(a) {
+		best := 4*i + 1
+		for c := best + 1; c <= 4*i+4 && c < len(a); c++ {
+			if a[c].before(&a[best]) {
 				best = c
 			}
 		}
-		if best == i {
-			return
+		if !a[best].before(&x) {
+			break
 		}
-		a.swap(i, best)
+		a.put(i, a[best])
 		i = best
 	}
+	a.put(i, x)
+}
+
+func (a alarms) put(i int, x alarm) {
+	a[i] = x
+	x.n.alarm = int32(i)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"caravela/discovery"
 	"caravela/market"
 )
 
@@ -270,8 +271,8 @@ func (p *part) next() time.Duration {
 	if len(p.mail) > 0 {
 		d = p.mail[0].at
 	}
-	if len(p.alarms.nodes) > 0 {
-		d = min(d, p.alarms.nodes[0].wake)
+	if len(p.alarms) > 0 {
+		d = min(d, p.alarms[0].at)
 	}
 	return d
 }
@@ -290,14 +291,14 @@ func (p *part) run(end time.Duration) {
 		if len(p.mail) > 0 {
 			mailAt = p.mail[0].at
 		}
-		if len(p.alarms.nodes) > 0 {
-			wakeAt = p.alarms.nodes[0].wake
+		if len(p.alarms) > 0 {
+			wakeAt = p.alarms[0].at
 		}
 		switch {
 		case min(mailAt, wakeAt) >= end:
 			return
 		case wakeAt < mailAt: // at the same time letters come first
-			n := p.alarms.nodes[0]
+			n := p.alarms[0].n
 			p.step(n, wakeAt, market.Tick{}, 1)
 		default:
 			l := p.mail.pop()
@@ -306,36 +307,49 @@ func (p *part) run(end time.Duration) {
 			case l.kind != delivered && l.life != n.life:
 			case !n.up || n.fell:
 				p.bounce(n, &l)
+			case l.kind == delivered:
+				p.deliver(n, &l)
+			case l.kind == local:
+				p.step(n, l.at, l.event, l.what())
 			default:
-				p.step(n, l.at, p.event(n, &l), 2+uint64(l.from)<<32+uint64(l.counter))
+				p.step(n, l.at, market.Undelivered{To: p.s.c.Overlay.id(l.from), Msg: l.msg}, l.what())
 			}
 		}
 	}
 }
 
-func (p *part) event(n *node, l *letter) market.Event {
-	switch l.kind {
-	case delivered:
-		if l.from != n.index {
-			n.heard++
-			if !p.s.connected(n, l.from) { // a connection serves both ways
-				n.connect(l.from)
-			}
+// deliver gives a node a message. The market's own peer takes it as a value,
+// since an interface around each message would be a tenth of all garbage.
+func (p *part) deliver(n *node, l *letter) {
+	if l.from != n.index {
+		n.heard++
+		if !p.s.connected(n, l.from) { // a connection serves both ways
+			n.connect(l.from)
 		}
-		return market.Received{From: market.Ref{Peer: p.s.c.Overlay.id(l.from)}, Msg: p.deceived(n, l.msg)}
-	case undelivered, unanswered:
-		return market.Undelivered{To: p.s.c.Overlay.id(l.from), Msg: l.msg}
 	}
-	return l.event
+	ev := market.Received{From: market.Ref{Peer: p.s.c.Overlay.id(l.from)}, Msg: p.deceived(n, l.msg)}
+	peer, own := n.machine.(*discovery.Peer)
+	if !own || n.fault != honest || n.doomed || p.s.prices != nil || p.s.c.Spy != nil {
+		p.step(n, l.at, ev, l.what())
+		return
+	}
+	now := p.begin(n, l.at, l.what())
+	peer.Step(now, ev, &p.out)
+	p.finish(n, l.at)
+}
+
+// begin counts an event, and empties the outbox for it.
+func (p *part) begin(n *node, at time.Duration, what uint64) market.Time {
+	p.events++
+	p.at = at
+	n.hash = mix(n.hash, uint64(at), what)
+	p.out.Reset()
+	return market.Time{Mono: at, Wall: Start.Add(at)}
 }
 
 // step gives a node one event and performs the effects.
 func (p *part) step(n *node, at time.Duration, ev market.Event, what uint64) {
-	p.events++
-	p.at = at
-	n.hash = mix(n.hash, uint64(at), what)
-	now := market.Time{Mono: at, Wall: Start.Add(at)}
-	p.out.Reset()
+	now := p.begin(n, at, what)
 	if w, ok := ev.(market.Wanted); ok {
 		n.open = append(n.open, openRequest{ref: w.Ref, since: at, profile: uint8(w.Ref >> 56)})
 	}
@@ -356,6 +370,11 @@ func (p *part) step(n *node, at time.Duration, ev market.Event, what uint64) {
 		p.tear(n)
 	}
 	p.count(n, ev)
+	p.finish(n, at)
+}
+
+// finish performs a step's effects.
+func (p *part) finish(n *node, at time.Duration) {
 	p.perform(n, at)
 	if n.fell {
 		p.alarms.set(n, never)

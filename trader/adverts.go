@@ -2,6 +2,7 @@ package trader
 
 import (
 	"slices"
+	"sort"
 
 	"caravela/market"
 )
@@ -85,7 +86,7 @@ func (t *Trader) learnParent(now market.Time, from market.Ref, s *market.Summary
 // learnChild believes for each child the traders that are nearest to its key,
 // so that nobody far away can talk them out. It reports whether that was news.
 func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from market.Ref) bool {
-	first, _ := slices.BinarySearchFunc(p.children, s.Region, func(c child, r market.Region) int { return c.summary.Region.Compare(r) })
+	first := p.firstChild(s.Region)
 	end, furthest := first, first
 	for ; end < len(p.children) && p.children[end].summary.Region == s.Region; end++ {
 		c := &p.children[end]
@@ -108,6 +109,11 @@ func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from ma
 		return false
 	}
 	return true
+}
+
+// firstChild is where what is said of a region below begins, or would.
+func (p *place) firstChild(r market.Region) int {
+	return sort.Search(len(p.children), func(i int) bool { return p.children[i].summary.Region.Compare(r) >= 0 })
 }
 
 // onOffers takes the view from above, or what another replica has and this

@@ -53,8 +53,7 @@ func (t *Trader) filter(now market.Time, p *place, from market.PeerID, m *market
 			promised++
 			continue
 		}
-		tie := market.Rand(salt ^ uint64(i))
-		fits.add(ranked{h, m.Want.Score(&h.offer.Offer), tie.Uint64()})
+		fits.add(h, m.Want.Score(&h.offer.Offer), market.Rand(salt^uint64(i)))
 	}
 	v.finish(s)
 	for range promised {
@@ -84,12 +83,17 @@ func (x *ranked) before(y *ranked) bool {
 	return x.score < y.score || x.score == y.score && x.tie < y.tie
 }
 
-func (k *ranking) add(x ranked) {
+// add takes an offer, of which tie is drawn only if the score does not decide.
+func (k *ranking) add(h *held, score int64, tie market.Rand) {
 	k.seen++
+	if k.kept == k.most && (k.most == 0 || score > k.best[k.most-1].score) {
+		return
+	}
+	x := ranked{h, score, tie.Uint64()}
 	switch {
 	case k.kept < k.most:
 		k.kept++
-	case k.most == 0 || !x.before(&k.best[k.most-1]):
+	case !x.before(&k.best[k.most-1]):
 		return
 	}
 	i := k.kept - 1
@@ -99,33 +103,61 @@ func (k *ranking) add(x ranked) {
 	k.best[i] = x
 }
 
+// lead is a hint that is not written yet: about a region below, or elsewhere.
+type lead struct {
+	below *child
+	view  *market.Hint
+}
+
 // hints tells of the regions below, and elsewhere if that is wanted, which may
-// have what is wanted.
+// have what is wanted. Many fit in a large market, and are asked for often: so
+// a hint is written once it is known which ones are told.
 func (t *Trader) hints(now market.Time, p *place, m *market.GetOffers) []market.Hint {
-	var hints []market.Hint
+	leads := make([]lead, 0, maxChilds+market.MaxHints) // on the stack
 	for c := range p.believed() {
 		if c.summary.MayFit(&m.Want) && now.Mono-c.heard <= t.childTTL() {
-			hints = append(hints, market.Hint{Summary: c.summary, Traders: p.tradersOf(c)})
+			leads = append(leads, lead{below: c})
 		}
 	}
 	for i := range p.view {
 		if m.Relay && !p.stale(now) && p.view[i].Summary.MayFit(&m.Want) {
-			hints = append(hints, p.view[i])
+			leads = append(leads, lead{view: &p.view[i]})
 		}
 	}
-	for i := len(hints) - 1; i > 0; i-- {
+	for i := len(leads) - 1; i > 0; i-- {
 		j := t.rng.IntN(i + 1)
-		hints[i], hints[j] = hints[j], hints[i]
+		leads[i], leads[j] = leads[j], leads[i]
 	}
-	return hints[:min(len(hints), market.MaxHints)]
+	return p.write(leads[:min(len(leads), market.MaxHints)])
 }
 
-// tradersOf lists who trades in a region below, the one believed first.
-func (p *place) tradersOf(best *child) []market.Ref {
-	refs := append(make([]market.Ref, 0, sameChild), best.trader)
-	for i := range p.children {
-		c := &p.children[i]
-		if c.summary.Region == best.summary.Region && c.trader.Peer != best.trader.Peer && c.summary.Offers >= best.summary.Offers/2 {
+// write makes hints of leads.
+func (p *place) write(leads []lead) []market.Hint {
+	if len(leads) == 0 {
+		return nil
+	}
+	hints := make([]market.Hint, len(leads))
+	var refs []market.Ref // of all hints
+	for i, l := range leads {
+		if l.below == nil {
+			hints[i] = *l.view
+			continue
+		}
+		if refs == nil {
+			refs = make([]market.Ref, 0, sameChild*(len(leads)-i))
+		}
+		first := len(refs)
+		refs = p.tradersOf(l.below, refs)
+		hints[i] = market.Hint{Summary: l.below.summary, Traders: refs[first:len(refs):len(refs)]}
+	}
+	return hints
+}
+
+// tradersOf appends who trades in a region below, the one believed first.
+func (p *place) tradersOf(best *child, refs []market.Ref) []market.Ref {
+	refs = append(refs, best.trader)
+	for i := p.firstChild(best.summary.Region); i < len(p.children) && p.children[i].summary.Region == best.summary.Region; i++ {
+		if c := &p.children[i]; c.trader.Peer != best.trader.Peer && c.summary.Offers >= best.summary.Offers/2 {
 			refs = append(refs, c.trader)
 		}
 	}
