@@ -110,7 +110,7 @@ func CodeOf(err error) Code {
 func CodeOfReason(r market.Reason) Code {
 	switch r {
 	case market.NoCapacity, market.PortTaken, market.ImageRefused, market.PlatformRefused, market.LabelRefused,
-		market.NotSelling, market.TooLong, market.PriceChanged, market.OverCredit, market.Blocked:
+		market.NotSelling, market.TooLong, market.PriceChanged, market.PriceTooHigh, market.OverCredit, market.Blocked:
 		return CodeNoOffer
 	case market.EngineDown, market.DiskFull:
 		return CodeEngineDown

@@ -89,7 +89,7 @@ func TestReasons(t *testing.T) {
 		count[CodeOfReason(r)]++
 	}
 	want := map[Code]int{
-		CodeNoOffer: 10, CodeEngineDown: 2, CodeBusy: 1, CodeNotOwner: 1, CodeNotFound: 3, CodeInvalid: 1,
+		CodeNoOffer: 11, CodeEngineDown: 2, CodeBusy: 1, CodeNotOwner: 1, CodeNotFound: 3, CodeInvalid: 1,
 		CodeUnreachable: 1, CodeUnsupported: 1, CodeConflict: 19,
 	}
 	if !reflect.DeepEqual(count, want) {

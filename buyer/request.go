@@ -130,10 +130,25 @@ func (r *request) spec(i int) *market.Spec {
 
 // why is the reason of giving up: the last supplier's, or no offer at all.
 func (b *Buyer) why(r *request) market.Reason {
-	if len(r.refusals) > 0 {
+	switch {
+	case len(r.refusals) > 0:
 		return r.refusals[len(r.refusals)-1].reason
+	case r.dear():
+		return market.PriceTooHigh
 	}
 	return market.NoCapacity
+}
+
+// dear reports whether some offer lacks nothing but a lower price; for replicas
+// that go together, that of each.
+func (r *request) dear() bool {
+	w := r.want
+	w.Need, w.MaxPrice = r.req.Want.Need, r.req.Want.MaxPrice
+	return slices.ContainsFunc(r.tally.Misses, func(m market.Miss) bool { return m.Kind == market.MissPrice }) ||
+		slices.ContainsFunc(r.offers, func(o market.OfferAt) bool {
+			kind, _ := w.Miss(&o.Offer.Offer)
+			return kind == market.MissPrice
+		})
 }
 
 func (b *Buyer) detail(r *request) string {

@@ -103,6 +103,31 @@ func TestMaxPrice(t *testing.T) {
 	}
 }
 
+// Whoever could have it for more money is not told that there is no room.
+func TestTooDear(t *testing.T) {
+	for _, c := range []struct {
+		miss market.MissKind
+		want market.Reason
+	}{{market.MissPrice, market.PriceTooHigh}, {market.MissCPU, market.NoCapacity}} {
+		b := newBench(t)
+		asked := b.search(func(w *market.Wanted) { w.Want.MaxPrice, w.Want.MaxPriceSet = 41, true }, ref(1))
+		out := b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Trader: true,
+			Tally: market.Tally{Offers: 3, Misses: []market.Miss{{Kind: c.miss, Count: 3}}}})
+		if g := told(out, market.GaveUp); len(g) != 1 || g[0].Reason != c.want {
+			t.Errorf("%v: gives up with %+v", c.miss, g)
+		}
+	}
+	b := newBench(t)
+	fee := terms()
+	fee.Price.Core, fee.Price.Start = 20, 30
+	out := b.choose(func(w *market.Wanted) {
+		w.Want.MaxPrice, w.Want.MaxPriceSet, w.Replicas, w.Together = 41, true, 3, true
+	}, b.at(1, 4000, fee))
+	if g := told(out, market.GaveUp); len(g) != 1 || g[0].Reason != market.PriceTooHigh {
+		t.Errorf("replicas of which each is too dear: %+v", g)
+	}
+}
+
 // silent lets the supplier not answer what it asks for now.
 func (b *bench) silent(out *market.Outbox) *market.Outbox {
 	if len(sent[*market.GetOffers](out)) == 1 {

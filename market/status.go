@@ -83,6 +83,7 @@ const (
 	Renewed                // the lease was replaced by its renewal
 	Disputed               // the peer does not agree with the numbers
 	NotHonoured            // the supplier did not do what it signed
+	PriceTooHigh           // whatever else fits costs more than the buyer would pay, or in another unit
 	maxReason
 )
 
@@ -93,7 +94,7 @@ func (r Reason) String() string {
 		"container engine down", "busy", "not the owner", "no such lease", "superseded", "no such image", "pull failed",
 		"start failed", "exited", "out of memory", "container vanished", "stopped by owner", "removed by owner",
 		"expired", "supplier left", "undone", "disk full", "unreachable", "unsupported", "terms changed", "over the credit limit", "blocked",
-		"no such hold", "usage not acknowledged", "reclaimed by supplier", "cost limit reached", "renewed", "disputed", "not honoured")
+		"no such hold", "usage not acknowledged", "reclaimed by supplier", "cost limit reached", "renewed", "disputed", "not honoured", "no offer at this price")
 }
 
 // Status is one signed link in the chain of what a supplier says of a unit.

@@ -301,6 +301,9 @@ func (r *run) noOffer(o market.Outcome) error {
 	}
 	result := r.node.result(&r.want.Want, o, r.rounds)
 	e := api.Errorf(api.CodeNoOffer, "no offer fits").WithNext("caravela market explain, or ask for less")
+	if o.Reason == market.PriceTooHigh {
+		e = api.Errorf(api.CodeNoOffer, "no offer fits at this price").WithNext("caravela market explain, or a higher --max-price")
+	}
 	e.WhyNot = &result
 	return e
 }
