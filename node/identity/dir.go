@@ -80,7 +80,7 @@ func private(path string, mask fs.FileMode) error {
 func acquire(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock the data directory: %w", err)
+		return nil, notLocked(err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		holder := readPID(f)
@@ -94,9 +94,20 @@ func acquire(path string) (*os.File, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("lock the data directory: %w", err)
+		return nil, notLocked(err)
 	}
 	return f, nil
+}
+
+// notLocked says what to do, where the disk is what is wrong.
+func notLocked(err error) error {
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("lock the data directory: %w; mount its disk for writing and start the node again", err)
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("lock the data directory: %w; free some space and start the node again", err)
+	}
+	return fmt.Errorf("lock the data directory: %w", err)
 }
 
 func readPID(f *os.File) string {
