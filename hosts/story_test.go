@@ -36,7 +36,7 @@ func TestPricedStory(t *testing.T) {
 		t.Fatalf("%s sold it for more than it may cost", seller.Name)
 	}
 
-	billed := m.billedMore(reed, "web", 0)
+	m.billedMore(reed, "web", 0)
 	if out := m.must(reed, "ps"); !strings.Contains(out, "COST") || !strings.Contains(out, "LEFT") && !strings.Contains(out, "LEASE ENDS") || !strings.Contains(out, "credit") {
 		t.Errorf("ps =\n%s", out)
 	}
@@ -51,7 +51,7 @@ func TestPricedStory(t *testing.T) {
 	m.must(cedar, "lease", "reclaim", "--cancel", before.ContainerID)
 	m.eventually("and that it is off", func() error { return m.noticed(reed, "web", "") })
 
-	billed = m.billedMore(reed, "web", 0)
+	billed := m.billedMore(reed, "web", 0)
 	mend := m.cut(lab.h1, lab.h2)
 	m.eventually("notes wait for their acknowledgement", func() error {
 		if l := m.lease(cedar, before.ContainerID); l.UnackedNotes == 0 {
