@@ -138,6 +138,7 @@ type Settlement struct {
 	AmountMicro int64           `json:"amount_micro"`
 	Unit        string          `json:"unit"`
 	Reference   string          `json:"reference"`
+	LeaseIDs    []string        `json:"lease_ids"` // whose receipts it covers; empty if the amount is not the sum of the oldest open ones
 	At          time.Time       `json:"at"`
 	State       SettlementState `json:"state"`
 }

@@ -80,7 +80,7 @@ func (b *Books) claim(now market.Time, ev market.Settle, out *market.Outbox) (*m
 	b.count++
 	s := market.Settlement{
 		Network: b.network, Debtor: b.self, Creditor: ev.Peer, Amount: ev.Amount, Unit: ev.Unit,
-		Reference: ev.Reference, Nonce: 2 * b.count, At: now.Wall,
+		Reference: ev.Reference, Receipts: ev.Receipts, Nonce: 2 * b.count, At: now.Wall,
 	}
 	if ev.Owed { // an odd number, so that both never propose the very same
 		s.Debtor, s.Creditor, s.Nonce = ev.Peer, b.self, s.Nonce+1

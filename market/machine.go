@@ -157,6 +157,7 @@ type Settle struct {
 	Unit      string
 	Owed      bool // true: the peer paid its debt to us; false: we paid ours
 	Reference string
+	Receipts  []LeaseID // that it covers; may be empty
 	Accept    [32]byte
 }
 

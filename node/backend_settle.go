@@ -25,7 +25,10 @@ func (n *Node) settlementOf(s *market.SignedSettlement) api.Settlement {
 	}
 	v := api.Settlement{
 		ID: hexOf(s.ID), Peer: peer.String(), PeerName: n.nodeName(peer), Received: s.Creditor == n.self,
-		AmountMicro: int64(s.Amount), Unit: s.Unit, Reference: foreign(s.Reference, market.MaxReference), At: s.At.Time(), State: api.SettlementAsked,
+		AmountMicro: int64(s.Amount), Unit: s.Unit, Reference: foreign(s.Reference, market.MaxReference), At: s.At.Time(), State: api.SettlementAsked, LeaseIDs: []string{},
+	}
+	for _, l := range s.Receipts {
+		v.LeaseIDs = append(v.LeaseIDs, l.String())
 	}
 	switch {
 	case s.Answer != nil:
@@ -49,9 +52,13 @@ func (n *Node) Settle(ctx context.Context, ref api.NodeRef, req api.SettleReques
 	if err != nil {
 		return api.Settlement{}, err
 	}
+	covers, err := n.covers(ctx, peer, unit, req)
+	if err != nil {
+		return api.Settlement{}, err
+	}
 	before := n.board.account(peer)
 	end, err := n.consult(ctx, "settle with "+peer.Short(), func(r uint64) market.Event {
-		return market.Settle{Ref: r, Peer: peer, Amount: market.Micro(req.AmountMicro), Unit: unit, Owed: req.Received, Reference: req.Reference}
+		return market.Settle{Ref: r, Peer: peer, Amount: market.Micro(req.AmountMicro), Unit: unit, Owed: req.Received, Reference: req.Reference, Receipts: covers}
 	})
 	if err != nil {
 		return api.Settlement{}, err
@@ -80,6 +87,28 @@ func (n *Node) owedIn(peer market.PeerID, req api.SettleRequest) (string, error)
 		return "", api.Errorf(api.CodeConflict, "%s owes this node nothing", peer.Short()).WithNext("caravela ledger balance %s", peer.Short())
 	}
 	return "", api.Errorf(api.CodeConflict, "this node owes %s nothing", peer.Short()).WithNext("caravela ledger balance %s", peer.Short())
+}
+
+// covers lists the leases whose receipts a settlement pays.
+func (n *Node) covers(ctx context.Context, peer market.PeerID, unit string, req api.SettleRequest) ([]market.LeaseID, error) {
+	debtor, creditor := n.self, peer
+	if req.Received {
+		debtor, creditor = peer, n.self
+	}
+	c := ledger.NewCover(debtor, creditor, unit)
+	err := n.eachEntry(ctx, peer, func(i ledger.Item) error {
+		c.Take(i.Opened)
+		return i.Err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range n.board.open() {
+		if s.By == n.self {
+			c.Paid(&s.Settlement)
+		}
+	}
+	return c.Leases(market.Micro(req.AmountMicro)), nil
 }
 
 // settlement waits a moment for the peer's answer, which its node may give by

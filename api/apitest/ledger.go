@@ -193,7 +193,7 @@ func (n *Fake) Settle(_ context.Context, ref api.NodeRef, req api.SettleRequest)
 		}
 		s = api.Settlement{
 			ID: n.id("settlement"), Peer: CedarID, PeerName: "cedar", Received: req.Received, AmountMicro: req.AmountMicro,
-			Unit: "credit", Reference: req.Reference, At: day, State: api.SettlementProposed,
+			Unit: "credit", Reference: req.Reference, At: day, State: api.SettlementProposed, LeaseIDs: []string{},
 		}
 		n.settlements = append(n.settlements, s)
 		return nil
