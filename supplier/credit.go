@@ -103,16 +103,25 @@ func (t *tenant) add(h share, times market.Micro) {
 type debt struct {
 	share
 	receivable market.Micro
+	lost       market.Micro // of former leases, which it never acknowledged
 }
 
-func (d debt) now() market.Micro  { return d.receivable + d.pending }
+func (d debt) now() market.Micro  { return d.receivable + d.lost + d.pending }
 func (d debt) soon() market.Micro { return d.now() + d.ahead }
+
+// lost is what counts against a buyer for good, or it could run one exposure
+// after the other and acknowledge nothing. Whoever pays may lose the last note
+// of a lease now and then: a part of what it has paid is forgiven.
+func lost(b market.Balance) market.Micro {
+	const forgiven = 16 // one part in so many
+	return min(max(0, b.Unconfirmed-b.SettledIn/forgiven), maxShare)
+}
 
 func (s *Supplier) debt(peer market.PeerID, label string) debt {
 	d := debt{share: share{label: label}}
 	for _, b := range s.books.Account(peer).Balances {
 		if b.Unit == label {
-			d.receivable = b.Receivable()
+			d.receivable, d.lost = b.Receivable(), lost(b)
 		}
 	}
 	if t := s.tenant(peer); t != nil {
@@ -177,7 +186,7 @@ func (s *Supplier) admitCredit(peer market.PeerID, terms *market.Terms, r market
 	}
 	limit, bounded := s.limit(peer, with)
 	if risk := exposure(&t, r); bounded && d.soon()+risk > limit {
-		return market.OverCredit, fmt.Sprintf("%s are owed or run unacknowledged, this lease may add %s before it can be stopped, and the credit is %s; "+
+		return market.OverCredit, fmt.Sprintf("%s are owed, run unacknowledged or were never acknowledged, this lease may add %s before it can be stopped, and the credit is %s; "+
 			"settle, or ask the supplier to raise the limit", sum(d.soon(), label), sum(risk, label), sum(limit, label))
 	}
 	return market.NoReason, ""
@@ -239,6 +248,7 @@ func (s *Supplier) warnOfCost(now market.Time, u *unit, out *market.Outbox) {
 // Credit is how far a buyer may go in one label of money, and how far it is.
 type Credit struct {
 	Owes    market.Micro // acknowledged, and not settled
+	Lost    market.Micro // of former leases, and never acknowledged; less a part of what was paid
 	Pending market.Micro // run, and not acknowledged
 	Hourly  market.Micro // what all of its leases here cost an hour at most
 	Limit   market.Micro
@@ -249,7 +259,7 @@ type Credit struct {
 func (s *Supplier) Credit(peer market.PeerID, label string) Credit {
 	d := s.debt(peer, label)
 	limit, bounded := s.limit(peer, d.share)
-	return Credit{d.receivable, d.pending, d.hourly, limit, bounded}
+	return Credit{d.receivable, d.lost, d.pending, d.hourly, limit, bounded}
 }
 
 // Usage is what a unit's lease in force has used and costs by now, noted or

@@ -256,3 +256,33 @@ func TestRenewalCredit(t *testing.T) {
 		}
 	}
 }
+
+// Whoever never acknowledges can run as much as its credit, once and not with
+// every launch; whoever pays is forgiven a note that got lost.
+func TestLostCounts(t *testing.T) {
+	b := newBench(t, priced)
+	var launches int
+	for why := market.NoReason; why == market.NoReason && launches < 100; launches++ {
+		m := b.launch(1, nil)
+		if why = b.refusal(m); why == market.NoReason {
+			b.unit(m.Lease, market.Running, market.NoReason)
+			b.advance(4 * time.Minute)
+			b.receive(market.Ref{Peer: m.Lease.Buyer}, &market.StopContainer{Unit: m.Lease.ID, Op: market.OpRemove})
+			b.unit(m.Lease, market.Ended, market.NoReason)
+			b.advance(20 * time.Minute) // the receipt waits for the last note
+		} else if why != market.OverCredit {
+			t.Fatalf("launch %d: %v", launches, why)
+		}
+	}
+	x := b.Credit(keys(1).Self(), "credit")
+	if launches < 10 || launches > 16 || x.Lost != b.balance(1).Unconfirmed || x.Lost > 3_600_500 {
+		t.Errorf("refused after %d launches that lost %d", launches, x.Lost)
+	}
+	b.account(1, func(a *market.Account) { a.Balances[0].Earned, a.Balances[0].SettledIn = 8_000_000, 8_000_000 })
+	if now := b.Credit(keys(1).Self(), "credit"); now.Lost != x.Lost-500_000 {
+		t.Errorf("%d of %d are lost by whoever has paid", now.Lost, x.Lost)
+	}
+	if r := b.refusal(b.launch(1, nil)); r != market.NoReason {
+		t.Errorf("whoever has paid is refused: %v", r)
+	}
+}
