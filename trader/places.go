@@ -47,6 +47,7 @@ type child struct {
 	trader  market.Ref
 	far     [32]byte // the trader, from the region's key
 	heard   time.Duration
+	told    []market.Ref // the region's traders as hints named them last; never mutated
 }
 
 // placeIndex returns the index of a region's place, or -1.

@@ -13,7 +13,9 @@ func (t *Trader) onTick(now market.Time, out *market.Outbox) {
 		t.tickShelf(now, &t.places[i], out)
 		t.tidy(t.places[i].region)
 	}
-	t.tombs = slices.DeleteFunc(t.tombs, func(b tomb) bool { return now.Mono >= b.until })
+	if t.tombs = slices.DeleteFunc(t.tombs, func(b tomb) bool { return now.Mono >= b.until }); len(t.tombs) == 0 {
+		t.tombs = nil
+	}
 	t.tickPulls(now, out)
 	t.tickPlaces(now, out)
 }

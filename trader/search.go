@@ -1,6 +1,10 @@
 package trader
 
-import "caravela/market"
+import (
+	"slices"
+
+	"caravela/market"
+)
 
 // onGetOffers answers a search. When nothing here fits and the view from
 // above is old, the view is fetched first: once for all who wait for it.
@@ -137,29 +141,29 @@ func (p *place) write(leads []lead) []market.Hint {
 		return nil
 	}
 	hints := make([]market.Hint, len(leads))
-	var refs []market.Ref // of all hints
 	for i, l := range leads {
 		if l.below == nil {
 			hints[i] = *l.view
-			continue
+		} else {
+			hints[i] = market.Hint{Summary: l.below.summary, Traders: p.tradersOf(l.below)}
 		}
-		if refs == nil {
-			refs = make([]market.Ref, 0, sameChild*(len(leads)-i))
-		}
-		first := len(refs)
-		refs = p.tradersOf(l.below, refs)
-		hints[i] = market.Hint{Summary: l.below.summary, Traders: refs[first:len(refs):len(refs)]}
 	}
 	return hints
 }
 
-// tradersOf appends who trades in a region below, the one believed first.
-func (p *place) tradersOf(best *child, refs []market.Ref) []market.Ref {
-	refs = append(refs, best.trader)
+// tradersOf lists who trades in a region below, the one believed first. It
+// seldom changes between two answers, which then share the list.
+func (p *place) tradersOf(best *child) []market.Ref {
+	refs := append(make([]market.Ref, 0, sameChild), best.trader) // on the stack
 	for i := p.firstChild(best.summary.Region); i < len(p.children) && p.children[i].summary.Region == best.summary.Region; i++ {
 		if c := &p.children[i]; c.trader.Peer != best.trader.Peer && c.summary.Offers >= best.summary.Offers/2 {
 			refs = append(refs, c.trader)
 		}
 	}
-	return refs
+	if !slices.EqualFunc(best.told, refs, sameRef) {
+		best.told = slices.Clone(refs)
+	}
+	return best.told
 }
+
+func sameRef(a, b market.Ref) bool { return a.Peer == b.Peer && slices.Equal(a.Addrs, b.Addrs) }

@@ -63,12 +63,29 @@ func (s *shelf) find(p market.PeerID) (int, bool) {
 
 // insert makes room for an offer, which set must follow.
 func (s *shelf) insert(i int, h held) {
-	s.briefs = slices.Insert(s.briefs, i, brief{})
-	s.rest = slices.Insert(s.rest, i, h)
+	s.briefs = slices.Insert(roomFor(s.briefs), i, brief{})
+	s.rest = slices.Insert(roomFor(s.rest), i, h)
 	if blocks := (len(s.rest) + shelfBlock - 1) / shelfBlock; blocks > len(s.dates) {
 		s.dates = append(s.dates, market.Never)
 	}
 	s.redate(i, len(s.rest))
+}
+
+// roomFor makes room for one offer more, and not much more: in large markets
+// offers are most of what a trader keeps.
+func roomFor[T any](list []T) []T {
+	if len(list) < cap(list) {
+		return list
+	}
+	return append(make([]T, 0, len(list)+len(list)/8+2), list...)
+}
+
+// spare gives memory back once half of it is not needed.
+func spare[T any](list []T) []T {
+	if len(list) > cap(list)/2 {
+		return list
+	}
+	return slices.Clip(slices.Clone(list))
 }
 
 // set puts a supplier's newest offer in its place.
@@ -88,8 +105,8 @@ func (s *shelf) remove(i int) {
 	if s.rest[i].offer.Longest > 0 {
 		s.bound--
 	}
-	s.briefs = slices.Delete(s.briefs, i, i+1)
-	s.rest = slices.Delete(s.rest, i, i+1)
+	s.briefs = spare(slices.Delete(s.briefs, i, i+1))
+	s.rest = spare(slices.Delete(s.rest, i, i+1))
 	s.dates = s.dates[:(len(s.rest)+shelfBlock-1)/shelfBlock]
 	s.redate(i, len(s.rest))
 }
