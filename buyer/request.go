@@ -165,15 +165,34 @@ func (b *Buyer) giveUp(now market.Time, r *request, why market.Reason, detail st
 	for _, f := range r.refusals {
 		tally.Refused(f.reason)
 	}
+	b.crowded(r, &tally)
 	for i := range r.slots {
-		if s := &r.slots[i]; s.state != empty {
-			if r.req.Apart {
-				tally.Taken()
-			}
-			b.takeBack(now, s, out)
-		}
+		b.takeBack(now, &r.slots[i], out)
 	}
 	b.finish(r, market.Outcome{Kind: market.GaveUp, Reason: why, Detail: detail, Tally: &tally, Cover: r.cover}, out)
+}
+
+// crowded counts the offers that fit one replica, but not one more beside those
+// that the group has found a place for there.
+func (b *Buyer) crowded(r *request, tally *market.Tally) {
+	w := r.req.Want
+	for i := range r.offers {
+		o := r.offers[i].Offer.Offer
+		taken := b.promised(r, o.Supplier)
+		if taken == (market.Resources{}) {
+			continue
+		}
+		if r.req.Apart {
+			tally.Taken()
+			continue
+		}
+		var one market.Tally
+		if o.Free = o.Free.Sub(taken); !one.Look(&w, &o) {
+			one.Offers = 0 // it was counted as one that fits
+			tally.Fit -= min(tally.Fit, 1)
+			tally.Merge(&one)
+		}
+	}
 }
 
 func (b *Buyer) finish(r *request, o market.Outcome, out *market.Outbox) {

@@ -202,6 +202,32 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
+// A group that found places for some of its replicas only is told why not for
+// the others.
+func TestCrowded(t *testing.T) {
+	b := newBench(t)
+	w := wanted(nil).Want
+	offers := []market.OfferAt{b.offer(1, 1700), b.offer(2, 1900), b.offer(3, 500)}
+	asked := b.search(func(w *market.Wanted) { w.Replicas = 3 }, ref(1))
+	answer := &market.Offers{Ref: asked[0].Ref, Region: asked[0].Region, Trader: true, Offers: offers[:2]}
+	for _, o := range offers {
+		answer.Tally.Look(&w, &o.Offer.Offer)
+	}
+	m := launched(t, b.receive(ref(1), answer))
+	if len(m) != 2 {
+		t.Fatalf("launches %d", len(m))
+	}
+	by := map[market.PeerID]byte{keys(1).Self(): 1, keys(2).Self(): 2}
+	b.grant(by[m[0].Lease.Supplier], m[0].Lease)
+	end := told(b.grant(by[m[1].Lease.Supplier], m[1].Lease), market.GaveUp)
+	if len(end) != 1 {
+		t.Fatal("does not give up")
+	}
+	if got := end[0].Tally; got.Offers != 3 || got.Fit != 0 || len(got.Misses) != 1 || got.Misses[0] != (market.Miss{Kind: market.MissCPU, Count: 3, Best: 900}) {
+		t.Errorf("tells %+v", got)
+	}
+}
+
 // Together: one refusal moves all.
 func TestTogether(t *testing.T) {
 	b := newBench(t)
