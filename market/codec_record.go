@@ -8,7 +8,7 @@ func EncodeRecord(r Record) []byte {
 	switch r := r.(type) {
 	case *Sold:
 		e.sub(1, func(n *enc) { encSignedLease(n, r.Lease) })
-		e.raw(2, EncodeSpec(r.Spec))
+		e.raw(2, []byte(r.Spec))
 		if r.Status != nil {
 			e.bytes(3, r.Status.Envelope())
 		}
@@ -133,7 +133,7 @@ func decRecord(d *dec, r Record) {
 func complete(r Record) bool {
 	switch r := r.(type) {
 	case *Sold:
-		return r.Lease != nil && r.Spec != nil && r.Lease.BySupplier != ""
+		return r.Lease != nil && r.Spec != "" && r.Lease.BySupplier != ""
 	case *Bought:
 		return r.Lease != nil && r.Spec != nil
 	case *Meter:
@@ -157,7 +157,9 @@ func decSold(d *dec, r *Sold) {
 	case 1:
 		r.Lease = decSignedLease(d)
 	case 2:
-		r.Spec = d.spec()
+		if s := d.spec(); s != nil {
+			r.Spec = Pack(s)
+		}
 	case 3:
 		r.Status = decSignedStatus(d)
 	case 4:

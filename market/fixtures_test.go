@@ -293,7 +293,7 @@ func everyRecord() []market.Record {
 	lease := granted()
 	status := seller.Status(testStatus(lease.ID))
 	return []market.Record{
-		&market.Sold{Lease: lease, Spec: testSpec(), Status: status, Acked: 3, Stopped: true, Ending: market.Expired, Buyer: testRef(7)},
+		&market.Sold{Lease: lease, Spec: market.Pack(testSpec()), Status: status, Acked: 3, Stopped: true, Ending: market.Expired, Buyer: testRef(7)},
 		&market.Bought{Lease: lease, Renewal: buyer.Lease(renewal(lease)), Spec: testSpec(), Status: status, Undo: true, Supplier: testRef(8), Offer: "cedar"},
 		&market.Seq{Seq: 1 << 33},
 		&market.Meter{

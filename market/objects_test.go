@@ -227,7 +227,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 }
 
 func TestBadRecords(t *testing.T) {
-	ungranted := market.EncodeRecord(&market.Sold{Lease: buyer.Lease(testLease()), Spec: testSpec()})
+	ungranted := market.EncodeRecord(&market.Sold{Lease: buyer.Lease(testLease()), Spec: market.Pack(testSpec())})
 	for name, r := range map[string]struct {
 		table market.Table
 		bytes []byte

@@ -2,6 +2,7 @@ package market_test
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 
 	"caravela/market"
@@ -102,4 +103,17 @@ func TestProofOfAnother(t *testing.T) {
 	if by, _, err := market.Open(market.KindLease, env); err != nil || by != stranger.Self() {
 		t.Errorf("by %s, %v", by, err)
 	}
+}
+
+// A container is kept packed; nothing of it is lost, and nothing else is read.
+func TestPack(t *testing.T) {
+	if got := market.Pack(testSpec()).Unpack(); !reflect.DeepEqual(got, testSpec()) {
+		t.Errorf("got %+v", got)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("noise was unpacked")
+		}
+	}()
+	market.PackedSpec("noise").Unpack()
 }

@@ -30,8 +30,8 @@ const (
 
 // Sold is a supplier's memory of one unit.
 type Sold struct {
-	Lease   *SignedLease // the newest of the chain, both signatures
-	Spec    *Spec
+	Lease   *SignedLease  // the newest of the chain, both signatures
+	Spec    PackedSpec    // read when the container is started, or looked at
 	Status  *SignedStatus // the newest; nil before the first
 	Acked   uint64        // the newest status that the owner confirmed
 	Stopped bool          // the owner wants it stopped

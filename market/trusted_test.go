@@ -28,7 +28,7 @@ func TestDecodeTrusted(t *testing.T) {
 	env := bySupplier(l)
 	env[len(env)-1] ^= 1
 	forged.BySupplier = market.Proof(env)
-	bad := market.EncodeRecord(&market.Sold{Lease: &forged, Spec: testSpec()})
+	bad := market.EncodeRecord(&market.Sold{Lease: &forged, Spec: market.Pack(testSpec())})
 	if _, err := market.DecodeRecord(market.SoldTable, bad); !errors.Is(err, market.ErrSignature) {
 		t.Errorf("a forged lease: %v", err)
 	}

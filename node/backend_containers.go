@@ -85,8 +85,9 @@ func (n *Node) boughtContainer(b *market.Bought, name string) api.Container {
 }
 
 func (n *Node) soldContainer(s *market.Sold) api.Container {
-	c := n.container(s.Lease, s.Spec, s.Status)
-	c.Role, c.Name, c.NodeName = api.RoleSold, wantedName(s.Lease.Unit(), s.Spec), n.cfg.Name
+	spec := s.Spec.Unpack()
+	c := n.container(s.Lease, spec, s.Status)
+	c.Role, c.Name, c.NodeName = api.RoleSold, wantedName(s.Lease.Unit(), spec), n.cfg.Name
 	n.billed(&c, s.Lease, n.board.soldMeter(s.Lease))
 	return c
 }
@@ -195,13 +196,13 @@ func (n *Node) addEngine(ctx context.Context, b *market.Bought, d *api.Container
 
 func (n *Node) soldByRef(ref api.ContainerRef) *market.Sold {
 	s, _ := pick(string(ref), n.board.allSold(), func(s *market.Sold) (market.LeaseID, []string) {
-		return s.Lease.Unit(), []string{wantedName(s.Lease.Unit(), s.Spec)}
+		return s.Lease.Unit(), []string{wantedName(s.Lease.Unit(), s.Spec.Unpack())}
 	})
 	return s
 }
 
 func (n *Node) soldDetail(ctx context.Context, s *market.Sold) api.ContainerDetail {
-	d := api.ContainerDetail{Container: n.soldContainer(s), Spec: api.SpecOf(*s.Spec), Leases: []string{s.Lease.ID.String()}, History: []api.ContainerLife{}}
+	d := api.ContainerDetail{Container: n.soldContainer(s), Spec: api.SpecOf(*s.Spec.Unpack()), Leases: []string{s.Lease.ID.String()}, History: []api.ContainerLife{}}
 	d.Spec.Env = nil // the owner's secrets are none of this command's business
 	if s.Status != nil {
 		d.History = append(d.History, api.LifeOf(s.Status.Status, true))

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -272,8 +273,8 @@ func (l *lanes) obey(ctx context.Context, c *market.Control) {
 
 // ownGrace is what the container's own specification asks for.
 func (l *lanes) ownGrace(unit market.LeaseID) time.Duration {
-	if s := l.node.board.soldUnit(unit); s != nil && s.Spec.StopGrace > 0 {
-		return s.Spec.StopGrace
+	if s := l.node.board.soldUnit(unit); s != nil {
+		return cmp.Or(s.Spec.Unpack().StopGrace, defaultGrace)
 	}
 	return defaultGrace
 }

@@ -72,7 +72,8 @@ func (n *Node) soldAgreements(all bool) (out []agreement) {
 	add := func(s *market.Sold, over bool) {
 		over = over || s.Ending != market.NoReason || s.Status != nil && s.Status.State == market.Ended
 		if all || !over {
-			out = append(out, agreement{api.RoleSold, s.Lease, wantedName(s.Lease.Unit(), s.Spec), s.Spec.Image, s.Status, n.board.soldMeter(s.Lease), over})
+			spec := s.Spec.Unpack()
+			out = append(out, agreement{api.RoleSold, s.Lease, wantedName(s.Lease.Unit(), spec), spec.Image, s.Status, n.board.soldMeter(s.Lease), over})
 		}
 	}
 	for _, s := range n.board.allSold() {

@@ -83,7 +83,7 @@ func (s *Supplier) onLaunch(now market.Time, from market.Ref, m *market.LaunchCo
 	}
 	s.makeRoom(now, out)
 	u := &unit{
-		rec:    &market.Sold{Lease: s.countersign(l), Spec: m.Spec, Buyer: owner(from, m.At)},
+		rec:    &market.Sold{Lease: s.countersign(l), Spec: market.Pack(m.Spec), Buyer: s.owner(from, m.At)},
 		endsAt: now.Mono + l.End.Sub(now.Wall), seen: true,
 		removeAt: market.Never, resendAt: market.Never,
 	}
@@ -95,12 +95,17 @@ func (s *Supplier) onLaunch(now market.Time, from market.Ref, m *market.LaunchCo
 	s.changed(now)
 }
 
-// countersign signs a lease. One that has the terms of now shares them: there
-// may be many.
+// countersign signs a lease. One that has the terms of now shares them, and the
+// image's name with its like of the same buyer: there may be many.
 func (s *Supplier) countersign(l *market.SignedLease) *market.SignedLease {
 	signed := s.seal.Countersign(l)
 	if signed.Terms.Equal(s.stock.Terms) {
 		signed.Terms = s.stock.Terms
+	}
+	if t := s.tenant(l.Buyer); t != nil {
+		if image := t.units[0].rec.Lease.Image; image == signed.Image {
+			signed.Image = image
+		}
 	}
 	return signed
 }
@@ -117,12 +122,17 @@ func (s *Supplier) grant(now market.Time, u *unit, out *market.Outbox) {
 }
 
 // owner is where the buyer says it can be dialled; who it is, the transport
-// has proven.
-func owner(from, at market.Ref) market.Ref {
-	if at.Peer == from.Peer && len(at.Addrs) > 0 {
-		return at
+// has proven. Units of one buyer share its addresses.
+func (s *Supplier) owner(from, at market.Ref) market.Ref {
+	if at.Peer != from.Peer || len(at.Addrs) == 0 {
+		at = from
 	}
-	return from
+	if t := s.tenant(from.Peer); t != nil {
+		if known := t.units[0].rec.Buyer; slices.Equal(known.Addrs, at.Addrs) {
+			return known
+		}
+	}
+	return at
 }
 
 // again answers a launch that was granted before: the same answer, and no

@@ -1,6 +1,7 @@
 package supplier
 
 import (
+	"math"
 	"slices"
 
 	"caravela/market"
@@ -28,7 +29,7 @@ const defaultPids = 512
 // and no renewal changes.
 type standing struct {
 	live, starting, ended bool
-	ports                 int
+	ports                 uint8 // both protocols of MaxPorts at most
 }
 
 func (u *unit) standing() standing {
@@ -38,7 +39,7 @@ func (u *unit) standing() standing {
 	case u.ended():
 		return standing{ended: true}
 	}
-	return standing{live: true, starting: u.starting(), ports: max(len(u.rec.Lease.Ports), len(u.hosts))}
+	return standing{live: true, starting: u.starting(), ports: uint8(min(max(len(u.rec.Lease.Ports), len(u.hosts)), math.MaxUint8))}
 }
 
 func (u *unit) counts(st standing) (c Counts) {
@@ -48,7 +49,7 @@ func (u *unit) counts(st standing) (c Counts) {
 	if !st.live {
 		return c
 	}
-	c.Units, c.Resources, c.Pids, c.Ports = 1, u.rec.Lease.Resources, pids(u.rec.Lease.Pids), st.ports
+	c.Units, c.Resources, c.Pids, c.Ports = 1, u.rec.Lease.Resources, pids(u.rec.Lease.Pids), int(st.ports)
 	if st.starting {
 		c.Starting = 1
 	}

@@ -13,9 +13,10 @@ import (
 // Time is counted for the lease in force. After a renewal, and after the end,
 // the chain of notes of the lease before is closed first: see closing.
 type meter struct {
-	rec   *market.Meter // replaced, never mutated once a step is over
-	dirty bool          // to be saved at the end of the step
-	saved bool          // the disk has it
+	rec    *market.Meter // replaced, never mutated once a step is over
+	dirty  bool          // to be saved at the end of the step
+	saved  bool          // the disk has it
+	warned warning
 
 	counts   billing       // what the time since then is
 	since    time.Duration //
@@ -30,7 +31,6 @@ type meter struct {
 	reclaimAt time.Duration // when the lease ends by a reclaim
 	warnAt    time.Duration // when to warn of the lease's end
 	costAt    time.Duration // when the lease reaches the most that it may cost
-	warned    warning
 	closing   *closing
 
 	note    repetition

@@ -66,7 +66,7 @@ func (s *Supplier) admitRenewal(now market.Time, u *unit, l *market.SignedLease)
 func (s *Supplier) renew(now market.Time, from market.Ref, u *unit, l *market.SignedLease, out *market.Outbox) {
 	old := u.rec.Lease
 	rec := *u.rec
-	rec.Lease, rec.Buyer = s.countersign(l), owner(from, rec.Buyer)
+	rec.Lease, rec.Buyer = s.countersign(l), s.owner(from, rec.Buyer)
 	u.rec, u.endsAt = &rec, now.Mono+l.End.Sub(now.Wall)
 	out.Save(u.rec)
 	s.close(now, u, old, market.Renewed, out)

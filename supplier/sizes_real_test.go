@@ -6,4 +6,5 @@ package supplier_test
 const (
 	walks      = 60
 	leaseSizes = 1000
+	leaseSlack = 0
 )

@@ -6,4 +6,5 @@ package supplier_test
 const (
 	walks      = 1   // random ones
 	leaseSizes = 200 // units whose memory is measured
+	leaseSlack = 128 // bytes: few units bear more of what lists have free
 )

@@ -8,7 +8,8 @@ import (
 	"caravela/market"
 )
 
-// unit is one leased container and what is still to be done about it.
+// unit is one leased container and what is still to be done about it. There may
+// be many: what is small stands together.
 type unit struct {
 	rec      *market.Sold // replaced, never mutated
 	tenant   *tenant
@@ -19,16 +20,16 @@ type unit struct {
 	wait     time.Duration // before the next repetition
 	orders   []order       // commands that the engine has not yet answered
 
-	seen bool // the engine has spoken of it in this life
+	due     time.Duration // when a Tick is wanted
+	slot    int           // in the queue, from 1; 0 = not in it
+	hosts   []hostPort    // as the ports have it
+	counted standing      // as the sums have it
+	seen    bool          // the engine has spoken of it in this life
 	// unstarted: an earlier life has written down that the owner wants the
 	// stopped container started, and may have died before it did that.
 	unstarted bool
-	due       time.Duration // when a Tick is wanted
-	slot      int           // in the queue, from 1; 0 = not in it
-	counted   standing      // as the sums have it
-	hosts     []hostPort    // as the ports have it
-	touched   bool          // the sums may be wrong about it
-	gone      bool          // forgotten
+	touched   bool // the sums may be wrong about it
+	gone      bool // forgotten
 }
 
 // order is an owner's command under way.
@@ -159,7 +160,7 @@ func (s *Supplier) resume(now market.Time, u *unit, out *market.Outbox) {
 		return
 	}
 	began := u.rec.Status != nil && !u.starting()
-	out.Runs = append(out.Runs, market.Run{Unit: id, Owner: u.rec.Lease.Buyer, Spec: u.rec.Spec, Adopt: began})
+	out.Runs = append(out.Runs, market.Run{Unit: id, Owner: u.rec.Lease.Buyer, Spec: u.rec.Spec.Unpack(), Adopt: began})
 }
 
 // onUnitChanged turns the engine's word into a status, and ends what cannot
@@ -199,7 +200,7 @@ func (s *Supplier) onUnitChanged(now market.Time, ev market.UnitChanged, out *ma
 		}
 		return
 	case market.Stopped:
-		if u.rec.Spec.Remove && u.rec.Ending == market.NoReason && u.removeAt == market.Never {
+		if u.rec.Ending == market.NoReason && u.removeAt == market.Never && u.rec.Spec.Unpack().Remove {
 			u.removeAt = now.Mono + keepExited
 		}
 		if u.rec.Stopped && st.Reason == market.Exited {

@@ -245,7 +245,7 @@ func Sold(i int) *market.Sold {
 	buyer, supplier := keyring(i, "buyer"), keyring(i, "supplier")
 	spec := spec(i)
 	l := supplier.Countersign(buyer.Lease(lease(i, buyer, supplier, spec)))
-	return &market.Sold{Lease: l, Spec: spec, Acked: uint64(i), Buyer: market.Ref{Peer: buyer.Self(), Addrs: []string{"/ip4/127.0.0.1/tcp/1"}}}
+	return &market.Sold{Lease: l, Spec: market.Pack(spec), Acked: uint64(i), Buyer: market.Ref{Peer: buyer.Self(), Addrs: []string{"/ip4/127.0.0.1/tcp/1"}}}
 }
 
 // Bought is a valid record, another one for each i.
