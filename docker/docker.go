@@ -57,6 +57,11 @@ type Engine interface {
 	// waits for a Launch of the same lease: end that one's ctx first.
 	Remove(ctx context.Context, lease market.LeaseID, dropVolumes bool) error
 
+	// Leftovers lists, by lease, the volumes of the scope that no container
+	// uses and nobody asked to keep. Those of a lease that is over should be
+	// gone; Remove with dropVolumes makes them so.
+	Leftovers(ctx context.Context) ([]Leftover, error)
+
 	// Wait returns when the unit does not run (any more).
 	Wait(ctx context.Context, lease market.LeaseID) (Exit, error)
 

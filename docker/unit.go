@@ -68,6 +68,13 @@ type Progress struct {
 	Layers     int
 }
 
+// Leftover says how many volumes a lease has made that nothing uses.
+type Leftover struct {
+	Lease   market.LeaseID
+	Owner   market.PeerID
+	Volumes int
+}
+
 // Container is a unit as the daemon sees it.
 type Container struct {
 	Lease    market.LeaseID

@@ -153,8 +153,16 @@ func TestOrphans(t *testing.T) {
 		seller, buyer := pair(t, w)
 		kept := buyer.MustRun(nodetest.Request("sleep"))
 		orphan := market.LeaseID{1, 2, 3}
-		if err := seller.Plant(orphan); err != nil {
+		forgotten := market.LeaseID{4, 5, 6}
+		if err := errors.Join(seller.Plant(orphan), seller.PlantVolume(forgotten)); err != nil {
 			t.Fatal(err)
+		}
+		volumes := func() int {
+			left, err := seller.Engine().Leftovers(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(left)
 		}
 		actions := func() (out []string) {
 			for _, e := range past(t, seller, "container") {
@@ -165,13 +173,14 @@ func TestOrphans(t *testing.T) {
 			return out
 		}
 		w.Until("it to be told of", func() bool { return slices.Contains(actions(), "orphan-found") })
-		if len(seller.Units()) != 2 {
+		if len(seller.Units()) != 2 || volumes() != 1 {
 			t.Error("removed before anybody was told")
 		}
 		w.Until("it to be removed", func() bool { return len(seller.Units()) == 1 })
 		if got := actions(); !slices.Equal(got, []string{"orphan-found", "orphan-removed"}) {
 			t.Errorf("told %v", got)
 		}
+		w.Until("the volume to be removed", func() bool { return volumes() == 0 })
 		pauseVirtual(time.Hour)
 		if buyer.State(kept) != "running" || len(seller.Units()) != 1 {
 			t.Errorf("what a lease keeps is %s", buyer.State(kept))

@@ -1,6 +1,7 @@
 package dockertest
 
 import (
+	"slices"
 	"testing"
 
 	"caravela/docker"
@@ -64,6 +65,34 @@ func testVolumes(t *testing.T, rig Rig) {
 		if out, code := b.exec(w.Lease, "read", file); code == 0 {
 			t.Errorf("after the last user's end: read %q", out)
 		}
+	})
+	t.Run("what is left is listed by its lease", func(t *testing.T) {
+		b := newBench(t, rig)
+		two := b.unit("sleep")
+		two.Spec.Mounts = []market.Mount{{Volume: "one", Target: "/one"}, {Target: "/two"}}
+		b.launch(two)
+		used, keeps := with(b, 1, data), with(b, 2, kept)
+		left := func() []docker.Leftover {
+			list, err := b.Leftovers(b.ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return list
+		}
+		if got := left(); len(got) != 0 {
+			t.Errorf("of three that run there is left %+v", got)
+		}
+		b.remove(two, false)
+		b.remove(keeps, true)
+		want := []docker.Leftover{{Lease: two.Lease, Owner: two.Owner, Volumes: 2}}
+		if got := left(); !slices.Equal(got, want) {
+			t.Errorf("left is %+v, want %+v", got, want)
+		}
+		b.remove(two, true)
+		if got := left(); len(got) != 0 {
+			t.Errorf("after its removal there is left %+v", got)
+		}
+		b.remove(used, true)
 	})
 	t.Run("the same name is another volume for another tenant", func(t *testing.T) {
 		b := newBench(t, rig)

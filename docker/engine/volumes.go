@@ -73,6 +73,25 @@ func (e *Engine) dropVolume(ctx context.Context, name string) error {
 	return explain("remove a volume", err, nil)
 }
 
+// Leftovers lists the volumes of the scope that nobody needs.
+func (e *Engine) Leftovers(ctx context.Context) ([]docker.Leftover, error) {
+	idle := e.filter()
+	idle.Add("dangling", "true")
+	all, err := e.api.VolumeList(ctx, volume.ListOptions{Filters: idle})
+	if err != nil {
+		return nil, explain("list volumes that nothing uses", err, nil)
+	}
+	var out []docker.Leftover
+	for _, v := range all.Volumes {
+		lease, bad := market.ParseLeaseID(v.Labels[labelLease])
+		owner, worse := market.ParsePeerID(v.Labels[labelOwner])
+		if bad == nil && worse == nil && v.Labels[labelKeep] == "" {
+			out = append(out, docker.Leftover{Lease: lease, Owner: owner, Volumes: 1})
+		}
+	}
+	return docker.SumLeftovers(out), nil
+}
+
 // mountedVolumes are the names of a container's volumes.
 func mountedVolumes(raw *container.InspectResponse) []string {
 	var out []string

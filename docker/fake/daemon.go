@@ -50,6 +50,7 @@ type volumeKey struct {
 type volume struct {
 	files map[string]string
 	maker market.LeaseID
+	owner market.PeerID
 	keep  bool
 }
 

@@ -264,6 +264,21 @@ func (e *Engine) discard(lease market.LeaseID, dropVolumes bool) {
 	})
 }
 
+// Leftovers lists the volumes of the scope that nobody needs.
+func (e *Engine) Leftovers(ctx context.Context) ([]docker.Leftover, error) {
+	if err := e.d.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer e.d.mu.Unlock()
+	var out []docker.Leftover
+	for k, v := range e.d.volumes {
+		if k.scope == e.scope && !v.keep && !e.used(k) {
+			out = append(out, docker.Leftover{Lease: v.maker, Owner: v.owner, Volumes: 1})
+		}
+	}
+	return docker.SumLeftovers(out), nil
+}
+
 func (e *Engine) used(k volumeKey) bool {
 	for _, u := range e.d.units {
 		if u.scope != e.scope {

@@ -190,7 +190,7 @@ func (d *Daemon) newFiles(e *Engine, u *docker.Unit) Files {
 		k := e.volumeKey(u, m)
 		v, ok := d.volumes[k]
 		if !ok {
-			v = &volume{files: map[string]string{}, maker: u.Lease, keep: m.Keep}
+			v = &volume{files: map[string]string{}, maker: u.Lease, owner: u.Owner, keep: m.Keep}
 			d.volumes[k] = v
 		}
 		f.mounts = append(f.mounts, mounted{target: m.Target, readOnly: m.ReadOnly, files: v.files})

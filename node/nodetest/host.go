@@ -278,6 +278,15 @@ func (h *Host) Plant(unit market.LeaseID) error {
 	return err
 }
 
+// PlantVolume makes a volume that no lease keeps, likewise.
+func (h *Host) PlantVolume(unit market.LeaseID) error {
+	spec := market.Spec{Image: Image, Command: []string{"sleep"}, Limits: market.Resources{CPU: 100, Memory: 64 * market.MiB},
+		Mounts: []market.Mount{{Target: "/data"}}}
+	e, ctx := h.Engine(), context.Background()
+	_, err := e.Launch(ctx, docker.Unit{Lease: unit, Owner: h.ID, SpecHash: market.HashSpec(&spec), Spec: spec}, nil)
+	return errors.Join(err, e.Remove(ctx, unit, false))
+}
+
 // State is the state of a bought container, "" when there is none.
 func (h *Host) State(ref api.ContainerRef) string {
 	c, err := h.Container(context.Background(), ref)
