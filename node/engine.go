@@ -22,10 +22,12 @@ type engineView struct {
 	toldOnce bool
 }
 
-// Waiting times between attempts to reach the engine.
+// Waiting times between attempts to reach the engine, and between looks at one
+// that has problems: whoever has just started it, or freed its disk, waits for
+// the sale to begin.
 const (
-	engineWait    = time.Second
-	engineWaitMax = 30 * time.Second
+	engineWait    = 500 * time.Millisecond
+	engineWaitMax = 4 * time.Second
 )
 
 // watchEngine follows the engine, over its restarts.
@@ -85,6 +87,31 @@ func (n *Node) engineFound(ctx context.Context, info docker.Info) {
 	n.happened(api.Event{Type: "engine", Action: "up", Detail: info.Version})
 	n.supply(ctx)
 	n.post(ctx, market.EngineChanged{Up: true})
+	if len(info.Problems) > 0 {
+		n.troubled()
+	}
+}
+
+// troubled has an engine with problems looked at again soon.
+func (n *Node) troubled() {
+	select {
+	case n.trouble <- struct{}{}:
+	default: // it is known
+	}
+}
+
+// recheck looks again and again while the engine has problems.
+func (n *Node) recheck(ctx context.Context) {
+	for {
+		select {
+		case <-n.trouble:
+			if pause(ctx, engineWaitMax) {
+				n.lookAgain(ctx)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // lookAgain asks what may change while the engine runs: a disk fills up, a
@@ -110,7 +137,10 @@ func (n *Node) lookAgain(ctx context.Context) {
 			n.log.Warn("nothing can be sold", "problem", p)
 		}
 	}
-	if len(before) > 0 && len(info.Problems) == 0 {
+	switch {
+	case len(info.Problems) > 0:
+		n.troubled()
+	case len(before) > 0:
 		n.log.Info("the engine's problems are gone")
 	}
 	n.supply(ctx)

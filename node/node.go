@@ -47,6 +47,7 @@ type Node struct {
 	chains   chains
 
 	logs    sync.RWMutex // locked by who thins the ledger, read-locked by who reads all of a log
+	trouble chan struct{} // the engine has problems
 	keeping sync.Mutex
 	kept    []market.Ref // the known peers as they were saved last
 
@@ -78,7 +79,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, self: cfg.Transport.Self().ID, log: cfg.Log, board: newBoard(),
 		requests: newRequests(), feed: newFeed(), stats: newStats(), seen: newSeen(),
-		started: time.Now(), ready: make(chan struct{}), left: make(chan struct{}), state: api.NodeStarting,
+		started: time.Now(), ready: make(chan struct{}), left: make(chan struct{}), trouble: make(chan struct{}, 1), state: api.NodeStarting,
 		opened: cfg.Network.Open,
 	}
 	if n.cfg.Sale.Terms.Interval == 0 {
@@ -127,6 +128,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	}
 	err = n.enter(ctx)
 	if err == nil {
+		n.crew.run(n.recheck)
 		n.crew.run(n.watchEngine) // no earlier: with the engine comes the offer, which needs the overlay
 		n.setState(api.NodeReady)
 		close(n.ready)
