@@ -47,7 +47,7 @@ type plan struct {
 const (
 	reboot   = 7 * time.Second
 	interval = 5 * time.Second
-	grace    = 30 * time.Second
+	grace    = 15 * time.Second
 )
 
 func newLife() *life {
