@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 var (
@@ -26,6 +27,9 @@ var (
 
 // maxFile bounds the files that this package reads, in bytes.
 const maxFile = 8 << 20
+
+// orphanWait bounds how long the lock of a node that is gone is waited for.
+const orphanWait = 2 * time.Second
 
 // Dir is a data directory that this process has locked.
 type Dir struct {
@@ -82,7 +86,7 @@ func acquire(path string) (*os.File, error) {
 	if err != nil {
 		return nil, notLocked(err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := flock(f); err != nil {
 		holder := readPID(f)
 		f.Close()
 		return nil, fmt.Errorf("%w: a node (process %s) runs on %s; stop it first (kill %s), or give this one another --data-dir",
@@ -97,6 +101,24 @@ func acquire(path string) (*os.File, error) {
 		return nil, notLocked(err)
 	}
 	return f, nil
+}
+
+// flock takes the lock, or fails where a node that lives holds it. A child that
+// a killed node was about to start holds it too, until it has become another
+// program: moments after its node's death, for which one waits.
+func flock(f *os.File) error {
+	for end := time.Now().Add(orphanWait); ; time.Sleep(orphanWait / 100) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) || !gone(readPID(f)) || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
+// gone reports whether there is no such process any more.
+func gone(pid string) bool {
+	n, err := strconv.Atoi(pid)
+	return err == nil && errors.Is(syscall.Kill(n, 0), syscall.ESRCH)
 }
 
 // notLocked says what to do, where the disk is what is wrong.

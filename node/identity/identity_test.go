@@ -3,12 +3,16 @@ package identity_test
 import (
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"caravela/market"
 	"caravela/node/identity"
@@ -51,6 +55,29 @@ func TestSecondProcess(t *testing.T) {
 	if !errors.Is(err, identity.ErrInUse) || !strings.Contains(err.Error(), strconv.Itoa(os.Getpid())) {
 		t.Errorf("second open: %v", err)
 	}
+}
+
+// A node was killed while it started another program: its child holds the lock
+// for some moments more.
+func TestLockOutlivesItsNode(t *testing.T) {
+	path := t.TempDir()
+	chmod(t, path, 0o700)
+	dead := exec.Command("true")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	child, err := os.Create(filepath.Join(path, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprintln(child, dead.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(child.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { child.Close() })
+	open(t, path)
 }
 
 func TestExposedSecrets(t *testing.T) {
