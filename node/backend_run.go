@@ -438,6 +438,8 @@ func (n *Node) on(w *market.Want, ref api.NodeRef) error {
 	}
 	id, err := n.resolveNode(ref)
 	switch {
+	case err == nil && n.board.account(id).Blocked:
+		return api.Errorf(api.CodeNoOffer, "%s is blocked by you", clip(string(ref), 64)).WithNext("caravela peer unblock %s", clip(string(ref), 64))
 	case err == nil:
 		w.On = id
 	case api.CodeOf(err) == api.CodeNotFound && market.ValidName(string(ref)) && len(w.Constraints) < market.MaxConstraints:

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -300,6 +301,34 @@ func TestOpinions(t *testing.T) {
 		if _, err := seller.SetPeer(ctx, "seller", api.PeerRequest{Trusted: &yes}); api.CodeOf(err) != api.CodeInvalid {
 			t.Errorf("trust in oneself: %v", err)
 		}
+	})
+}
+
+// TestBlockedByOneself: whoever names a supplier that they have blocked is told
+// so, and how to take it back.
+func TestBlockedByOneself(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *nodetest.World) {
+		_, buyer := dealers(t, w)
+		ctx := t.Context()
+		yes, no := true, false
+		if _, err := buyer.SetPeer(ctx, "seller", api.PeerRequest{Blocked: &yes}); err != nil {
+			t.Fatal(err)
+		}
+		req := nodetest.Request("sleep")
+		req.Policy.Node = "seller"
+		_, _, run := buyer.Run(ctx, req)
+		_, search := buyer.Search(ctx, api.SearchRequest{Resources: req.Spec.Resources, Node: "seller"})
+		_, quote := buyer.Quote(ctx, api.QuoteRequest{Spec: req.Spec, Policy: req.Policy})
+		for _, err := range []error{run, search, quote} {
+			var e *api.Error
+			if !errors.As(err, &e) || e.Code != api.CodeNoOffer || e.Detail != "seller is blocked by you" || e.Next != "caravela peer unblock seller" {
+				t.Errorf("told %+v", err)
+			}
+		}
+		if _, err := buyer.SetPeer(ctx, "seller", api.PeerRequest{Blocked: &no}); err != nil {
+			t.Fatal(err)
+		}
+		buyer.MustRun(req)
 	})
 }
 

@@ -46,7 +46,7 @@ type Node struct {
 	webhook  webhook
 	chains   chains
 
-	logs    sync.RWMutex // locked by who thins the ledger, read-locked by who reads all of a log
+	logs    sync.RWMutex  // locked by who thins the ledger, read-locked by who reads all of a log
 	trouble chan struct{} // the engine has problems
 	keeping sync.Mutex
 	kept    []market.Ref // the known peers as they were saved last
