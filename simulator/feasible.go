@@ -29,7 +29,7 @@ func cellOf(r market.Resources) (cpu, memory uint8) {
 // put files a node under what it has free now, or takes it out.
 func (c *cells) put(n *node) {
 	c.remove(n)
-	if !n.up || n.fault == refuser || n.fault == silent {
+	if !n.up || n.leaving || n.fault == refuser || n.fault == silent {
 		return
 	}
 	cpu, memory := cellOf(n.free())

@@ -122,6 +122,8 @@ func (s *Sim) live(now time.Duration) {
 			s.comes(n, now)
 		case leaves:
 			if n.up {
+				n.leaving = true
+				s.load.forget(n)
 				s.part(n.index).push(letter{at: now, to: n.index, from: 1<<32 - 2, counter: n.counter, kind: local, event: market.Leave{End: true}})
 				v.plan(now+farewell, n, gone)
 			}
@@ -192,7 +194,7 @@ func (s *Sim) goes(n *node, now time.Duration) {
 	} else if d := s.c.Life.Absence.draw(s.chance(n, 5)); d < s.c.Duration {
 		back = now + d
 	}
-	n.up, n.doomed, n.fell, n.since = false, false, false, now
+	n.up, n.leaving, n.doomed, n.fell, n.since = false, false, false, false, now
 	n.open, n.machine = nil, absent{}
 	n.dialled = [dialled]uint32{}
 	s.part(n.index).alarms.set(n, never)

@@ -17,6 +17,7 @@ type node struct {
 	fell    bool // crashed in this window
 	doomed  bool // will crash within its next step
 	forget  bool // its disk is to be lost
+	leaving bool // has said goodbye, and sells nothing any more
 	lost    bool // it was, once
 	nat     bool
 	fault   fault

@@ -128,3 +128,15 @@ func TestFeasibleBeyondACut(t *testing.T) {
 		t.Errorf("feasible before the cut: %v, after: %v", before, after)
 	}
 }
+
+// A machine that has said goodbye serves nobody, though it is there yet.
+func TestFeasibleAfterAGoodbye(t *testing.T) {
+	c := DefaultConfig()
+	c.Nodes, c.Duration, c.Until = 60, time.Hour, 10*time.Minute
+	c.Life.Events = []LifeEvent{{At: c.Until - time.Second, Node: 7, Kind: LifeLeave}}
+	s := New(c)
+	s.Run(t.Context())
+	if n := &s.nodes[7]; !n.up || n.place.in {
+		t.Errorf("up: %v, counted: %v", n.up, n.place.in)
+	}
+}
