@@ -117,7 +117,7 @@ func (p pair) live(t *testing.T) (both bool) {
 // TestLifeCrashPairs lets two die, or one twice: some of all pairs, by chance.
 // The tag "real" tries all of them.
 func TestLifeCrashPairs(t *testing.T) {
-	all, rng, both := boundaries(t), market.Rand(5), 0
+	all, rng, both := boundaries(t), market.Rand(6), 0
 	for range crashPairs {
 		p := pair{all[rng.IntN(len(all))], boundary{rng.IntN(2), 1 + rng.IntN(40), rng.IntN(4)}}
 		if p.live(t) {

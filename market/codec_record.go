@@ -30,6 +30,9 @@ func EncodeRecord(r Record) []byte {
 		e.str(7, r.Offer)
 	case *Seq:
 		e.uint(1, r.Seq)
+	case *Home:
+		e.sub(1, func(n *enc) { encRegion(n, &r.Region) })
+		each(&e, 2, r.Traders, encRef)
 	case *Meter:
 		encMeter(&e, r)
 	case *Account:
@@ -82,6 +85,8 @@ func newRecord(t Table) Record {
 		return &Bought{}
 	case SeqTable:
 		return &Seq{}
+	case HomeTable:
+		return &Home{}
 	case SoldMeterTable:
 		return &Meter{Sold: true}
 	case BoughtMeterTable:
@@ -110,6 +115,8 @@ func decRecord(d *dec, r Record) {
 		if d.field == 1 {
 			r.Seq = d.uint()
 		}
+	case *Home:
+		decHome(d, r)
 	case *Meter:
 		decMeter(d, r)
 	case *Account:
@@ -146,10 +153,21 @@ func complete(r Record) bool {
 		return r.Hold != nil
 	case *Tomb:
 		return !r.Lease.IsZero()
+	case *Home:
+		return len(r.Traders) > 0
 	case *Proposed:
 		return r.Settlement != nil
 	}
 	return true
+}
+
+func decHome(d *dec, r *Home) {
+	switch d.field {
+	case 1:
+		d.sub(func(n *dec) { decRegion(n, &r.Region) })
+	case 2:
+		add(d, &r.Traders, MaxRefs, decRef)
+	}
 }
 
 func decSold(d *dec, r *Sold) {

@@ -492,7 +492,7 @@ func TestBadDealRecords(t *testing.T) {
 
 // Nothing at all is a record of no table but that of the sequence number.
 func TestEmptyRecords(t *testing.T) {
-	for table := range market.ProposedTable + 2 {
+	for table := range market.HomeTable + 2 {
 		if r, err := market.DecodeRecord(table, nil); (err == nil) != (table == market.SeqTable) {
 			t.Errorf("table %d: %+v, %v", table, r, err)
 		}

@@ -296,6 +296,7 @@ func everyRecord() []market.Record {
 		&market.Sold{Lease: lease, Spec: market.Pack(testSpec()), Status: status, Acked: 3, Stopped: true, Ending: market.Expired, Buyer: testRef(7)},
 		&market.Bought{Lease: lease, Renewal: buyer.Lease(renewal(lease)), Spec: testSpec(), Status: status, Undo: true, Supplier: testRef(8), Offer: "cedar"},
 		&market.Seq{Seq: 1 << 33},
+		&market.Home{Region: market.RootRegion(market.Platform{OS: "linux", Arch: "arm64"}).At(2, filled(0x64)), Traders: []market.Ref{testRef(9), testRef(10)}},
 		&market.Meter{
 			Unit: filled(0x62), Lease: priced().ID, Sold: true,
 			Note: seller.Usage(testUsage(3)), Acked: acked(2),

@@ -26,6 +26,7 @@ const (
 	TombTable        Table = 8  // launches that must not be granted any more
 	EntryTable       Table = 9  // the logs; never loaded into memory as a whole
 	ProposedTable    Table = 10 // settlements that wait for the second signature
+	HomeTable        Table = 11 // one record: where the own offer was last
 )
 
 // Sold is a supplier's memory of one unit.
@@ -53,6 +54,13 @@ type Bought struct {
 // Seq is the highest sequence number that an offer may have used.
 type Seq struct{ Seq uint64 }
 
+// Home is where the own offer stood when enough traders had it last: whoever
+// comes back begins there, and looks for others meanwhile.
+type Home struct {
+	Region  Region
+	Traders []Ref
+}
+
 // Tomb forbids a lease that was cancelled before it was seen, or is over.
 type Tomb struct {
 	Lease LeaseID
@@ -64,6 +72,7 @@ func (*Tomb) record()   {}
 func (*Sold) record()   {}
 func (*Bought) record() {}
 func (*Seq) record()    {}
+func (*Home) record()   {}
 
 // Key implements Record.
 func (s *Sold) Key() (Table, [32]byte) { return SoldTable, s.Lease.Unit() }
@@ -76,3 +85,6 @@ func (t *Tomb) Key() (Table, [32]byte) { return TombTable, t.Lease }
 
 // Key implements Record.
 func (*Seq) Key() (Table, [32]byte) { return SeqTable, [32]byte{} }
+
+// Key implements Record.
+func (*Home) Key() (Table, [32]byte) { return HomeTable, [32]byte{} }

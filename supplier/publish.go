@@ -19,6 +19,7 @@ type publication struct {
 	known    []place      // traders of regions where the offer was before
 	shunned  []shun
 	farewell []farewell
+	home     *market.Home // where the offer was in an earlier life; nil once it has a region
 	dirty    bool
 	enough   bool          // enough traders have acknowledged
 	at       time.Duration // when to publish
@@ -89,6 +90,7 @@ func (s *Supplier) countTraders(out *market.Outbox) {
 	kind := market.NoteUnpublished
 	if enough {
 		kind = market.NotePublished
+		s.saveHome(out)
 	}
 	out.Note(kind, s.self, market.LeaseID{}, s.pub.region.String())
 }
@@ -111,11 +113,28 @@ func (s *Supplier) sign(now market.Time, out *market.Outbox) {
 	})
 }
 
-// settle finds a region for an offer that has none. The first lookup is in
-// the middle of the tree: it tells how large the network is, so that not
-// everybody begins at the root.
+// saveHome has the next life begin where the offer is now.
+func (s *Supplier) saveHome(out *market.Outbox) {
+	h := &market.Home{Region: s.pub.region}
+	for i := range s.pub.contacts {
+		h.Traders = append(h.Traders, s.pub.contacts[i].Ref)
+	}
+	out.Save(h)
+}
+
+// settle finds a region for an offer that has none. Whoever was there before
+// tells the traders of then at once, and looks meanwhile who they are now: a
+// lookup takes long where peers come and go. Else the first lookup is in the
+// middle of the tree: it tells how large the network is, so that not everybody
+// begins at the root.
 func (s *Supplier) settle(now market.Time, out *market.Outbox) {
 	if s.pub.region.Platform == s.stock.Platform {
+		return
+	}
+	if h := s.pub.home; h != nil && h.Region.Platform == s.stock.Platform {
+		s.pub.home, s.pub.region = nil, h.Region
+		s.adopt(h.Traders)
+		s.look(now, out)
 		return
 	}
 	s.move(now, market.RootRegion(s.stock.Platform).At(probeDepth, s.self), nil, out)
@@ -125,8 +144,8 @@ func (s *Supplier) settle(now market.Time, out *market.Outbox) {
 // push sends the offer to one trader that does not have it.
 func (s *Supplier) push(now market.Time, c *contact, out *market.Outbox) {
 	p := &s.pub
-	if c.says != market.AckStored || c.acked > 0 && c.acked >= p.pushed || c.sentAt > 0 {
-		return
+	if c.says != market.AckStored && c.acked == 0 || c.acked > 0 && c.acked >= p.pushed || c.sentAt > 0 {
+		return // who would have it elsewhere, but has it, hears of changes until two say so
 	}
 	at := s.here()
 	if c.acked > 0 { // a trader that cannot take it says so; else its delivery is the answer
@@ -166,7 +185,7 @@ func (s *Supplier) onOfferAck(now market.Time, from market.Ref, m *market.OfferA
 	case m.Code == market.AckStale:
 		s.onStale(now, i, m.Seq, out)
 	default:
-		c.says, c.depth = m.Code, m.Depth
+		c.says, c.depth, c.acked = m.Code, m.Depth, 0
 		s.redirect(now, i, out)
 	}
 }

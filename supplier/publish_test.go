@@ -58,6 +58,60 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// Whoever comes back tells the traders of its earlier life at once, and looks
+// meanwhile who they are now.
+func TestComesHome(t *testing.T) {
+	b := newBench(t, nil)
+	b.publish(ref(1), ref(2), ref(3))
+	b.boot()
+	b.step(market.EngineChanged{Up: true})
+	stock := market.Stock{Total: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Platform: linux}
+	b.step(market.Supply{Selling: true, Stock: stock})
+	out := b.advance(time.Second)
+	if n := len(sent[*market.CreateOffer](out)); n != 3 {
+		t.Errorf("tells %d traders", n)
+	}
+	if len(out.Lookups) != 1 || out.Lookups[0].Key != root.Key(network) {
+		t.Fatalf("looks up %+v", out.Lookups)
+	}
+	b.store(out)
+	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(1), ref(2), ref(4)}})
+	if n := len(sent[*market.CreateOffer](out)); n != 1 || len(sent[*market.RemoveOffer](out)) != 1 {
+		t.Errorf("tells %d new traders: %+v", n, out.Sends)
+	}
+	b.store(out)
+	if peers, acked := b.traders(); acked != 3 || !slices.Contains(peers, ref(4).Peer) {
+		t.Errorf("%v have the offer, %d of them acknowledged", peers, acked)
+	}
+
+	b.boot() // as another platform: the region of then is none of its own
+	b.step(market.EngineChanged{Up: true})
+	stock.Platform.Arch = "arm64"
+	b.step(market.Supply{Selling: true, Stock: stock})
+	out = b.advance(time.Second)
+	if len(out.Lookups) != 1 || out.Lookups[0].Key == root.Key(network) || len(sent[*market.CreateOffer](out)) != 0 {
+		t.Errorf("looks up %+v and sends %+v", out.Lookups, out.Sends)
+	}
+}
+
+// A trader that alone would send the offer elsewhere has it still, and hears
+// what changes.
+func TestOutvotedTraderHears(t *testing.T) {
+	b := newBench(t, nil)
+	b.publish(ref(1), ref(2), ref(3))
+	b.receive(ref(1), &market.RefreshOffer{Seq: 1, Region: root, Code: market.AckSplit, Depth: 1})
+	b.sell(1, nil)
+	updates := sent[*market.UpdateOffer](b.advance(time.Second))
+	if len(updates) != 3 {
+		t.Fatalf("%d traders hear what changes", len(updates))
+	}
+	b.receive(ref(1), &market.OfferAck{Seq: updates[0].Offer.Seq, Region: root, Code: market.AckSplit, Depth: 1}) // it lost the offer
+	b.sell(2, nil)
+	if n := len(sent[*market.UpdateOffer](b.advance(time.Second))); n != 2 {
+		t.Errorf("%d traders hear what changes, one of which has nothing", n)
+	}
+}
+
 // A trader that does not answer is asked three times, then replaced.
 func TestSilentTrader(t *testing.T) {
 	b := newBench(t, nil)

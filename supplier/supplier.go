@@ -148,6 +148,8 @@ func (s *Supplier) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 			tombs = append(tombs, r)
 		case *market.Seq:
 			s.pub.seq, s.pub.reserved = r.Seq, r.Seq
+		case *market.Home:
+			s.pub.home = r
 		case *market.Sold:
 			s.restore(now, r, out)
 		case *market.Meter:

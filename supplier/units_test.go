@@ -288,7 +288,7 @@ func TestBoot(t *testing.T) {
 		t.Errorf("runs %v", adopt)
 	}
 	b.step(market.Supply{Selling: true, Stock: market.Stock{Total: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Platform: linux}})
-	b.publish(ref(1))
+	b.store(b.advance(time.Second))
 	if o, _, _ := b.Published(); o.Seq <= seq.Seq || o.Free.CPU != 1000 {
 		t.Errorf("publishes %d with %v free", o.Seq, o.Free)
 	}
