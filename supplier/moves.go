@@ -32,7 +32,7 @@ func (s *Supplier) redirect(now market.Time, i int, out *market.Outbox) {
 		s.shun(now, i) // full, or not willing
 		return
 	}
-	var here []market.Ref
+	here := make([]market.Ref, 0, len(p.contacts))
 	votes, depth := 0, uint8(market.MaxDepth)
 	for j := range p.contacts {
 		c := &p.contacts[j]
@@ -58,7 +58,9 @@ func (s *Supplier) redirect(now market.Time, i int, out *market.Outbox) {
 // move leaves the old region's traders and looks for those of the new one.
 func (s *Supplier) move(now market.Time, to market.Region, above []market.Ref, out *market.Outbox) {
 	p := &s.pub
-	s.remember()
+	if kept := s.remember(); above != nil && kept != nil {
+		above = kept // the same peers: one list will do
+	}
 	s.leave(now, to, out)
 	p.region, p.above, p.contacts, p.looking, p.pause, p.foundAt, p.probing = to, above, nil, 0, 0, 0, false
 	i := slices.IndexFunc(p.known, func(k place) bool { return k.region == to })
@@ -72,12 +74,12 @@ func (s *Supplier) move(now market.Time, to market.Region, above []market.Ref, o
 }
 
 // remember keeps the traders of the present region for a return, if a lookup
-// has found them.
-func (s *Supplier) remember() {
+// has found them. The list that it returns must not be changed.
+func (s *Supplier) remember() []market.Ref {
 	p := &s.pub
 	p.known = slices.DeleteFunc(p.known, func(k place) bool { return k.region == p.region })
 	if p.foundAt == 0 || len(p.contacts) == 0 {
-		return
+		return nil
 	}
 	if len(p.known) == maxKnown {
 		p.known = slices.Delete(p.known, 0, 1)
@@ -87,6 +89,7 @@ func (s *Supplier) remember() {
 		refs = append(refs, p.contacts[i].Ref)
 	}
 	p.known = append(p.known, place{p.region, refs, p.foundAt})
+	return refs
 }
 
 // leave has the old traders forget the offer: at once when it says more than

@@ -85,9 +85,8 @@ code is 3 when an [expect] bound of the scenario was missed.`,
 			if err != nil {
 				return err
 			}
-			a.saveMemory()
 			bar := newSimBar(a, s)
-			result := s.Run(cmd.Context(), clientVersion().Version, bar.show)
+			result := s.Run(cmd.Context(), clientVersion().Version, a.saveMemory(s.Nodes, bar.show))
 			bar.finish()
 			if err := s.Write(dir, result); err != nil {
 				return err

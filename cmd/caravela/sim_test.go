@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -123,5 +124,23 @@ func TestSimMemory(t *testing.T) {
 	}
 	if err := (&app{}).checkMemory(1<<60, 1<<40, 1, true); err != nil {
 		t.Error(err)
+	}
+}
+
+// The collector has a fifth of room at least, whatever a market was thought to
+// take; else it would do nothing but collect.
+func TestMemoryLimit(t *testing.T) {
+	for _, c := range []struct{ nodes, live, want int64 }{
+		{nodes: 1000, live: 0, want: 5_600_000 + simRunMemory},
+		{nodes: 1000, live: 4_000_000, want: 5_600_000 + simRunMemory},
+		{nodes: 1000, live: 10_000_000, want: 12_000_000 + simRunMemory},
+	} {
+		if got := memoryLimit(c.nodes, c.live); got != c.want {
+			t.Errorf("%d nodes, %d bytes alive: %d, want %d", c.nodes, c.live, got, c.want)
+		}
+	}
+	runtime.GC()
+	if heapLive() <= 0 {
+		t.Error("the collector does not tell what is alive")
 	}
 }

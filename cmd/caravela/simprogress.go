@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -103,14 +102,6 @@ func (a *app) checkMemory(need uint64, nodes, runs int, force bool) error {
 	fits := int(float64(nodes) * float64(free) / float64(need))
 	return advise(fmt.Errorf("%d nodes need about %s of memory, and %s is available", nodes, size(int64(need)>>20<<20), size(int64(free)>>20<<20)),
 		"--nodes %d, or --force", fits)
-}
-
-// saveMemory lets the collector run sooner, unless the user has decided: a
-// fifth less memory for a twentieth more time, in markets of 20,000 nodes.
-func (a *app) saveMemory() {
-	if a.getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
 }
 
 // memoryAvailable is Linux' own estimate of what can be used without swapping.

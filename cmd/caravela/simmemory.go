@@ -1,0 +1,46 @@
+package main
+
+import (
+	"runtime/debug"
+	"runtime/metrics"
+
+	"caravela/simulator"
+)
+
+// What a simulation may take before the collector is hurried: so much a node,
+// and what any run has. The program itself comes on top.
+const (
+	simNodeMemory = 5600
+	simRunMemory  = 32 << 20
+)
+
+// saveMemory has the collector wait while memory lasts and hurry when it does
+// not, as the run tells how far it has come, unless the user has decided: a
+// market grows to its end, and a fixed share of room would cost the most time
+// where memory is not short.
+func (a *app) saveMemory(nodes int64, show func(simulator.Progress)) func(simulator.Progress) {
+	if a.getenv("GOGC") != "" || a.getenv("GOMEMLIMIT") != "" {
+		return show
+	}
+	debug.SetMemoryLimit(memoryLimit(nodes, 0))
+	return func(p simulator.Progress) {
+		debug.SetMemoryLimit(memoryLimit(nodes, heapLive()))
+		show(p)
+	}
+}
+
+// memoryLimit is what the collector should keep to: a fifth more than what is
+// alive at least, since with less it would do nothing but collect.
+func memoryLimit(nodes, live int64) int64 {
+	return max(nodes*simNodeMemory, live+live/5) + simRunMemory
+}
+
+// heapLive is what the collector found alive last, in bytes.
+func heapLive() int64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return int64(sample[0].Value.Uint64())
+}
