@@ -84,7 +84,8 @@ func (t *Trader) learnParent(now market.Time, from market.Ref, s *market.Summary
 }
 
 // learnChild believes for each child the traders that are nearest to its key,
-// so that nobody far away can talk them out. It reports whether that was news.
+// so that nobody far away can talk them out; but who is overdue gives way. It
+// reports whether that was news.
 func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from market.Ref) bool {
 	first := p.firstChild(s.Region)
 	end, furthest := first, first
@@ -95,20 +96,34 @@ func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from ma
 			c.summary, c.trader, c.heard = s, from, now.Mono
 			return news
 		}
-		if p.children[furthest].nearer(c) {
+		if last := &p.children[furthest]; t.overdue(now, c) || last.nearer(c) && !t.overdue(now, last) {
 			furthest = end
 		}
 	}
 	c := child{summary: s, trader: from, heard: now.Mono, far: market.Distance(from.Peer, s.Region.Key(t.network))}
+	at := first // those of one region stand by distance
+	for at < end && p.children[at].nearer(&c) {
+		at++
+	}
 	switch {
 	case end-first < sameChild && len(p.children) < maxChilds:
-		p.children = slices.Insert(p.children, end, c)
-	case end-first >= sameChild && c.nearer(&p.children[furthest]):
-		p.children[furthest] = c
+		p.children = slices.Insert(p.children, at, c)
+	case end-first >= sameChild && (t.overdue(now, &p.children[furthest]) || c.nearer(&p.children[furthest])):
+		p.children = slices.Delete(p.children, furthest, furthest+1)
+		if furthest < at {
+			at--
+		}
+		p.children = slices.Insert(p.children, at, c)
 	default:
 		return false
 	}
 	return true
+}
+
+// overdue reports whether a trader below has let the time pass within which it
+// speaks: it may be dead, and must not keep others away.
+func (t *Trader) overdue(now market.Time, c *child) bool {
+	return now.Mono-c.heard > 3*t.params.Refresh/2+ackTimeout
 }
 
 // firstChild is where what is said of a region below begins, or would.

@@ -135,6 +135,41 @@ func TestHintsAreBounded(t *testing.T) {
 	}
 }
 
+// Who has been silent for longer than a trader may gives way to one that
+// speaks, however near it was: it may be dead.
+func TestSilentChildrenGiveWay(t *testing.T) {
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 1000)
+	key := shard(3).Key(network)
+	peers := make([]int, 7)
+	for i := range peers {
+		peers[i] = 1 + i
+	}
+	slices.SortFunc(peers, func(x, y int) int {
+		if market.Nearer(ref(x).Peer, ref(y).Peer, key) {
+			return -1
+		}
+		return 1
+	})
+	for _, i := range peers[:6] {
+		b.advertise(i, shard(3), 40)
+	}
+	far := peers[6]
+	b.advertise(far, shard(3), 40)
+	b.pass(4 * time.Minute)
+	for _, i := range peers[1:6] {
+		b.advertise(i, shard(3), 40)
+	}
+	b.pass(4 * time.Minute)
+	if h := b.hints(); len(h) != 1 || len(h[0].Traders) != 3 || slices.ContainsFunc(h[0].Traders, func(r market.Ref) bool { return r.Peer == ref(peers[0]).Peer }) {
+		t.Errorf("hints %+v name one that is silent", h)
+	}
+	b.advertise(far, shard(3), 200)
+	if h := b.hints(); len(h) != 1 || h[0].Summary.Offers != 200 {
+		t.Errorf("hints %+v do not know of the one that speaks", h)
+	}
+}
+
 // A peer that is new among the traders of a split region hears of it through
 // the children, sends newcomers on, and keeps few regions on hearsay alone.
 func TestParentThroughChildren(t *testing.T) {

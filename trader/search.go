@@ -132,11 +132,11 @@ func (t *Trader) hints(now market.Time, p *place, m *market.GetOffers) []market.
 		j := t.rng.IntN(i + 1)
 		leads[i], leads[j] = leads[j], leads[i]
 	}
-	return p.write(leads[:min(len(leads), market.MaxHints)])
+	return t.write(now, p, leads[:min(len(leads), market.MaxHints)])
 }
 
 // write makes hints of leads.
-func (p *place) write(leads []lead) []market.Hint {
+func (t *Trader) write(now market.Time, p *place, leads []lead) []market.Hint {
 	if len(leads) == 0 {
 		return nil
 	}
@@ -145,18 +145,18 @@ func (p *place) write(leads []lead) []market.Hint {
 		if l.below == nil {
 			hints[i] = *l.view
 		} else {
-			hints[i] = market.Hint{Summary: l.below.summary, Traders: p.tradersOf(l.below)}
+			hints[i] = market.Hint{Summary: l.below.summary, Traders: t.tradersOf(now, p, l.below)}
 		}
 	}
 	return hints
 }
 
-// tradersOf lists who trades in a region below, the one believed first. It
-// seldom changes between two answers, which then share the list.
-func (p *place) tradersOf(best *child) []market.Ref {
-	refs := append(make([]market.Ref, 0, sameChild), best.trader) // on the stack
-	for i := p.firstChild(best.summary.Region); i < len(p.children) && p.children[i].summary.Region == best.summary.Region; i++ {
-		if c := &p.children[i]; c.trader.Peer != best.trader.Peer && c.summary.Offers >= best.summary.Offers/2 {
+// tradersOf lists who trades in a region below, the one believed first, then the
+// nearest of those that are there and know about as much. It seldom changes between two answers, which then share the list.
+func (t *Trader) tradersOf(now market.Time, p *place, best *child) []market.Ref {
+	refs := append(make([]market.Ref, 0, hinted), best.trader) // on the stack
+	for i := p.firstChild(best.summary.Region); i < len(p.children) && len(refs) < hinted && p.children[i].summary.Region == best.summary.Region; i++ {
+		if c := &p.children[i]; c.trader.Peer != best.trader.Peer && c.summary.Offers >= best.summary.Offers/2 && !t.overdue(now, c) {
 			refs = append(refs, c.trader)
 		}
 	}

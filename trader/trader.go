@@ -20,7 +20,8 @@ const (
 	sameTombs  = 8               // tombstones of one supplier
 	maxPlaces  = 64              // regions that one peer trades in
 	maxChilds  = 128             // advertised regions below one place
-	sameChild  = 3               // traders believed for one child: the nearest to its key
+	sameChild  = 6               // traders believed for one child: the nearest to its key, some of which may be dead
+	hinted     = 3               // of them that a hint names
 	maxLost    = 8               // traders above that are left out of lookups' answers
 	loadFactor = 4               // offers in all, in units of Params.SplitAt
 
