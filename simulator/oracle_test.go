@@ -136,6 +136,7 @@ func TestFeasibleAfterAGoodbye(t *testing.T) {
 	c.Life.Events = []LifeEvent{{At: c.Until - time.Second, Node: 7, Kind: LifeLeave}}
 	s := New(c)
 	s.Run(t.Context())
+	s.load.refile(&s.nodes[7]) // its containers are over
 	if n := &s.nodes[7]; !n.up || n.place.in {
 		t.Errorf("up: %v, counted: %v", n.up, n.place.in)
 	}
