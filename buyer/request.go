@@ -165,7 +165,9 @@ func (b *Buyer) giveUp(now market.Time, r *request, why market.Reason, detail st
 	for _, f := range r.refusals {
 		tally.Refused(f.reason)
 	}
-	b.crowded(r, &tally)
+	if slices.ContainsFunc(r.slots, func(s slot) bool { return s.state == empty }) {
+		b.crowded(r, &tally)
+	}
 	for i := range r.slots {
 		b.takeBack(now, &r.slots[i], out)
 	}
