@@ -54,7 +54,7 @@ func newBench(t *testing.T) *bench {
 // boot starts a new life from what the disk holds.
 func (b *bench) boot() *market.Outbox {
 	books := ledger.New(b.keys.Self(), network, b.keys)
-	m := buyer.New(b.keys.Self(), network, &b.params, b.keys, &books, uint64(b.now.Mono), uint64(b.now.Mono))
+	m := buyer.New(b.keys.Self(), &b.params, b.keys, &books, uint64(b.now.Mono), uint64(b.now.Mono))
 	b.Buyer, b.books = &m, &books
 	records := []market.Record{&market.Seq{Seq: 1}} // another role's
 	for _, r := range b.disk {

@@ -49,14 +49,13 @@ const (
 // they are answered, and cancels what it does not know: a request that is
 // given up leaves no lease behind. It signs no bill that it has not checked.
 type Buyer struct {
-	self    market.PeerID
-	network market.NetworkID
-	params  *market.Params
-	seal    market.Sealer
-	books   *ledger.Books // shared by the roles of this peer
-	rng     market.Rand
-	refs    uint64
-	at      []string // where this peer can be dialled
+	self   market.PeerID
+	params *market.Params
+	seal   market.Sealer
+	books  *ledger.Books // shared by the roles of this peer
+	rng    market.Rand
+	refs   uint64
+	at     []string // where this peer can be dialled
 
 	requests []request
 	holdings []holding // sorted by unit
@@ -66,8 +65,8 @@ type Buyer struct {
 }
 
 // New returns a buyer that knows nobody.
-func New(self market.PeerID, network market.NetworkID, params *market.Params, seal market.Sealer, books *ledger.Books, seed, refs uint64) Buyer {
-	return Buyer{self: self, network: network, params: params, seal: seal, books: books, rng: market.Rand(seed), refs: refs}
+func New(self market.PeerID, params *market.Params, seal market.Sealer, books *ledger.Books, seed, refs uint64) Buyer {
+	return Buyer{self: self, params: params, seal: seal, books: books, rng: market.Rand(seed), refs: refs}
 }
 
 // Step implements market.Machine.

@@ -98,7 +98,7 @@ func (b *Buyer) mayHost(r *request, p market.PeerID) bool {
 func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, hold *market.SignedHold, out *market.Outbox) {
 	spec := r.spec(i)
 	l := market.Lease{
-		Network: b.network, Buyer: b.self, Supplier: o.Offer.Supplier, OfferSeq: o.Offer.Seq, Nonce: b.rng.Uint64(),
+		Network: b.params.Network, Buyer: b.self, Supplier: o.Offer.Supplier, OfferSeq: o.Offer.Seq, Nonce: b.rng.Uint64(),
 		Resources: spec.Limits, Pids: spec.Pids, Image: spec.Image, Ports: spec.Ports, SpecHash: b.seal.SpecHash(spec),
 		Start: now.Wall, End: now.Wall.Add(r.req.Term), Renew: r.req.Renew, Terms: o.Offer.Terms,
 	}

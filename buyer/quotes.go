@@ -59,7 +59,7 @@ func (b *Buyer) reserving(ref uint64, from market.PeerID) (*request, int) {
 // onGrantHold fills a slot. A hold that nobody waits for is given back.
 func (b *Buyer) onGrantHold(now market.Time, from market.Ref, m *market.GrantHold, out *market.Outbox) {
 	h := m.Hold
-	if h.Buyer != b.self || h.Supplier != from.Peer || h.Network != b.network {
+	if h.Buyer != b.self || h.Supplier != from.Peer || h.Network != b.params.Network {
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "hold of others")
 		return
 	}

@@ -97,7 +97,7 @@ func (b *Buyer) onPrice(now market.Time, from market.Ref, m *market.Offers, out 
 	h.inquiry = 0
 	old := h.rec.Lease
 	for _, o := range m.Offers {
-		fresh := o.Offer.Supplier == from.Peer && o.Offer.Network == b.network && o.Offer.Seq >= old.OfferSeq
+		fresh := o.Offer.Supplier == from.Peer && o.Offer.Network == b.params.Network && o.Offer.Seq >= old.OfferSeq
 		if fresh && (h.wish != nil || !dearer(o.Offer.Terms, old.Terms, old.Resources)) {
 			h.asks = &o.Offer.Offer
 		}

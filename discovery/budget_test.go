@@ -13,7 +13,7 @@ import (
 
 // A million peers must fit into a machine: these are the bytes that one costs.
 const (
-	maxPeerSize = 1264 // the struct itself
+	maxPeerSize = 1152 // the struct itself, which is a size that memory comes in
 	maxIdleHeap = 2048 // an idle supplier with three traders, all told
 )
 

@@ -13,8 +13,8 @@ import (
 // Config is what a peer is made of. All parts are required.
 type Config struct {
 	Self    market.PeerID
-	Network market.NetworkID
-	Params  *market.Params // shared by all peers of a process; not copied
+	Network market.NetworkID // as Params has it
+	Params  *market.Params   // shared by all peers of a process; not copied
 	Sealer  market.Sealer
 	Seed    uint64 // differs from peer to peer and from start to start
 	Trader  bool   // whether this peer may keep others' offers
@@ -45,9 +45,9 @@ func New(c Config) *Peer {
 	r := market.Rand(c.Seed)
 	next := r.Uint64
 	p := &Peer{self: c.Self, books: ledger.New(c.Self, c.Network, c.Sealer)}
-	p.trader = trader.New(c.Self, c.Network, c.Params, c.Trader, next(), traderRefs|next()&refMask)
-	p.supplier = supplier.New(c.Self, c.Network, c.Params, c.Sealer, &p.books, next(), supplierRefs|next()&refMask)
-	p.buyer = buyer.New(c.Self, c.Network, c.Params, c.Sealer, &p.books, next(), buyerRefs|next()&refMask)
+	p.trader = trader.New(c.Self, c.Params, c.Trader, next(), traderRefs|next()&refMask)
+	p.supplier = supplier.New(c.Self, c.Params, c.Sealer, &p.books, next(), supplierRefs|next()&refMask)
+	p.buyer = buyer.New(c.Self, c.Params, c.Sealer, &p.books, next(), buyerRefs|next()&refMask)
 	return p
 }
 

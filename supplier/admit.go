@@ -55,7 +55,7 @@ func (s *Supplier) current(now market.Time, out *market.Outbox) *market.SignedOf
 func (s *Supplier) onLaunch(now market.Time, from market.Ref, m *market.LaunchContainer, out *market.Outbox) {
 	l := m.Lease
 	refuse := s.refuser(now, from, l.ID, 0, out)
-	if from.Peer != l.Buyer || l.Supplier != s.self || l.Network != s.network {
+	if from.Peer != l.Buyer || l.Supplier != s.self || l.Network != s.params.Network {
 		refuse(market.BadLease, "the lease names other peers, or another network")
 		return
 	}

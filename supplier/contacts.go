@@ -54,7 +54,7 @@ func (s *Supplier) look(now market.Time, out *market.Outbox) {
 	p := &s.pub
 	p.looking = s.ref()
 	s.lookLater(now)
-	out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Key(s.network), N: s.params.Replicas + 3})
+	out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Key(s.params.Network), N: s.params.Replicas + 3})
 }
 
 // lookLater waits longer from time to time, until enough traders are found.
@@ -72,7 +72,7 @@ func (s *Supplier) onFound(now market.Time, ev market.Found, out *market.Outbox)
 	p.looking = 0
 	if p.probing && len(ev.Peers) > 0 {
 		p.probing = false
-		depth := market.DepthFor(ev.Peers, s.params.Replicas+3, p.region.Key(s.network), s.params.SplitAt)
+		depth := market.DepthFor(ev.Peers, s.params.Replicas+3, p.region.Key(s.params.Network), s.params.SplitAt)
 		if to := p.region.At(depth, s.self); to != p.region {
 			s.move(now, to, nil, out)
 			return
@@ -118,7 +118,7 @@ func (s *Supplier) adopt(refs []market.Ref) {
 // fills an empty place. The one that is too many is told to forget.
 func (s *Supplier) welcome(r market.Ref, out *market.Outbox) bool {
 	p := &s.pub
-	key := p.region.Key(s.network)
+	key := p.region.Key(s.params.Network)
 	p.contacts = append(p.contacts, contact{Ref: r})
 	slices.SortStableFunc(p.contacts, func(a, b contact) int {
 		x, y := market.Distance(a.Peer, key), market.Distance(b.Peer, key)

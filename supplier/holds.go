@@ -48,7 +48,7 @@ func (s *Supplier) onRequestHold(now market.Time, from market.Ref, m *market.Req
 		lasts = market.HoldTime
 	}
 	h := &hold{&market.Reserved{Hold: s.seal.Hold(market.Hold{
-		Network: s.network, Supplier: s.self, Buyer: from.Peer, OfferSeq: m.OfferSeq, Nonce: m.Ref,
+		Network: s.params.Network, Supplier: s.self, Buyer: from.Peer, OfferSeq: m.OfferSeq, Nonce: m.Ref,
 		Resources: m.Resources, Pids: m.Pids, Ports: m.Ports, Terms: m.Terms, Hourly: market.PriceOf(m.Terms).Hourly(m.Resources),
 		At: now.Wall, Until: now.Wall.Add(lasts),
 	})}, now.Mono + lasts}

@@ -28,7 +28,7 @@ func newShop(tb testing.TB, units, buyers int, terms *market.Terms) *shop {
 	tb.Helper()
 	k, params := keys(0), market.DefaultParams(network)
 	books := ledger.New(k.Self(), network, k)
-	s := supplier.New(k.Self(), network, &params, k, &books, 1, 1)
+	s := supplier.New(k.Self(), &params, k, &books, 1, 1)
 	h := &shop{&s, tb, k, terms, buyers, market.Time{Mono: time.Hour, Wall: noon}, market.Outbox{}}
 	h.step(market.EngineChanged{Up: true})
 	h.step(market.Supply{Selling: true, Stock: market.Stock{Total: market.Resources{CPU: market.MaxCPU, Memory: market.MaxBytes},
@@ -177,7 +177,7 @@ func BenchmarkBoot(b *testing.B) {
 	params := market.DefaultParams(network)
 	for b.Loop() {
 		books := ledger.New(h.keys.Self(), network, h.keys)
-		s := supplier.New(h.keys.Self(), network, &params, h.keys, &books, 1, 1)
+		s := supplier.New(h.keys.Self(), &params, h.keys, &books, 1, 1)
 		h.out.Reset()
 		s.Step(h.now, market.Boot{Records: records}, &h.out)
 	}

@@ -52,14 +52,13 @@ const (
 // statuses, usage notes, notices and receipts until they are acknowledged; it
 // forgets a unit when its end is acknowledged and its receipts are signed.
 type Supplier struct {
-	self    market.PeerID
-	network market.NetworkID
-	params  *market.Params
-	seal    market.Sealer
-	books   *ledger.Books // shared by the roles of this peer
-	rng     market.Rand
-	refs    uint64
-	asleep  time.Duration // what the meters know of market.Time.Asleep
+	self   market.PeerID
+	params *market.Params
+	seal   market.Sealer
+	books  *ledger.Books // shared by the roles of this peer
+	rng    market.Rand
+	refs   uint64
+	asleep time.Duration // what the meters know of market.Time.Asleep
 
 	stock   market.Stock
 	selling bool
@@ -72,8 +71,8 @@ type Supplier struct {
 
 // New returns a supplier that sells nothing until Supply. refs is the start
 // of the numbers by which it knows its lookups again.
-func New(self market.PeerID, network market.NetworkID, params *market.Params, seal market.Sealer, books *ledger.Books, seed, refs uint64) Supplier {
-	return Supplier{self: self, network: network, params: params, seal: seal, books: books, rng: market.Rand(seed), refs: refs,
+func New(self market.PeerID, params *market.Params, seal market.Sealer, books *ledger.Books, seed, refs uint64) Supplier {
+	return Supplier{self: self, params: params, seal: seal, books: books, rng: market.Rand(seed), refs: refs,
 		pub: publication{at: market.Never, lookAt: market.Never}}
 }
 

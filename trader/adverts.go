@@ -100,7 +100,7 @@ func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from ma
 			furthest = end
 		}
 	}
-	c := child{summary: s, trader: from, heard: now.Mono, far: market.Distance(from.Peer, s.Region.Key(t.network))}
+	c := child{summary: s, trader: from, heard: now.Mono, far: market.Distance(from.Peer, s.Region.Key(t.params.Network))}
 	at := first // those of one region stand by distance
 	for at < end && p.children[at].nearer(&c) {
 		at++

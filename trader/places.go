@@ -87,7 +87,7 @@ func (t *Trader) mustPlace(now market.Time, r market.Region) *place {
 func (t *Trader) learn(now market.Time, p *place, replicas []market.PeerID, above []market.Ref) {
 	for _, id := range replicas {
 		if !slices.Contains(p.replicas, id) {
-			p.replicas = nearest(append(slices.Clone(p.replicas), id), p.region.Key(t.network), t.params.Replicas, itself)
+			p.replicas = nearest(append(slices.Clone(p.replicas), id), p.region.Key(t.params.Network), t.params.Replicas, itself)
 		}
 	}
 	if p.region.Depth == 0 || len(above) == 0 {
@@ -104,7 +104,7 @@ func (t *Trader) learn(now market.Time, p *place, replicas []market.PeerID, abov
 // learnAbove reports whether the peer is now among the traders above.
 func (t *Trader) learnAbove(p *place, r market.Ref) bool {
 	if !slices.ContainsFunc(p.above, func(a market.Ref) bool { return a.Peer == r.Peer }) {
-		p.above = nearest(append(slices.Clone(p.above), r), p.region.Parent().Key(t.network), t.params.Replicas, peerOf)
+		p.above = nearest(append(slices.Clone(p.above), r), p.region.Parent().Key(t.params.Network), t.params.Replicas, peerOf)
 		return slices.ContainsFunc(p.above, func(a market.Ref) bool { return a.Peer == r.Peer })
 	}
 	return false
@@ -162,7 +162,7 @@ func (t *Trader) tickPlaces(now market.Time, out *market.Outbox) {
 		if now.Mono >= p.lookAt {
 			t.refs++
 			p.looking, p.lookAt = t.refs, now.Mono+t.rng.Jitter(2*t.params.Resettle)
-			out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Parent().Key(t.network), N: t.params.Replicas + len(p.lost)})
+			out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Parent().Key(t.params.Network), N: t.params.Replicas + len(p.lost)})
 			t.lookAround(p, out)
 		}
 		if now.Mono >= p.advertiseAt {
@@ -220,7 +220,7 @@ func (t *Trader) lookAround(p *place, out *market.Outbox) {
 	}
 	t.refs++
 	p.peering = t.refs
-	out.Lookups = append(out.Lookups, market.Lookup{Ref: p.peering, Key: p.region.Key(t.network), N: t.params.Replicas})
+	out.Lookups = append(out.Lookups, market.Lookup{Ref: p.peering, Key: p.region.Key(t.params.Network), N: t.params.Replicas})
 }
 
 // onFound learns who trades above, and tells them.
@@ -287,7 +287,7 @@ func (t *Trader) handOver(p *place, to market.Ref, out *market.Outbox) {
 // wanted reports whether a new peer belongs among the replicas of a place,
 // and this peer, as the nearest, is the one to tell it.
 func (t *Trader) wanted(p *place, peer market.PeerID) bool {
-	key := p.region.Key(t.network)
+	key := p.region.Key(t.params.Network)
 	further := len(p.replicas) < t.params.Replicas
 	for _, r := range p.replicas {
 		if r != t.self && market.Nearer(r, t.self, key) {

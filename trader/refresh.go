@@ -78,7 +78,7 @@ func (t *Trader) onRefreshAck(now market.Time, from market.Ref, m *market.Refres
 	case m.Offer == nil:
 		t.bury(now, m.Region, from.Peer, h.offer.Seq) // other replicas may still have it
 		t.drop(now, m.Region, from.Peer, market.NoteOfferRemoved, out)
-	case m.Offer.Supplier != from.Peer || m.Offer.Network != t.network || !m.Region.Contains(&m.Offer.Offer):
+	case m.Offer.Supplier != from.Peer || m.Offer.Network != t.params.Network || !m.Region.Contains(&m.Offer.Offer):
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "refresh with another offer")
 		t.drop(now, m.Region, from.Peer, market.NoteOfferRemoved, out)
 	case m.Offer.Seq >= h.offer.Seq:

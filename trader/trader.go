@@ -45,13 +45,12 @@ const (
 // that suppliers bring again. It asks after each offer every Params.Refresh
 // and drops one whose supplier misses three questions.
 type Trader struct {
-	self    market.PeerID
-	network market.NetworkID
-	params  *market.Params
-	rng     market.Rand
-	refs    uint64
-	on      bool
-	addrs   []string // where this peer can be dialled
+	self   market.PeerID
+	params *market.Params
+	rng    market.Rand
+	refs   uint64
+	on     bool
+	addrs  []string // where this peer can be dialled
 
 	places []place // sorted by region
 	tombs  []tomb
@@ -65,8 +64,8 @@ type tomb struct {
 }
 
 // New returns a trader; one that is off refuses every offer.
-func New(self market.PeerID, network market.NetworkID, params *market.Params, on bool, seed, refs uint64) Trader {
-	return Trader{self: self, network: network, params: params, rng: market.Rand(seed), refs: refs, on: on}
+func New(self market.PeerID, params *market.Params, on bool, seed, refs uint64) Trader {
+	return Trader{self: self, params: params, rng: market.Rand(seed), refs: refs, on: on}
 }
 
 // Step implements market.Machine.
@@ -154,7 +153,7 @@ func (t *Trader) accept(now market.Time, from market.Ref, m *market.CreateOffer)
 	left := o.ValidUntil.Sub(now.Wall)
 	h := t.find(m.Region, o.Supplier)
 	switch {
-	case !t.on || o.Network != t.network || !m.Region.Contains(o):
+	case !t.on || o.Network != t.params.Network || !m.Region.Contains(o):
 		return market.AckRefused, o.Seq
 	case handed && left <= 0, left < -maxSkew, left > t.params.OfferTTL+maxSkew:
 		return market.AckRefused, o.Seq // lapsed, or by a clock that nobody shares
