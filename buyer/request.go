@@ -177,6 +177,9 @@ func (b *Buyer) giveUp(now market.Time, r *request, why market.Reason, detail st
 // crowded counts the offers that fit one replica, but not one more beside those
 // that the group has found a place for there.
 func (b *Buyer) crowded(r *request, tally *market.Tally) {
+	if !slices.ContainsFunc(r.slots, func(s slot) bool { return s.state == empty }) {
+		return // it is not for want of places
+	}
 	w := r.req.Want
 	for i := range r.offers {
 		o := r.offers[i].Offer.Offer
