@@ -31,10 +31,22 @@ func (n *Node) agreements(role api.Role, all bool) []agreement {
 	if role != api.RoleBought {
 		out = append(out, n.soldAgreements(all)...)
 	}
-	slices.SortStableFunc(out, func(a, b agreement) int {
-		return cmp.Or(cmp.Compare(b.lease.Start, a.lease.Start), a.lease.ID.Compare(b.lease.ID))
-	})
+	slices.SortStableFunc(out, newerFirst)
 	return out
+}
+
+// newerFirst orders leases. Of two that begin in the same millisecond the one
+// that renews the other is newer.
+func newerFirst(a, b agreement) int {
+	switch {
+	case a.lease.Start != b.lease.Start:
+		return cmp.Compare(b.lease.Start, a.lease.Start)
+	case a.lease.Prev == b.lease.ID:
+		return -1
+	case b.lease.Prev == a.lease.ID:
+		return 1
+	}
+	return a.lease.ID.Compare(b.lease.ID)
 }
 
 func (n *Node) boughtAgreements(all bool) (out []agreement) {
