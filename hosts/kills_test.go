@@ -471,20 +471,25 @@ func sameReceipts(ctx context.Context, seller, buyer *Node) error {
 	if err != nil {
 		return err
 	}
-	amounts := map[string]int64{}
-	for _, d := range at {
-		if amounts[d.lease] = d.amount; !d.closed {
-			return fmt.Errorf("%s: lease %s with %s is open", seller.Name, d.lease[:12], buyer.Name)
-		}
-	}
+	known := map[string]*deal{}
 	for _, d := range by {
-		amount, both := amounts[d.lease]
-		if !both || amount != d.amount || !d.closed {
-			return fmt.Errorf("lease %s: %s has %d (%v), %s %d (closed: %v)", d.lease[:12], seller.Name, amount, both, buyer.Name, d.amount, d.closed)
+		if known[d.lease] = d; !d.closed {
+			return fmt.Errorf("%s: lease %s with %s is open, at %d", buyer.Name, d.lease[:12], seller.Name, d.amount)
 		}
 	}
-	if len(at) != len(by) {
-		return fmt.Errorf("%s has %d leases with %s, which has %d", seller.Name, len(at), buyer.Name, len(by))
+	for _, d := range at {
+		other := known[d.lease]
+		switch {
+		case other == nil && d.amount == 0: // a grant that its buyer has never taken: nobody is asked to sign for it
+		case other == nil:
+			return fmt.Errorf("%s bills %d for lease %s, of which %s knows nothing", seller.Name, d.amount, d.lease[:12], buyer.Name)
+		case !d.closed || d.amount != other.amount:
+			return fmt.Errorf("%s has %d for lease %s (closed: %v), and %s %d", seller.Name, d.amount, d.lease[:12], d.closed, buyer.Name, other.amount)
+		}
+		delete(known, d.lease)
+	}
+	for lease := range known {
+		return fmt.Errorf("%s has lease %s, of which %s knows nothing", buyer.Name, lease[:12], seller.Name)
 	}
 	return sameTotals(ctx, seller, buyer)
 }
