@@ -135,7 +135,7 @@ func (p *place) firstChild(r market.Region) int {
 // one has not. Offers are treated as handed over: their suppliers are asked at
 // once.
 func (t *Trader) onOffers(now market.Time, from market.Ref, m *market.Offers, out *market.Outbox) {
-	if t.onView(now, m, out) {
+	if t.onView(now, from.Peer, m, out) {
 		return
 	}
 	p := t.place(m.Region)

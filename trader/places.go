@@ -17,6 +17,7 @@ type place struct {
 	replicas    []market.PeerID // the region's traders, as far as known; nearest first
 	above       []market.Ref    // those of the parent region; nearest first
 	lost        []market.PeerID // of those above, not reached though the overlay still names them
+	doubts      []doubt         // those above that have missed something
 	split       bool            // newcomers are sent to the children
 	mergeUntil  time.Duration   // until then the traders above take the offers back
 	children    []child         // sorted by region
@@ -298,11 +299,50 @@ func (t *Trader) wanted(p *place, peer market.PeerID) bool {
 	return further
 }
 
-// lostAdvert forgets a neighbour that cannot be reached.
-func (t *Trader) lostAdvert(now market.Time, to market.PeerID, r market.Region) {
+// doubt is what was lost on the way to a trader above, in a row.
+type doubt struct {
+	peer market.PeerID
+	n    int
+	at   time.Duration
+}
+
+// doubted counts a loss, and reports whether the peer may be there all the
+// same: one message in a hundred may be lost, and a busy trader says many.
+func (p *place) doubted(now market.Time, peer market.PeerID) (first, there bool) {
+	p.doubts = slices.DeleteFunc(p.doubts, func(d doubt) bool { return now.Mono-d.at > doubtLasts })
+	i := slices.IndexFunc(p.doubts, func(d doubt) bool { return d.peer == peer })
+	if i < 0 {
+		p.doubts = append(p.doubts, doubt{peer: peer, n: 1, at: now.Mono})
+		return true, true
+	}
+	d := &p.doubts[i]
+	if now.Mono-d.at < firstWord { // what was under way when the first one was lost
+		return false, true
+	}
+	d.n, d.at = d.n+1, now.Mono
+	return true, d.n < maxMissed
+}
+
+// trusted forgets what was lost on the way to a peer that has spoken.
+func (p *place) trusted(peer market.PeerID) {
+	p.doubts = slices.DeleteFunc(p.doubts, func(d doubt) bool { return d.peer == peer })
+}
+
+// lostAdvert tells a trader above again, and forgets a neighbour that cannot be
+// reached.
+func (t *Trader) lostAdvert(now market.Time, to market.PeerID, r market.Region, out *market.Outbox) {
 	p := t.place(r)
 	if p == nil {
 		return
+	}
+	if i := slices.IndexFunc(p.above, func(a market.Ref) bool { return a.Peer == to }); i >= 0 {
+		if first, there := p.doubted(now, to); there {
+			if first {
+				out.Send(p.above[i], &market.AdvertiseOffersNeighbor{Summary: p.said, At: market.Ref{Peer: t.self, Addrs: t.addrs}})
+			}
+			return
+		}
+		p.trusted(to)
 	}
 	p.replicas = slices.DeleteFunc(slices.Clone(p.replicas), func(id market.PeerID) bool { return id == to })
 	n := len(p.above)

@@ -116,7 +116,7 @@ func (t *Trader) onUndelivered(now market.Time, ev market.Undelivered, out *mark
 			t.excuse(m.Region, ev.To)
 		}
 	case *market.AdvertiseOffersNeighbor:
-		t.lostAdvert(now, ev.To, m.Summary.Region)
+		t.lostAdvert(now, ev.To, m.Summary.Region, out)
 	case *market.GetOffers:
 		t.lostPull(now, m.Ref, out)
 	}

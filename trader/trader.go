@@ -9,21 +9,22 @@ import (
 
 // Waiting times and bounds that are nobody else's concern.
 const (
-	goneRetry  = 2 * time.Second // before asking after an offer whose supplier's connection broke
-	missRetry  = 5 * time.Second // between questions to a silent supplier
-	ackTimeout = 4 * time.Second // for a RefreshAck
-	maxMissed  = 3               // unanswered questions before an offer is dropped
-	maxSkew    = 2 * time.Minute // between a supplier's clock and ours
-	firstWord  = time.Second     // before a new place is advertised
-	lookRetry  = 3 * time.Second // before the traders above are looked for again
-	maxTombs   = 1024            // tombstones
-	sameTombs  = 8               // tombstones of one supplier
-	maxPlaces  = 64              // regions that one peer trades in
-	maxChilds  = 128             // advertised regions below one place
-	sameChild  = 6               // traders believed for one child: the nearest to its key, some of which may be dead
-	hinted     = 3               // of them that a hint names
-	maxLost    = 8               // traders above that are left out of lookups' answers
-	loadFactor = 4               // offers in all, in units of Params.SplitAt
+	goneRetry  = 2 * time.Second  // before asking after an offer whose supplier's connection broke
+	missRetry  = 5 * time.Second  // between questions to a silent supplier
+	ackTimeout = 4 * time.Second  // for a RefreshAck
+	maxMissed  = 3                // unanswered questions before an offer is dropped
+	maxSkew    = 2 * time.Minute  // between a supplier's clock and ours
+	firstWord  = time.Second      // before a new place is advertised
+	lookRetry  = 3 * time.Second  // before the traders above are looked for again
+	maxTombs   = 1024             // tombstones
+	sameTombs  = 8                // tombstones of one supplier
+	maxPlaces  = 64               // regions that one peer trades in
+	maxChilds  = 128              // advertised regions below one place
+	sameChild  = 6                // traders believed for one child: the nearest to its key, some of which may be dead
+	doubtLasts = 20 * time.Second // between losses on the way to one peer that count together
+	hinted     = 3                // of them that a hint names
+	maxLost    = 8                // traders above that are left out of lookups' answers
+	loadFactor = 4                // offers in all, in units of Params.SplitAt
 
 	few         = 2                           // offers that fit, below which they are promised
 	promiseTime = 700 * time.Millisecond      // long enough for a lease and the update after it

@@ -49,10 +49,11 @@ func (p *place) stale(now market.Time) bool {
 }
 
 // onView takes the view from above, and answers those who waited for it.
-func (t *Trader) onView(now market.Time, m *market.Offers, out *market.Outbox) bool {
+func (t *Trader) onView(now market.Time, from market.PeerID, m *market.Offers, out *market.Outbox) bool {
 	for i := range t.places {
 		p := &t.places[i]
 		if p.pulling != 0 && p.pulling == m.Ref && m.Region == p.region.Parent() {
+			p.trusted(from)
 			t.look(now, p, m)
 			t.release(now, p, out)
 			return true
