@@ -127,13 +127,13 @@ func TestSimMemory(t *testing.T) {
 	}
 }
 
-// The collector has a fifth of room at least, whatever a market was thought to
+// The collector has a third of room at least, whatever a market was thought to
 // take; else it would do nothing but collect.
 func TestMemoryLimit(t *testing.T) {
 	for _, c := range []struct{ nodes, live, want int64 }{
 		{nodes: 1000, live: 0, want: 5_600_000 + simRunMemory},
 		{nodes: 1000, live: 4_000_000, want: 5_600_000 + simRunMemory},
-		{nodes: 1000, live: 10_000_000, want: 12_000_000 + simRunMemory},
+		{nodes: 1000, live: 12_000_000, want: 16_000_000 + simRunMemory},
 	} {
 		if got := memoryLimit(c.nodes, c.live); got != c.want {
 			t.Errorf("%d nodes, %d bytes alive: %d, want %d", c.nodes, c.live, got, c.want)
