@@ -27,6 +27,8 @@ const (
 	EntryTable       Table = 9  // the logs; never loaded into memory as a whole
 	ProposedTable    Table = 10 // settlements that wait for the second signature
 	HomeTable        Table = 11 // one record: where the own offer was last
+
+	LastTable = HomeTable // a store keeps all tables up to this one
 )
 
 // Sold is a supplier's memory of one unit.

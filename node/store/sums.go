@@ -34,7 +34,7 @@ func (t total) bytes() []byte {
 // totals are those of all tables, by number.
 type totals [lastTable + 1]total
 
-const lastTable = market.ProposedTable
+const lastTable = market.LastTable
 
 // tables are all, in the order in which Load returns them.
 func tables() (all []market.Table) {
