@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,14 +73,16 @@ func (nobody) Perform(*market.Outbox) []market.Event { return nil }
 // the timers that were set before have not gone on meanwhile.
 func TestTickAfterSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, slept := &sleeper{}, sleep{}
+		m := &sleeper{}
+		var slept atomic.Pointer[sleep]
+		slept.Store(&sleep{})
 		l := New(m, store.NewMemory(), nobody{})
-		l.clock = newClock(func() sleep { return slept })
+		l.clock = newClock(func() sleep { return *slept.Load() })
 		ctx, stop := context.WithCancel(t.Context())
 		go l.Run(ctx)
 		time.Sleep(time.Minute) // virtual
 		synctest.Wait()
-		slept = sleep{2 * time.Hour, 2 * time.Hour}
+		slept.Store(&sleep{2 * time.Hour, 2 * time.Hour})
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if m.ticked.Mono < 2*time.Hour || m.ticked.Asleep != 2*time.Hour {
