@@ -200,12 +200,13 @@ func TestDepthFor(t *testing.T) {
 	key := testRegion().Key(filled(1))
 	for i, n := range []int{3, 100, 400, 6000, 20_000} {
 		want := []uint8{0, 0, 0, 1, 2}[i]
-		peers := make([]market.Ref, n)
+		peers, far := make([]market.Ref, n), make(map[market.PeerID][32]byte, n)
 		for i := range peers {
-			peers[i].Peer = randomPeer(r)
+			p := randomPeer(r)
+			peers[i].Peer, far[p] = p, market.Distance(p, key)
 		}
 		slices.SortFunc(peers, func(a, b market.Ref) int {
-			x, y := market.Distance(a.Peer, key), market.Distance(b.Peer, key)
+			x, y := far[a.Peer], far[b.Peer]
 			return bytes.Compare(x[:], y[:])
 		})
 		got := market.DepthFor(peers[:min(6, n)], 6, key, 512)
