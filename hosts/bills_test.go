@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -107,23 +105,7 @@ func TestNobodyPaysForDowntime(t *testing.T) {
 
 // killDocker is kill -9 of dockerd; its containers go on without it.
 func (h *Host) killDocker(ctx context.Context) error {
-	text, err := os.ReadFile(h.path("dockerd.pid"))
-	if err != nil {
-		return err
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		return err
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		return err
-	}
-	if err := until(ctx, 30*time.Second, func(context.Context) error {
-		if syscall.Kill(pid, 0) == nil {
-			return fmt.Errorf("dockerd of %s still runs", h.Name)
-		}
-		return nil
-	}); err != nil {
+	if err := h.endDocker(ctx, syscall.SIGKILL); err != nil {
 		return err
 	}
 	return os.Remove(h.path("dockerd.pid"))

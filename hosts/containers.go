@@ -67,7 +67,10 @@ func (h *Host) removeContainers(ctx context.Context) error {
 }
 
 // stopDocker ends dockerd and keeps containerd; startDocker is its opposite.
-func (h *Host) stopDocker(ctx context.Context) error {
+func (h *Host) stopDocker(ctx context.Context) error { return h.endDocker(ctx, syscall.SIGTERM) }
+
+// endDocker sends dockerd a signal and waits until it is gone.
+func (h *Host) endDocker(ctx context.Context, signal syscall.Signal) error {
 	text, err := os.ReadFile(h.path("dockerd.pid"))
 	if err != nil {
 		return err
@@ -76,7 +79,7 @@ func (h *Host) stopDocker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+	if err := syscall.Kill(pid, signal); err != nil {
 		return err
 	}
 	return until(ctx, 30*time.Second, func(context.Context) error {
