@@ -128,30 +128,6 @@ func (m *Measures) finish(s *Sim, wall time.Duration, cpu float64) {
 	m.detail(s)
 }
 
-func quantile[T any](sorted []T, q float64) (v T) {
-	if len(sorted) == 0 {
-		return v
-	}
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
-}
-
-// String is a short report.
-func (m *Measures) String() string {
-	var sum uint64
-	for _, x := range m.messages {
-		sum += uint64(x)
-	}
-	n := max(1, len(m.messages))
-	return fmt.Sprintf("nodes %d virtual %v wall %.1fs cpu %.1fs events %d (%.2f us each) node-s/cpu-s %.2fM rss/node %d heap/node %d\n"+
-		"requests %d placed %d missed %d refused %d placed_of_feasible %.4f placed %.3f\n"+
-		"messages/request mean %.2f p50 %d p95 %d p99 %d max %d  lookups/request %.3f\n"+
-		"latency p50 %v p99 %v  busiest/mean %.1f mean %.4f/s bytes/s %.1f  hash %s\n",
-		m.Nodes, m.Virtual, m.Wall.Seconds(), m.CPU, m.Events, m.CPU*1e6/float64(m.Events), m.NodeSecondsPerCPU/1e6, m.RSS/uint64(m.Nodes), m.Heap/uint64(m.Nodes),
-		m.Total, m.Placed, m.Missed, m.Refused, float64(m.Placed)/float64(max(1, m.Placed+m.Missed)), float64(m.Placed)/float64(max(1, m.Total)),
-		float64(sum)/float64(n), quantile(m.messages, .5), quantile(m.messages, .95), quantile(m.messages, .99), quantile(m.messages, 1), float64(m.lookups)/float64(n),
-		quantile(m.latency, .5).Round(time.Millisecond), quantile(m.latency, .99).Round(time.Millisecond), m.Busiest/m.Mean, m.Mean, m.Bytes, m.Hash)
-}
-
 func cpuSeconds() float64 {
 	var ru syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &ru)

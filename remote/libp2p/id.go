@@ -3,9 +3,7 @@ package libp2p
 import (
 	"crypto/ed25519"
 	"crypto/rand"
-	"fmt"
 
-	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"caravela/market"
@@ -17,14 +15,6 @@ func ToPeerID(p market.PeerID) peer.ID { return peer.ID(p.Bytes()) }
 // FromPeerID converts back. Peers with other than Ed25519 keys have no name
 // in the market: the error is market.ErrBadID.
 func FromPeerID(p peer.ID) (market.PeerID, error) { return market.PeerIDFromBytes([]byte(p)) }
-
-// PrivateKey converts an Ed25519 key to libp2p's.
-func PrivateKey(key ed25519.PrivateKey) (crypto.PrivKey, error) {
-	if len(key) != ed25519.PrivateKeySize {
-		return nil, fmt.Errorf("libp2p: an Ed25519 key of %d bytes; want %d", len(key), ed25519.PrivateKeySize)
-	}
-	return crypto.UnmarshalEd25519PrivateKey(key)
-}
 
 // nobody makes up an identity that no node has.
 func nobody() (peer.ID, error) {
