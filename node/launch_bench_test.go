@@ -269,21 +269,3 @@ func BenchmarkRestart(b *testing.B) {
 		b.StartTimer()
 	}
 }
-
-// BenchmarkFsync is what the disk alone allows: a page written and synced.
-func BenchmarkFsync(b *testing.B) {
-	f, err := os.Create(filepath.Join(b.TempDir(), "page"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	page := make([]byte, 4096)
-	for b.Loop() {
-		if _, err := f.WriteAt(page, 0); err != nil {
-			b.Fatal(err)
-		}
-		if err := f.Sync(); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
