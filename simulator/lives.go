@@ -224,8 +224,9 @@ func (s *Sim) comes(n *node, now time.Duration) {
 	p.push(letter{at: now, to: n.index, from: 1<<32 - 3, counter: n.counter, kind: local, event: market.Boot{Records: slices.Clone(n.disk)}})
 	s.plan(n, now)
 	if n.server { // those nearest to it learn of it, as a table does that is not full
-		for _, m := range s.c.Overlay.nearest(s.c.Overlay.points[n.index], 1+s.c.Params.Replicas) {
-			if m != n.index && s.nodes[m].up {
+		o := &s.c.Overlay
+		for _, near := range o.ring.nearest(o.spots[n.index].point, 1+s.c.Params.Replicas, nil) {
+			if m := near.node; m != n.index && s.nodes[m].up {
 				s.part(m).push(letter{at: now + time.Second, to: m, from: n.index, counter: n.counter, kind: local, event: market.Near{Peer: market.Ref{Peer: s.c.Overlay.id(n.index)}}})
 			}
 		}

@@ -47,11 +47,8 @@ func TestFeasible(t *testing.T) {
 // network is larger, but not many.
 func TestLookup(t *testing.T) {
 	for _, n := range []int{10, 100, 3000} {
-		o := Overlay{K: 20, Alpha: 3, Beta: 3, points: make([]uint64, n)}
-		o.id = func(i uint32) market.PeerID { return peerID(i, 1) }
-		for i := range o.points {
-			o.points[i] = pointOf(o.id(uint32(i)))
-		}
+		o := Overlay{K: 20, Alpha: 3, Beta: 3}
+		o.populate(n, func(i uint32) market.PeerID { return peerID(i, 1) })
 		o.build(func(uint32) bool { return true })
 		right, asked, depth := 0, 0, 0
 		const lookups = 50
@@ -60,8 +57,8 @@ func TestLookup(t *testing.T) {
 			f := o.lookup(uint32(i%n), key, 3, true, func(uint32) bool { return true }, func(uint32) time.Duration { return time.Millisecond }, time.Second, func(uint32) {})
 			asked, depth = asked+f.rpcs, depth+f.depth
 			same := len(f.peers) == 3
-			for j, m := range o.nearest(key, 3) {
-				same = same && f.peers[j].Peer == o.id(m)
+			for j, m := range o.ring.nearest(key, 3, nil) {
+				same = same && f.peers[j].Peer == o.id(m.node)
 			}
 			if same {
 				right++

@@ -29,7 +29,7 @@ func (s *Sim) refresh(now time.Duration) {
 
 func (s *Sim) refreshAt(now time.Duration) {
 	r := &s.tables
-	if n := len(s.c.Overlay.order); 10*max(n-r.members, r.members-n) > n {
+	if n := len(s.c.Overlay.ring.members); 10*max(n-r.members, r.members-n) > n {
 		r.members, r.asks = n, s.c.Overlay.refreshCost(s.c.Seed)
 	}
 	minute := uint64(now / refreshTick)
@@ -48,13 +48,14 @@ func (s *Sim) refreshAt(now time.Duration) {
 
 // refreshCost is the mean number of questions of a table's refresh.
 func (o *Overlay) refreshCost(seed uint64) uint32 {
-	asked, nodes := 0, min(refreshSample, len(o.order))
+	members := o.ring.members
+	asked, nodes := 0, min(refreshSample, len(members))
 	for i := range nodes {
-		self := o.order[mix(uint64(i), seed, 19)%uint64(len(o.order))]
-		p := o.points[self]
+		m := members[mix(uint64(i), seed, 19)%uint64(len(members))]
+		self, p := m.node, m.point
 		asked += o.fullCost(self, p)
 		for b := 0; ; b++ { // a random key of each bucket that can have peers
-			if lo, hi := o.span(p, b); hi-lo <= 1 {
+			if lo, hi := o.ring.span(p, b); hi-lo <= 1 {
 				break
 			}
 			key := p ^ 1<<(63-b)
@@ -62,7 +63,7 @@ func (o *Overlay) refreshCost(seed uint64) uint32 {
 			asked += o.fullCost(self, key)
 		}
 	}
-	return uint32(asked/max(1, nodes) + o.table(len(o.order)-1))
+	return uint32(asked/max(1, nodes) + o.table(len(members)-1))
 }
 
 // fullCost is what a lookup costs that is not cut short: it asks all of the K
@@ -70,9 +71,9 @@ func (o *Overlay) refreshCost(seed uint64) uint32 {
 func (o *Overlay) fullCost(self uint32, key uint64) int {
 	asked := map[uint32]bool{}
 	o.lookup(self, key, 1, true, func(uint32) bool { return true }, func(uint32) time.Duration { return time.Millisecond }, patience, func(m uint32) { asked[m] = true })
-	for _, m := range o.nearest(key, o.K) {
-		if m != self {
-			asked[m] = true
+	for _, m := range o.ring.nearest(key, o.K, nil) {
+		if m.node != self {
+			asked[m.node] = true
 		}
 	}
 	return len(asked)

@@ -121,11 +121,7 @@ func New(c Config) *Sim {
 		s.parts = append(s.parts, p)
 	}
 	o := &s.c.Overlay
-	o.id = func(i uint32) market.PeerID { return peerID(i, c.Seed) }
-	o.points = make([]uint64, c.Nodes)
-	for i := range s.nodes {
-		o.points[i] = pointOf(o.id(uint32(i)))
-	}
+	o.populate(c.Nodes, func(i uint32) market.PeerID { return peerID(i, c.Seed) })
 	for i := range s.nodes {
 		s.populate(uint32(i))
 	}
