@@ -166,7 +166,8 @@ func (b *bench) offer(i byte, cpu market.MilliCPU) market.OfferAt {
 	b.seq++
 	r := market.Resources{CPU: cpu, Memory: 4 * market.GiB}
 	return market.OfferAt{Addrs: []string{"/ip4/192.0.2.1"}, Offer: keys(i).Offer(market.Offer{Network: network, Supplier: keys(i).Self(), Seq: b.seq,
-		Free: r, Total: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Platform: linux, ValidUntil: b.now.Wall.Add(b.params.OfferTTL)})}
+		Free: r, ValidUntil: b.now.Wall.Add(b.params.OfferTTL),
+		Wares: &market.Wares{Total: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Platform: linux}})}
 }
 
 // choose makes a request that one trader answers with these offers.

@@ -202,7 +202,7 @@ func (b *Buyer) quoted(now market.Time, r *request) (q quote, why string) {
 		return q, "the hold is for other ports"
 	}
 	w := market.Want{Need: spec.Limits, MaxPrice: r.req.Want.MaxPrice, MaxPriceSet: r.req.Want.MaxPriceSet, Unit: r.req.Want.Unit}
-	o := market.Offer{Free: h.Resources, Terms: h.Terms}
+	o := market.Offer{Free: h.Resources, Wares: &market.Wares{Terms: h.Terms}}
 	if kind, _ := w.Miss(&o); kind == market.MissPrice {
 		return q, fmt.Sprintf("the hold costs %v %s an hour", h.Hourly, h.Terms.Price.Unit)
 	}

@@ -11,7 +11,7 @@ import (
 // From a request to a running container.
 func TestBuy(t *testing.T) {
 	b := newBench(t)
-	b.step(market.Supply{Stock: market.Stock{Addrs: []string{"/ip4/192.0.2.5"}}})
+	b.step(market.Supply{Stock: &market.Stock{Addrs: []string{"/ip4/192.0.2.5"}}})
 	out := b.choose(nil, b.offer(1, 2000))
 	m := launched(t, out)[0]
 	if len(out.Saves) != 1 || m.Auth != "secret" || m.Spec == nil || len(m.At.Addrs) != 1 || m.Lease.Term() != b.params.Term || len(told(out, market.Asking)) != 1 {

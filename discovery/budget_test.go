@@ -57,10 +57,10 @@ func idleSupplier(t *testing.T, i int, params *market.Params) *discovery.Peer {
 		out.Reset()
 		p.Step(now, ev, &out)
 	}
-	r := market.Resources{CPU: 4000, Memory: 8 * market.GiB}
+	stock := market.Stock{Wares: market.Wares{Total: market.Resources{CPU: 4000, Memory: 8 * market.GiB}, Platform: market.Platform{OS: "linux", Arch: "amd64"}}}
 	step(market.Boot{})
 	step(market.EngineChanged{Up: true})
-	step(market.Supply{Selling: true, Stock: market.Stock{Total: r, Platform: market.Platform{OS: "linux", Arch: "amd64"}}})
+	step(market.Supply{Selling: true, Stock: &stock})
 	now.Mono = p.Deadline()
 	step(market.Tick{})
 	traders := []market.Ref{{Peer: market.PeerID{1}}, {Peer: market.PeerID{2}}, {Peer: market.PeerID{3}}}

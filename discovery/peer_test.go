@@ -34,7 +34,7 @@ func TestNamedSupplierAnswers(t *testing.T) {
 	if a := ask(3000); len(a.Offers) != 0 || a.Tally.Offers != 1 || len(a.Tally.Misses) != 1 {
 		t.Errorf("answers %+v", a)
 	}
-	w.Step(seller, market.Supply{})
+	w.Step(seller, market.Supply{Stock: &market.Stock{}})
 	w.Advance(time.Second)
 	if a := ask(1); a.Trader {
 		t.Errorf("answers %+v without an offer", a)
@@ -48,7 +48,7 @@ func TestDefaultPlatform(t *testing.T) {
 		p := discovery.New(discovery.Config{Self: market.PeerID{1}, Network: params.Network, Params: &params, Sealer: &discoverytest.Keys{}})
 		var out market.Outbox
 		p.Step(market.Time{}, market.Boot{}, &out)
-		p.Step(market.Time{}, market.Supply{Stock: market.Stock{Platform: own}}, &out)
+		p.Step(market.Time{}, market.Supply{Stock: &market.Stock{Wares: market.Wares{Platform: own}}}, &out)
 		p.Step(market.Time{}, market.Wanted{Spec: &market.Spec{Image: "web"}}, &out)
 		want := own
 		if own == (market.Platform{}) {

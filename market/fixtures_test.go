@@ -75,16 +75,18 @@ func testOffer() market.Offer {
 		Supplier:   seller.Self(),
 		Seq:        7,
 		Free:       market.Resources{CPU: 1500, Memory: 3 * market.GiB, Disk: 10 * market.GiB},
-		Total:      market.Resources{CPU: 4000, Memory: 8 * market.GiB, Disk: 20 * market.GiB},
-		Platform:   market.Platform{OS: "linux", Arch: "amd64"},
-		Class:      3,
-		Reach:      market.ReachPublic,
-		Name:       "cedar",
-		Labels:     []market.Label{{Key: "disk", Value: "ssd"}, {Key: "region", Value: "eu"}},
-		PortLow:    8000,
-		PortHigh:   8999,
-		Longest:    7 * 24 * time.Hour,
 		ValidUntil: noon.Add(15 * time.Minute),
+		Wares: &market.Wares{
+			Total:    market.Resources{CPU: 4000, Memory: 8 * market.GiB, Disk: 20 * market.GiB},
+			Platform: market.Platform{OS: "linux", Arch: "amd64"},
+			Class:    3,
+			Reach:    market.ReachPublic,
+			Name:     "cedar",
+			Labels:   []market.Label{{Key: "disk", Value: "ssd"}, {Key: "region", Value: "eu"}},
+			PortLow:  8000,
+			PortHigh: 8999,
+			Longest:  7 * 24 * time.Hour,
+		},
 	}
 }
 

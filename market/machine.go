@@ -73,30 +73,22 @@ type EngineChanged struct {
 }
 
 // Supply replaces what this peer sells. Selling false withdraws the offer.
+// There is always a Stock, and nobody changes it any more: the peer keeps it,
+// and peers that sell the same may be given the same one.
 type Supply struct {
 	Selling bool
-	Stock   Stock
+	Stock   *Stock
 }
 
-// Stock describes a supplier: everything of an Offer that is not counted.
+// Stock describes a supplier: everything of an Offer that is not counted, and
+// what only the supplier knows.
 type Stock struct {
-	Total    Resources
-	Platform Platform
-	Class    CPUClass
-	Reach    Reach
-	Name     string
-	Labels   []Label
-	PortLow  uint16
-	PortHigh uint16
-	Longest  time.Duration
-	Allow    []string // image patterns; nil = all
-	Units    int      // most units at once; 0 = no bound
-	Starting int      // most launches at once; 0 = no bound
-	Addrs    []string // where this peer can be dialled
-	Pids     int64    // processes of all units together; 0 = no bound
-	Can      []string // capabilities, sorted
-	Topology string
-	Terms    *Terms        // what is asked for; nil = free
+	Wares
+	Allow    []string      // image patterns; nil = all
+	Units    int           // most units at once; 0 = no bound
+	Starting int           // most launches at once; 0 = no bound
+	Addrs    []string      // where this peer can be dialled
+	Pids     int64         // processes of all units together; 0 = no bound
 	Credit   time.Duration // of a lease's price, for peers without a limit of their own; 0 = DefaultCredit
 }
 

@@ -370,7 +370,7 @@ func openOffer(t trust, envelope []byte) (*SignedOffer, error) {
 	if len(envelope) > MaxOfferBytes {
 		return nil, fmt.Errorf("%w: offer of %d bytes", ErrMalformed, len(envelope))
 	}
-	o := SignedOffer{Envelope: envelope}
+	o := SignedOffer{Offer: Offer{Wares: &Wares{}}, Envelope: envelope}
 	by, _, err := open(t, KindOffer, envelope, decOffer, &o.Offer)
 	if err != nil {
 		return nil, err

@@ -28,19 +28,25 @@ type Offer struct {
 	Supplier   PeerID
 	Seq        uint64    // grows with every change, over restarts too
 	Free       Resources // what can be leased now
-	Total      Resources // what is sold in all
-	Platform   Platform
-	Class      CPUClass
-	Reach      Reach
-	Name       string  // the node's name; not unique
-	Labels     []Label // the node's labels, sorted by key
-	PortLow    uint16  // host ports that tenants may ask for; 0..0 = none
-	PortHigh   uint16
-	Longest    time.Duration // longest lease, in whole seconds; 0 = no bound
 	ValidUntil Wall
-	Terms      *Terms   // nil = free and not metered
-	Can        []string // capabilities, sorted: "exec", "pause", ...
-	Topology   string   // "4 cores, 8 threads"; at most MaxTopology bytes
+	*Wares     // shared, and never changed
+}
+
+// Wares are what an offer says beside what is free. They seldom change, so
+// that all offers made of one stock share them.
+type Wares struct {
+	Total    Resources // what is sold in all
+	Platform Platform
+	Class    CPUClass
+	Reach    Reach
+	PortLow  uint16 // host ports that tenants may ask for; 0..0 = none
+	PortHigh uint16
+	Name     string        // the node's name; not unique
+	Labels   []Label       // the node's labels, sorted by key
+	Longest  time.Duration // longest lease, in whole seconds; 0 = no bound
+	Terms    *Terms        // what is asked for; nil = free and not metered
+	Can      []string      // capabilities, sorted: "exec", "pause", ...
+	Topology string        // "4 cores, 8 threads"; at most MaxTopology bytes
 }
 
 // Bounds of an offer, in bytes.
@@ -54,8 +60,8 @@ const (
 // Validate refuses what no honest supplier signs.
 func (o *Offer) Validate() error {
 	switch {
-	case o.Supplier.IsZero() || o.Seq == 0:
-		return fmt.Errorf("%w: offer without supplier or sequence", ErrMalformed)
+	case o.Supplier.IsZero() || o.Seq == 0 || o.Wares == nil:
+		return fmt.Errorf("%w: offer without supplier, sequence or wares", ErrMalformed)
 	case !o.Free.Valid() || !o.Total.Valid() || !o.Total.Fits(o.Free):
 		return fmt.Errorf("%w: offer of %v free out of %v", ErrMalformed, o.Free, o.Total)
 	case !o.Platform.Valid() || o.Platform.OS == "" || o.Class > MaxCPUClass || o.Reach > ReachPublic:

@@ -124,7 +124,7 @@ func TestScore(t *testing.T) {
 	if w.Score(&full) <= w.Score(&empty) {
 		t.Errorf("spread: full %d, empty %d", w.Score(&full), w.Score(&empty))
 	}
-	w.Score(&market.Offer{}) // a total of nothing divides nothing
+	w.Score(&market.Offer{Wares: &market.Wares{}}) // a total of nothing divides nothing
 }
 
 // The cheapest is what costs least for the term, with the start fee; a dearer

@@ -184,10 +184,12 @@ func (n *Node) stock() market.Supply {
 	s := n.cfg.Sale
 	return market.Supply{
 		Selling: n.cfg.Engine != nil && e.info.CPU > 0 && len(e.info.Problems) == 0 && n.sale.halted() == "",
-		Stock: market.Stock{
-			Total: s.total(e.info), Platform: e.info.Platform, Class: s.Class, Reach: n.reach(), Name: n.cfg.Name,
-			Labels: s.Labels, PortLow: s.PortLow, PortHigh: s.PortHigh, Longest: s.Longest, Allow: s.Images,
-			Starting: s.Starting, Addrs: n.ref().Addrs, Pids: s.Pids, Can: s.Can, Topology: s.Topology, Terms: n.terms(), Credit: s.Credit,
+		Stock: &market.Stock{
+			Wares: market.Wares{
+				Total: s.total(e.info), Platform: e.info.Platform, Class: s.Class, Reach: n.reach(), Name: n.cfg.Name, Labels: s.Labels,
+				PortLow: s.PortLow, PortHigh: s.PortHigh, Longest: s.Longest, Can: s.Can, Topology: s.Topology, Terms: n.terms(),
+			},
+			Allow: s.Images, Starting: s.Starting, Addrs: n.ref().Addrs, Pids: s.Pids, Credit: s.Credit,
 		},
 	}
 }

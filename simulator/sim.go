@@ -89,6 +89,7 @@ type part struct {
 	fallen []uint32      // nodes that crashed within a step of this window
 	old    map[uint32]oldAnswer
 	over   map[market.LeaseID]struct{} // leases that suppliers ended, where nodes can crash
+	wares  map[ware]*market.Stock
 	till   till
 	lies   map[market.LeaseID]*lie
 }
@@ -117,7 +118,7 @@ func New(c Config) *Sim {
 		s.c.Workers = runtime.GOMAXPROCS(0)
 	}
 	for range s.c.Workers {
-		p := &part{s: s, away: make([][]letter, s.c.Workers), over: map[market.LeaseID]struct{}{}, till: newTill(), lies: map[market.LeaseID]*lie{}}
+		p := &part{s: s, away: make([][]letter, s.c.Workers), over: map[market.LeaseID]struct{}{}, wares: map[ware]*market.Stock{}, till: newTill(), lies: map[market.LeaseID]*lie{}}
 		s.parts = append(s.parts, p)
 	}
 	o := &s.c.Overlay
@@ -355,7 +356,7 @@ func (p *part) step(n *node, at time.Duration, ev market.Event, what uint64) {
 	}
 	if _, boot := ev.(market.Boot); boot {
 		n.machine.Step(now, market.EngineChanged{Up: true}, &p.out)
-		n.machine.Step(now, market.Supply{Selling: true, Stock: p.s.stock(n)}, &p.out)
+		n.machine.Step(now, market.Supply{Selling: true, Stock: p.stock(n)}, &p.out)
 		if n.setFree(at, n.spare()) {
 			p.news = append(p.news, news{at: at, node: n.index, kind: newsFree})
 		}
@@ -384,16 +385,36 @@ func (p *part) finish(n *node, at time.Duration) {
 
 var platform = market.Platform{OS: "linux", Arch: "amd64"}
 
-func (s *Sim) stock(n *node) market.Stock {
-	st := market.Stock{Total: n.offered(), Platform: platform, Class: n.class, Reach: market.ReachPublic, PortLow: 20000, PortHigh: 40000,
-		Terms: s.terms(n), Credit: s.c.Money.Credit}
-	if n.nat {
+// stock is what a node sells. Nodes that sell the same share it, within their
+// part.
+func (p *part) stock(n *node) *market.Stock {
+	s := p.s
+	k := ware{total: n.offered(), class: n.class, nat: n.nat, terms: s.terms(n)}
+	if s.labels != nil {
+		k.region = s.c.Network.region(n.index)
+	}
+	if st := p.wares[k]; st != nil {
+		return st
+	}
+	st := &market.Stock{Credit: s.c.Money.Credit, Wares: market.Wares{Total: k.total, Platform: platform, Class: k.class, Reach: market.ReachPublic,
+		PortLow: 20000, PortHigh: 40000, Terms: k.terms}}
+	if k.nat {
 		st.Reach = market.ReachRelayed
 	}
 	if s.labels != nil {
-		st.Labels = s.labels[s.c.Network.region(n.index)]
+		st.Labels = s.labels[k.region]
 	}
+	p.wares[k] = st
 	return st
+}
+
+// ware is all in which the stocks of nodes differ.
+type ware struct {
+	total  market.Resources
+	class  market.CPUClass
+	nat    bool
+	region int
+	terms  *market.Terms
 }
 
 func (p *part) perform(n *node, at time.Duration) {

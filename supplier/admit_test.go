@@ -82,7 +82,7 @@ func TestAdmit(t *testing.T) {
 			l := b.sell(2, ports(0))
 			b.step(market.UnitChanged{Unit: l.ID, State: market.Running, Ports: []market.Binding{{Port: market.Port{Container: 80, Host: 8080}}}})
 		}, change: ports(8080), want: market.PortTaken},
-		{name: "nothing for sale", before: func(b *bench) { b.step(market.Supply{}) }, want: market.NotSelling},
+		{name: "nothing for sale", before: func(b *bench) { b.step(market.Supply{Stock: &market.Stock{}}) }, want: market.NotSelling},
 		{name: "a supplier that leaves", before: func(b *bench) { b.step(market.Leave{}) }, want: market.NotSelling},
 		{name: "no engine", before: func(b *bench) { b.step(market.EngineChanged{}) }, want: market.EngineDown},
 	} {

@@ -47,8 +47,9 @@ func newBench(t *testing.T, change func(*market.Stock)) *bench {
 	b := &bench{t: t, params: market.DefaultParams(network), keys: keys(0), disk: map[[33]byte]market.Record{},
 		now: market.Time{Mono: time.Hour, Wall: noon}}
 	b.boot()
-	b.stock = market.Stock{Total: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Platform: linux, Name: "cedar",
-		PortLow: 8000, PortHigh: 8999, Addrs: []string{"/ip4/192.0.2.1"}}
+	b.stock.Addrs = []string{"/ip4/192.0.2.1"}
+	b.stock.Wares = market.Wares{Total: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Platform: linux, Name: "cedar",
+		PortLow: 8000, PortHigh: 8999}
 	if change != nil {
 		change(&b.stock)
 	}
@@ -59,7 +60,7 @@ func newBench(t *testing.T, change func(*market.Stock)) *bench {
 // supply tells a new life of the engine and of what is sold.
 func (b *bench) supply() {
 	b.step(market.EngineChanged{Up: true})
-	b.step(market.Supply{Selling: true, Stock: b.stock})
+	b.step(market.Supply{Selling: true, Stock: new(b.stock)})
 }
 
 // restart is a new life that has found its engine.

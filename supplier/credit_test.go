@@ -128,7 +128,7 @@ func TestRefusalTells(t *testing.T) {
 	x := *stock.Terms
 	x.Price.Core *= 2
 	stock.Terms = &x
-	b.step(market.Supply{Selling: true, Stock: stock})
+	b.step(market.Supply{Selling: true, Stock: &stock})
 	m = b.launch(2, nil)
 	r = last[*market.Refusal](b, b.receive(market.Ref{Peer: m.Lease.Buyer}, m))
 	if r.Reason != market.PriceChanged || r.Offer == nil || !r.Offer.Terms.Equal(&x) {

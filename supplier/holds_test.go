@@ -92,9 +92,9 @@ func TestLeaseByHold(t *testing.T) {
 			x := *b.stock.Terms
 			x.Price.Core *= 2
 			b.stock.Terms = &x
-			b.step(market.Supply{Selling: true, Stock: b.stock})
+			b.step(market.Supply{Selling: true, Stock: new(b.stock)})
 		}},
-		{name: "after selling ended", by: 1, before: func(b *bench) { b.step(market.Supply{Stock: b.stock}) }},
+		{name: "after selling ended", by: 1, before: func(b *bench) { b.step(market.Supply{Stock: new(b.stock)}) }},
 		{name: "after a restart", by: 1, before: func(b *bench) { b.restart() }},
 		{name: "by another", by: 2, want: market.NoSuchHold},
 		{name: "at other terms", by: 1, change: func(_ *market.Spec, l *market.Lease) { x := *l.Terms; x.Price.Core++; l.Terms = &x }, want: market.NoSuchHold},
@@ -175,7 +175,7 @@ func TestRequestHoldRefused(t *testing.T) {
 	if r := refused(60, nil); r != market.Busy || b.Reserved().Units != 256 {
 		t.Errorf("one hold too many: %v", r)
 	}
-	b.step(market.Supply{Stock: b.stock})
+	b.step(market.Supply{Stock: new(b.stock)})
 	if r := refused(60, nil); r != market.Busy && r != market.NotSelling {
 		t.Errorf("when nothing is sold: %v", r)
 	}

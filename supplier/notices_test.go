@@ -139,7 +139,7 @@ func TestExpiryIsAnnounced(t *testing.T) {
 	x := *dear.Terms
 	x.Price.Core *= 2
 	dear.Terms = &x
-	b.step(market.Supply{Selling: true, Stock: dear})
+	b.step(market.Supply{Selling: true, Stock: new(dear)})
 	if r := b.refusal(b.renewal(1, l, nil)); r != market.PriceChanged {
 		t.Fatal(r)
 	}

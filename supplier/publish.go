@@ -104,12 +104,9 @@ func (s *Supplier) sign(now market.Time, out *market.Outbox) {
 		p.reserved = p.seq + seqBlock
 		out.Save(&market.Seq{Seq: p.reserved})
 	}
-	st := &s.stock
 	p.offer = s.seal.Offer(market.Offer{
-		Network: s.params.Network, Supplier: s.self, Seq: p.seq, Free: s.Free(), Total: st.Total,
-		Platform: st.Platform, Class: st.Class, Reach: st.Reach, Name: st.Name, Labels: st.Labels,
-		PortLow: st.PortLow, PortHigh: st.PortHigh, Longest: st.Longest,
-		ValidUntil: now.Wall.Add(s.params.OfferTTL), Terms: st.Terms, Can: st.Can, Topology: st.Topology,
+		Network: s.params.Network, Supplier: s.self, Seq: p.seq, Free: s.Free(),
+		ValidUntil: now.Wall.Add(s.params.OfferTTL), Wares: &s.stock.Wares,
 	})
 }
 

@@ -48,7 +48,7 @@ func TestPublish(t *testing.T) {
 	if len(updates) != 3 || updates[0].Offer.Free.CPU != 3000 || updates[0].Offer.Seq != 2 {
 		t.Errorf("updates %+v", updates)
 	}
-	b.step(market.Supply{})
+	b.step(market.Supply{Stock: &market.Stock{}})
 	out = b.advance(time.Second)
 	if n := len(sent[*market.RemoveOffer](out)); n != 3 || noted(out, market.NoteUnpublished) != 1 {
 		t.Errorf("withdraws at %d traders", n)
@@ -65,8 +65,8 @@ func TestComesHome(t *testing.T) {
 	b.publish(ref(1), ref(2), ref(3))
 	b.boot()
 	b.step(market.EngineChanged{Up: true})
-	stock := market.Stock{Total: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Platform: linux}
-	b.step(market.Supply{Selling: true, Stock: stock})
+	stock := market.Stock{Wares: market.Wares{Total: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Platform: linux}}
+	b.step(market.Supply{Selling: true, Stock: new(stock)})
 	out := b.advance(time.Second)
 	if n := len(sent[*market.CreateOffer](out)); n != 3 {
 		t.Errorf("tells %d traders", n)
@@ -87,7 +87,7 @@ func TestComesHome(t *testing.T) {
 	b.boot() // as another platform: the region of then is none of its own
 	b.step(market.EngineChanged{Up: true})
 	stock.Platform.Arch = "arm64"
-	b.step(market.Supply{Selling: true, Stock: stock})
+	b.step(market.Supply{Selling: true, Stock: new(stock)})
 	out = b.advance(time.Second)
 	if len(out.Lookups) != 1 || out.Lookups[0].Key == root.Key(network) || len(sent[*market.CreateOffer](out)) != 0 {
 		t.Errorf("looks up %+v and sends %+v", out.Lookups, out.Sends)
@@ -320,7 +320,7 @@ func TestRefused(t *testing.T) {
 		t.Errorf("keeps %d traders, sends %+v", len(peers), out.Sends)
 	}
 	arm := market.Platform{OS: "linux", Arch: "arm64"}
-	b.step(market.Supply{Selling: true, Stock: market.Stock{Total: market.Resources{CPU: 1000, Memory: market.GiB}, Platform: arm}})
+	b.step(market.Supply{Selling: true, Stock: &market.Stock{Wares: market.Wares{Total: market.Resources{CPU: 1000, Memory: market.GiB}, Platform: arm}}})
 	if out := b.advance(time.Second); len(out.Lookups) != 1 || out.Lookups[0].Key != market.RootRegion(arm).At(2, b.keys.Self()).Key(network) {
 		t.Errorf("looks up %+v", out.Lookups)
 	}

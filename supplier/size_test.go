@@ -31,8 +31,9 @@ func newShop(tb testing.TB, units, buyers int, terms *market.Terms) *shop {
 	s := supplier.New(k.Self(), &params, k, &books, 1, 1)
 	h := &shop{&s, tb, k, terms, buyers, market.Time{Mono: time.Hour, Wall: noon}, market.Outbox{}}
 	h.step(market.EngineChanged{Up: true})
-	h.step(market.Supply{Selling: true, Stock: market.Stock{Total: market.Resources{CPU: market.MaxCPU, Memory: market.MaxBytes},
-		Platform: linux, Terms: terms, PortLow: 1024, PortHigh: 65535}})
+	h.step(market.Supply{Selling: true, Stock: &market.Stock{Wares: market.Wares{
+		Total:    market.Resources{CPU: market.MaxCPU, Memory: market.MaxBytes},
+		Platform: linux, Terms: terms, PortLow: 1024, PortHigh: 65535}}})
 	for i := range units {
 		h.sell(i)
 	}

@@ -1,7 +1,6 @@
 package supplier
 
 import (
-	"slices"
 	"time"
 
 	"caravela/ledger"
@@ -60,7 +59,7 @@ type Supplier struct {
 	refs   uint64
 	asleep time.Duration // what the meters know of market.Time.Asleep
 
-	stock   market.Stock
+	stock   *market.Stock // never nil, never changed
 	selling bool
 	engine  bool // the engine answers
 	leaving bool
@@ -73,8 +72,11 @@ type Supplier struct {
 // of the numbers by which it knows its lookups again.
 func New(self market.PeerID, params *market.Params, seal market.Sealer, books *ledger.Books, seed, refs uint64) Supplier {
 	return Supplier{self: self, params: params, seal: seal, books: books, rng: market.Rand(seed), refs: refs,
-		pub: publication{at: market.Never, lookAt: market.Never}}
+		stock: nothing, pub: publication{at: market.Never, lookAt: market.Never}}
 }
+
+// nothing is what a supplier sells that was told of no stock yet.
+var nothing = &market.Stock{}
 
 // Step implements market.Machine.
 func (s *Supplier) Step(now market.Time, ev market.Event, out *market.Outbox) {
@@ -167,8 +169,8 @@ func (s *Supplier) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 
 func (s *Supplier) onSupply(now market.Time, ev market.Supply) {
 	s.stock, s.selling = ev.Stock, ev.Selling
-	s.stock.Labels = slices.Clone(ev.Stock.Labels)
 	if t := s.stock.Terms; t != nil && *t == (market.Terms{}) {
+		s.stock = new(*s.stock)
 		s.stock.Terms = nil
 	}
 	s.changed(now)
@@ -233,7 +235,7 @@ func (s *Supplier) Deadline() time.Duration {
 }
 
 // Stock is what Supply told last, and whether it is sold.
-func (s *Supplier) Stock() (market.Stock, bool) { return s.stock, s.selling && !s.leaving }
+func (s *Supplier) Stock() (*market.Stock, bool) { return s.stock, s.selling && !s.leaving }
 
 // Sold lists the units that this peer sold, by unit. The records are never
 // mutated.

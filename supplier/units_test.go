@@ -287,7 +287,7 @@ func TestBoot(t *testing.T) {
 	if len(adopt) != 3 || adopt[running.ID] != want[running.ID] || adopt[pulling.Lease.ID] || adopt[accepted.Lease.ID] {
 		t.Errorf("runs %v", adopt)
 	}
-	b.step(market.Supply{Selling: true, Stock: market.Stock{Total: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Platform: linux}})
+	b.step(market.Supply{Selling: true, Stock: &market.Stock{Wares: market.Wares{Total: market.Resources{CPU: 4000, Memory: 4 * market.GiB}, Platform: linux}}})
 	b.store(b.advance(time.Second))
 	if o, _, _ := b.Published(); o.Seq <= seq.Seq || o.Free.CPU != 1000 {
 		t.Errorf("publishes %d with %v free", o.Seq, o.Free)
@@ -301,7 +301,7 @@ func TestBoot(t *testing.T) {
 func TestShrunkStock(t *testing.T) {
 	b := newBench(t, nil)
 	b.sell(1, func(s *market.Spec, _ *market.Lease) { s.Limits.CPU = 3000 })
-	b.step(market.Supply{Selling: true, Stock: market.Stock{Total: market.Resources{CPU: 2000, Memory: 2 * market.GiB}, Platform: linux}})
+	b.step(market.Supply{Selling: true, Stock: &market.Stock{Wares: market.Wares{Total: market.Resources{CPU: 2000, Memory: 2 * market.GiB}, Platform: linux}}})
 	if f := b.Free(); f.CPU != 0 || f.Memory != market.GiB {
 		t.Errorf("%v free", f)
 	}

@@ -118,7 +118,7 @@ func (w *walk) crash() {
 	for _, s := range w.boot().Sends {
 		w.send(s)
 	}
-	w.step(market.Supply{Selling: true, Stock: w.stock})
+	w.step(market.Supply{Selling: true, Stock: new(w.stock)})
 	w.Step(w.now, market.EngineChanged{Up: w.up}, &out)
 	w.save(&out)
 	w.check()
@@ -331,7 +331,7 @@ func (w *walk) reprice() {
 	x := *w.stock.Terms
 	x.Price.Core = market.Micro(1_800_000 * (1 + w.rng.IntN(4)))
 	w.stock.Terms = &x
-	w.do(market.Supply{Selling: true, Stock: w.stock})
+	w.do(market.Supply{Selling: true, Stock: new(w.stock)})
 }
 
 func (w *walk) hear() {

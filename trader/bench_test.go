@@ -93,8 +93,8 @@ func (b *bench) pass(d time.Duration) {
 // offer signs an offer of k.
 func (b *bench) offer(k *market.Keyring, seq uint64, cpu market.MilliCPU) *market.SignedOffer {
 	r := market.Resources{CPU: cpu, Memory: market.Bytes(cpu) * market.MiB}
-	return k.Offer(market.Offer{Network: network, Supplier: k.Self(), Seq: seq, Free: r, Total: r, Platform: linux,
-		ValidUntil: b.now.Wall.Add(b.params.OfferTTL)})
+	return k.Offer(market.Offer{Network: network, Supplier: k.Self(), Seq: seq, Free: r,
+		ValidUntil: b.now.Wall.Add(b.params.OfferTTL), Wares: &market.Wares{Total: r, Platform: linux}})
 }
 
 // create publishes an offer of k in the root, and returns the answer's code.

@@ -222,7 +222,7 @@ func TestMerge(t *testing.T) {
 // Whoever trades in a region and above it knows of it without a message.
 func TestOwnParent(t *testing.T) {
 	b := newBench(t, nil)
-	b.step(market.Supply{Stock: market.Stock{Addrs: []string{"/ip4/192.0.2.1"}}})
+	b.step(market.Supply{Stock: &market.Stock{Addrs: []string{"/ip4/192.0.2.1"}}})
 	k := seller(1)
 	b.create(seller(2), 1, 1000)
 	b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 2000), Region: root.Child(k.Self()), Above: []market.Ref{ref(0)}})

@@ -12,9 +12,10 @@ import (
 
 // someOffer differs from others in all that a request can ask for.
 func someOffer(r *rand.Rand, p market.PeerID) *market.SignedOffer {
-	o := market.Offer{Supplier: p, Platform: market.Platform{OS: "linux", Arch: "amd64"}, Class: market.CPUClass(r.IntN(3)),
-		Free:  market.Resources{CPU: market.MilliCPU(r.IntN(4) * 500), Memory: market.Bytes(r.IntN(4)) * market.MiB, Disk: market.Bytes(r.IntN(3))},
-		Reach: market.Reach(r.IntN(4)), PortLow: 10, PortHigh: uint16(r.IntN(30))}
+	o := market.Offer{Supplier: p,
+		Free: market.Resources{CPU: market.MilliCPU(r.IntN(4) * 500), Memory: market.Bytes(r.IntN(4)) * market.MiB, Disk: market.Bytes(r.IntN(3))},
+		Wares: &market.Wares{Platform: market.Platform{OS: "linux", Arch: "amd64"}, Class: market.CPUClass(r.IntN(3)),
+			Reach: market.Reach(r.IntN(4)), PortLow: 10, PortHigh: uint16(r.IntN(30))}}
 	if r.IntN(3) == 0 {
 		o.Labels = []market.Label{{Key: "region", Value: "eu"}}
 	}

@@ -69,7 +69,7 @@ func (w *World) price(n *Node, args []string) string {
 	}
 	n.Stock.Terms = t
 	if n.told {
-		w.Step(n, market.Supply{Selling: n.Selling, Stock: n.Stock})
+		w.Step(n, market.Supply{Selling: n.Selling, Stock: new(n.Stock)})
 	}
 	return ""
 }

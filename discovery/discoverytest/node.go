@@ -78,7 +78,7 @@ func (w *World) Add(name string) *Node {
 		k := Keyring(len(w.Nodes))
 		n.ID, n.keys = k.Self(), k
 	}
-	n.Stock = market.Stock{Platform: market.Platform{OS: "linux", Arch: "amd64"}, Name: name, PortLow: 20000, PortHigh: 40000}
+	n.Stock.Wares = market.Wares{Platform: market.Platform{OS: "linux", Arch: "amd64"}, Name: name, PortLow: 20000, PortHigh: 40000}
 	n.Engine = Engine{Up: true}
 	w.Nodes = append(w.Nodes, n)
 	w.Boot(n)
@@ -88,7 +88,7 @@ func (w *World) Add(name string) *Node {
 // Sell makes a node offer resources.
 func (w *World) Sell(n *Node, total market.Resources) {
 	n.Stock.Total, n.Selling, n.told = total, true, true
-	w.Step(n, market.Supply{Selling: true, Stock: n.Stock})
+	w.Step(n, market.Supply{Selling: true, Stock: new(n.Stock)})
 }
 
 // Config is what a node's peer is made of in its present life.
@@ -108,7 +108,7 @@ func (w *World) Boot(n *Node) {
 	w.Step(n, market.EngineChanged{Up: n.Engine.Up})
 	if !n.Stock.Total.IsZero() {
 		n.told = true
-		w.Step(n, market.Supply{Selling: n.Selling, Stock: n.Stock})
+		w.Step(n, market.Supply{Selling: n.Selling, Stock: new(n.Stock)})
 	}
 	for _, m := range w.Nodes {
 		if m != n && m.Up && w.connected(m, n) {

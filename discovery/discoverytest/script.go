@@ -118,7 +118,7 @@ func (w *World) doNode(cmd string, n *Node, args []string) string {
 		return w.sell(n, args)
 	case "unsell":
 		n.Selling = false
-		w.Step(n, market.Supply{Stock: n.Stock})
+		w.Step(n, market.Supply{Stock: new(n.Stock)})
 	case "trader":
 		n.Trader = args[0] == "on"
 		n.Peer.EnableTrader(n.Trader)

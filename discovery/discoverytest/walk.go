@@ -162,7 +162,7 @@ func (w *World) walkSupply(n *Node, arg int) {
 		return
 	}
 	n.Selling = arg%2 == 0
-	w.Step(n, market.Supply{Selling: n.Selling, Stock: n.Stock})
+	w.Step(n, market.Supply{Selling: n.Selling, Stock: new(n.Stock)})
 }
 
 // rest heals, boots and waits until the world is settled, or for so long that

@@ -96,9 +96,9 @@ func BenchmarkLaunches(b *testing.B) {
 		for _, k := range buyers {
 			first = append(first, market.SetPeer{Peer: k.Self(), Trusted: &yes})
 		}
-		first = append(first, market.Supply{Selling: true, Stock: market.Stock{
+		first = append(first, market.Supply{Selling: true, Stock: &market.Stock{Wares: market.Wares{
 			Total: market.Resources{CPU: n * 100, Memory: n * 32 * market.MiB}, Platform: market.Platform{OS: "linux", Arch: "amd64"}, Name: "cedar", Terms: terms,
-		}})
+		}}})
 		ended := make(chan error, 1)
 		go func() { ended <- l.Run(ctx, first...) }()
 		b.StartTimer()

@@ -35,7 +35,7 @@ type policy interface {
 type peer struct {
 	discovery.Config
 	rng    market.Rand
-	stock  market.Stock
+	stock  *market.Stock
 	sells  bool
 	sold   []sold
 	open   []request
@@ -285,7 +285,6 @@ func (p *peer) find(now market.Time, r *request, key market.Key, n int, out *mar
 func (p *peer) offer() *market.SignedOffer {
 	p.refs++
 	return p.Sealer.Offer(market.Offer{
-		Network: p.Network, Supplier: p.Self, Seq: p.refs, Free: p.Free(), Total: p.stock.Total, Platform: p.stock.Platform,
-		Class: p.stock.Class, Reach: p.stock.Reach, Labels: p.stock.Labels, PortLow: p.stock.PortLow, PortHigh: p.stock.PortHigh,
+		Network: p.Network, Supplier: p.Self, Seq: p.refs, Free: p.Free(), Wares: &p.stock.Wares,
 	})
 }
