@@ -55,7 +55,7 @@ type Buyer struct {
 	books  *ledger.Books // shared by the roles of this peer
 	rng    market.Rand
 	refs   uint64
-	at     []string // where this peer can be dialled
+	stock  *market.Stock // what this peer itself sells; nil = not told yet
 
 	requests []request
 	holdings []holding // sorted by unit
@@ -75,7 +75,7 @@ func (b *Buyer) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	case market.Boot:
 		b.onBoot(now, ev, out)
 	case market.Supply:
-		b.at = ev.Stock.Addrs
+		b.stock = ev.Stock
 	case market.Wanted:
 		b.onWanted(now, ev, out)
 	case market.Abandon:
@@ -161,6 +161,15 @@ func (b *Buyer) Bought() []*market.Bought {
 		list[i] = b.holdings[i].rec
 	}
 	return list
+}
+
+// here is where this peer can be dialled.
+func (b *Buyer) here() market.Ref {
+	at := market.Ref{Peer: b.self}
+	if b.stock != nil {
+		at.Addrs = b.stock.Addrs
+	}
+	return at
 }
 
 func (b *Buyer) ref() uint64 { b.refs++; return b.refs }

@@ -120,8 +120,7 @@ func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, hol
 
 // ask sends the launch of a saved lease. Again is as good as once.
 func (b *Buyer) ask(h *holding, r *request, out *market.Outbox) {
-	out.Send(h.rec.Supplier, &market.LaunchContainer{Lease: h.rec.Lease, Spec: h.rec.Spec, Auth: r.req.Auth,
-		At: market.Ref{Peer: b.self, Addrs: b.at}})
+	out.Send(h.rec.Supplier, &market.LaunchContainer{Lease: h.rec.Lease, Spec: h.rec.Spec, Auth: r.req.Auth, At: b.here()})
 }
 
 // exhausted decides what to do when no offer at hand fits: search again after

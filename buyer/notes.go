@@ -98,7 +98,7 @@ func (b *Buyer) onStrangeNote(from market.Ref, n *market.SignedUsage, out *marke
 	case b.holdings[i].rec.Undo:
 		no(market.Undone, "the grant came too late, and was taken back")
 	case b.holdings[i].rec.Renewal != nil: // its grant was lost: ask for it, even after the end of the lease before
-		out.Send(from, &market.LaunchContainer{Lease: b.holdings[i].rec.Renewal, At: market.Ref{Peer: b.self, Addrs: b.at}})
+		out.Send(from, &market.LaunchContainer{Lease: b.holdings[i].rec.Renewal, At: b.here()})
 	default: // likewise
 		if r, j := b.slotOf(n.Lease); r != nil && r.slots[j].state == asking {
 			b.ask(&b.holdings[i], r, out)

@@ -74,7 +74,7 @@ func (b *Buyer) renew(now market.Time, h *holding, out *market.Outbox) {
 		h.rec, h.signedAt = &rec, now.Mono
 		out.Save(h.rec)
 	}
-	out.Send(h.rec.Supplier, &market.LaunchContainer{Lease: h.rec.Renewal, At: market.Ref{Peer: b.self, Addrs: b.at}})
+	out.Send(h.rec.Supplier, &market.LaunchContainer{Lease: h.rec.Renewal, At: b.here()})
 }
 
 // inquire asks a supplier for its offer of now: one that has become cheaper

@@ -23,7 +23,7 @@ type Config struct {
 // Peer is one participant of the market. It implements market.Machine and
 // accepts every event; see the roles for what each does with it.
 type Peer struct {
-	self     market.PeerID
+	me       market.Party
 	trader   trader.Trader
 	supplier supplier.Supplier
 	buyer    buyer.Buyer
@@ -44,9 +44,10 @@ const (
 func New(c Config) *Peer {
 	r := market.Rand(c.Seed)
 	next := r.Uint64
-	p := &Peer{self: c.Self, books: ledger.New(c.Self, c.Network, c.Sealer)}
+	p := &Peer{me: market.Party{Self: c.Self, Params: c.Params, Seal: c.Sealer}}
+	p.books = ledger.New(&p.me)
 	p.trader = trader.New(c.Self, c.Params, c.Trader, next(), traderRefs|next()&refMask)
-	p.supplier = supplier.New(c.Self, c.Params, c.Sealer, &p.books, next(), supplierRefs|next()&refMask)
+	p.supplier = supplier.New(&p.me, &p.books, next(), supplierRefs|next()&refMask)
 	p.buyer = buyer.New(c.Self, c.Params, c.Sealer, &p.books, next(), buyerRefs|next()&refMask)
 	return p
 }
@@ -146,7 +147,7 @@ func (p *Peer) onReceived(now market.Time, ev market.Received, out *market.Outbo
 // answered by that supplier itself, wherever its offer is kept.
 func (p *Peer) onGetOffers(now market.Time, from market.Ref, m *market.GetOffers, out *market.Outbox) {
 	var own *market.SignedOffer
-	if m.Want.On == p.self {
+	if m.Want.On == p.me.Self {
 		own, _, _ = p.supplier.Published()
 	}
 	if own == nil {

@@ -17,9 +17,7 @@ import (
 // repeats its own proposals until they are answered, and forgets every proposal
 // after a month.
 type Books struct {
-	self     market.PeerID
-	network  market.NetworkID
-	seal     market.Sealer
+	me       *market.Party
 	accounts []*market.Account // sorted by peer; replaced, never mutated
 
 	proposals []*proposal // sorted by ID
@@ -27,9 +25,7 @@ type Books struct {
 }
 
 // New returns empty books.
-func New(self market.PeerID, network market.NetworkID, seal market.Sealer) Books {
-	return Books{self: self, network: network, seal: seal}
-}
+func New(me *market.Party) Books { return Books{me: me} }
 
 // Step implements market.Machine.
 func (b *Books) Step(now market.Time, ev market.Event, out *market.Outbox) {

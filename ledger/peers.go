@@ -26,7 +26,7 @@ func (b *Books) onSetPeer(ev market.SetPeer, out *market.Outbox) {
 // refuses returns why an opinion cannot be kept; "" when it can.
 func (b *Books) refuses(ev market.SetPeer) string {
 	switch {
-	case ev.Peer.IsZero() || ev.Peer == b.self:
+	case ev.Peer.IsZero() || ev.Peer == b.me.Self:
 		return "name another peer than this one"
 	case ev.Remark != nil && len(*ev.Remark) > market.MaxReference:
 		return fmt.Sprintf("a remark has at most %d bytes", market.MaxReference)

@@ -42,7 +42,7 @@ func (p *proposal) open() bool                 { return p.rec.Settlement.Answer 
 func (p *proposal) by(peer market.PeerID) bool { return p.rec.Settlement.By == peer }
 func (p *proposal) expires() market.Wall       { return p.rec.Settlement.At.Add(keepProposal) }
 func (b *Books) other(s *market.SignedSettlement) market.PeerID {
-	if s.Debtor == b.self {
+	if s.Debtor == b.me.Self {
 		return s.Creditor
 	}
 	return s.Debtor
@@ -79,11 +79,11 @@ func (b *Books) onSettle(now market.Time, ev market.Settle, out *market.Outbox) 
 func (b *Books) claim(now market.Time, ev market.Settle, out *market.Outbox) (*market.SignedSettlement, string) {
 	b.count++
 	s := market.Settlement{
-		Network: b.network, Debtor: b.self, Creditor: ev.Peer, Amount: ev.Amount, Unit: ev.Unit,
+		Network: b.me.Params.Network, Debtor: b.me.Self, Creditor: ev.Peer, Amount: ev.Amount, Unit: ev.Unit,
 		Reference: ev.Reference, Receipts: ev.Receipts, Nonce: 2 * b.count, At: now.Wall,
 	}
 	if ev.Owed { // an odd number, so that both never propose the very same
-		s.Debtor, s.Creditor, s.Nonce = ev.Peer, b.self, s.Nonce+1
+		s.Debtor, s.Creditor, s.Nonce = ev.Peer, b.me.Self, s.Nonce+1
 	}
 	if err := s.Validate(); err != nil {
 		return nil, fmt.Sprintf("a settlement needs another peer, an amount above zero, its unit, and a reference of at most %d bytes (%v)", market.MaxReference, err)
@@ -94,7 +94,7 @@ func (b *Books) claim(now market.Time, ev market.Settle, out *market.Outbox) (*m
 	if b.waiting(ev.Peer) >= maxProposals {
 		return nil, fmt.Sprintf("%d settlements with this peer wait already", maxProposals)
 	}
-	p := &proposal{rec: &market.Proposed{Settlement: b.seal.Settlement(s)}, to: market.Ref{Peer: ev.Peer}, wait: firstWait}
+	p := &proposal{rec: &market.Proposed{Settlement: b.me.Seal.Settlement(s)}, to: market.Ref{Peer: ev.Peer}, wait: firstWait}
 	if _, known := b.findProposal(p.id()); known {
 		return nil, "the peer has proposed the very same: agree to that"
 	}
@@ -107,7 +107,7 @@ func (b *Books) claim(now market.Time, ev market.Settle, out *market.Outbox) (*m
 // accept agrees to what a debtor has proposed.
 func (b *Books) accept(now market.Time, id [32]byte, out *market.Outbox) (*market.SignedSettlement, string) {
 	i, known := b.findProposal(id)
-	if !known || b.proposals[i].by(b.self) {
+	if !known || b.proposals[i].by(b.me.Self) {
 		return nil, "no such settlement waits for this user's agreement"
 	}
 	p := b.proposals[i]
@@ -125,16 +125,16 @@ func (b *Books) accept(now market.Time, id [32]byte, out *market.Outbox) (*marke
 // that wait count as settled. "" when it is not.
 func (b *Books) exceeds(s *market.Settlement) string {
 	peer, owed, who := s.Debtor, market.Micro(0), "the peer owes"
-	if s.Debtor == b.self {
+	if s.Debtor == b.me.Self {
 		peer, who = s.Creditor, "this node owes"
 	}
-	if balance := BalanceOf(b.Account(peer), s.Unit); s.Debtor == b.self {
+	if balance := BalanceOf(b.Account(peer), s.Unit); s.Debtor == b.me.Self {
 		owed = balance.Payable()
 	} else {
 		owed = balance.Receivable()
 	}
 	for _, p := range b.proposals {
-		if o := &p.rec.Settlement.Settlement; p.open() && p.by(b.self) && o.Debtor == s.Debtor && o.Creditor == s.Creditor && o.Unit == s.Unit {
+		if o := &p.rec.Settlement.Settlement; p.open() && p.by(b.me.Self) && o.Debtor == s.Debtor && o.Creditor == s.Creditor && o.Unit == s.Unit {
 			owed -= o.Amount
 		}
 	}
@@ -146,7 +146,7 @@ func (b *Books) exceeds(s *market.Settlement) string {
 
 // onProposal judges a settlement that a peer has signed.
 func (b *Books) onProposal(now market.Time, from market.Ref, s *market.SignedSettlement, out *market.Outbox) {
-	if s.Network != b.network || s.By != from.Peer || s.Other() != b.self || s.Answer != nil {
+	if s.Network != b.me.Params.Network || s.By != from.Peer || s.Other() != b.me.Self || s.Answer != nil {
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "proposes a settlement of others, or in another's name")
 		return
 	}
@@ -187,7 +187,7 @@ func (b *Books) declines(now market.Time, from market.PeerID, s *market.SignedSe
 
 // agree signs a proposal, enters it, and answers.
 func (b *Books) agree(now market.Time, p *proposal, out *market.Outbox) {
-	p.rec = &market.Proposed{Settlement: b.seal.SignSettlement(p.rec.Settlement)}
+	p.rec = &market.Proposed{Settlement: b.me.Seal.SignSettlement(p.rec.Settlement)}
 	out.Save(p.rec)
 	b.enter(now, p.rec.Settlement, out)
 	b.answer(p, out)
@@ -196,7 +196,7 @@ func (b *Books) agree(now market.Time, p *proposal, out *market.Outbox) {
 // enter counts what both have signed.
 func (b *Books) enter(now market.Time, s *market.SignedSettlement, out *market.Outbox) {
 	c := Change{Unit: s.Unit, SettledIn: s.Amount}
-	if s.Debtor == b.self {
+	if s.Debtor == b.me.Self {
 		c = Change{Unit: s.Unit, SettledOut: s.Amount}
 	}
 	peer := b.other(s)
@@ -218,7 +218,7 @@ func (b *Books) onAnswer(now market.Time, from market.Ref, m *market.AnswerSettl
 		return // answered before
 	}
 	p := b.proposals[i]
-	if !p.by(b.self) || b.other(p.rec.Settlement) != from.Peer {
+	if !p.by(b.me.Self) || b.other(p.rec.Settlement) != from.Peer {
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "answers a settlement that it was not asked about")
 		return
 	}
@@ -239,7 +239,7 @@ func (b *Books) onAnswer(now market.Time, from market.Ref, m *market.AnswerSettl
 // onNear asks a peer that has come back at once.
 func (b *Books) onNear(now market.Time, peer market.Ref, out *market.Outbox) {
 	for _, p := range b.proposals {
-		if p.by(b.self) && b.other(p.rec.Settlement) == peer.Peer {
+		if p.by(b.me.Self) && b.other(p.rec.Settlement) == peer.Peer {
 			if p.to = peer; p.wait > firstWait {
 				p.wait = firstWait
 				b.repeat(now, p, out)
@@ -268,7 +268,7 @@ func (b *Books) onTick(now market.Time, out *market.Outbox) {
 
 // repeat sends an own proposal, and sets the time of the next look at any.
 func (b *Books) repeat(now market.Time, p *proposal, out *market.Outbox) {
-	if p.by(b.self) {
+	if p.by(b.me.Self) {
 		if p.to.Peer.IsZero() {
 			p.to.Peer = b.other(p.rec.Settlement)
 		}

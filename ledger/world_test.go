@@ -47,7 +47,7 @@ func newSide(t *testing.T, k *market.Keyring) *side {
 
 // start is what a restart does: new books from what was saved.
 func (s *side) start() {
-	s.books = ledger.New(s.keys.Self(), network, s.keys)
+	s.books = ledger.New(&market.Party{Self: s.keys.Self(), Params: &market.Params{Network: network}, Seal: s.keys})
 	var records []market.Record
 	for _, r := range s.disk {
 		if _, ok := r.(*market.Entry); ok {

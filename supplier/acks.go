@@ -59,7 +59,7 @@ func (s *Supplier) onAckUsage(now market.Time, from market.Ref, a *market.AckUsa
 		return
 	}
 	n := a.Note
-	if n.Lease != a.Lease || n.By != s.self || n.Buyer != from.Peer || n.ByBuyer == "" {
+	if n.Lease != a.Lease || n.By != s.me.Self || n.Buyer != from.Peer || n.ByBuyer == "" {
 		out.Note(market.NoteBadMessage, from.Peer, a.Lease, "acknowledges what was not billed")
 		return
 	}

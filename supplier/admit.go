@@ -55,7 +55,7 @@ func (s *Supplier) current(now market.Time, out *market.Outbox) *market.SignedOf
 func (s *Supplier) onLaunch(now market.Time, from market.Ref, m *market.LaunchContainer, out *market.Outbox) {
 	l := m.Lease
 	refuse := s.refuser(now, from, l.ID, 0, out)
-	if from.Peer != l.Buyer || l.Supplier != s.self || l.Network != s.params.Network {
+	if from.Peer != l.Buyer || l.Supplier != s.me.Self || l.Network != s.me.Params.Network {
 		refuse(market.BadLease, "the lease names other peers, or another network")
 		return
 	}
@@ -98,7 +98,7 @@ func (s *Supplier) onLaunch(now market.Time, from market.Ref, m *market.LaunchCo
 // countersign signs a lease. One that has the terms of now shares them, and the
 // image's name with its like of the same buyer: there may be many.
 func (s *Supplier) countersign(l *market.SignedLease) *market.SignedLease {
-	signed := s.seal.Countersign(l)
+	signed := s.me.Seal.Countersign(l)
 	if signed.Terms.Equal(s.stock.Terms) {
 		signed.Terms = s.stock.Terms
 	}

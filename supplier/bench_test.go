@@ -72,8 +72,9 @@ func (b *bench) restart() *market.Outbox {
 
 // boot starts a new life from what the disk holds.
 func (b *bench) boot() *market.Outbox {
-	books := ledger.New(b.keys.Self(), network, b.keys)
-	s := supplier.New(b.keys.Self(), &b.params, b.keys, &books, uint64(b.now.Mono), 1)
+	me := &market.Party{Self: b.keys.Self(), Params: &b.params, Seal: b.keys}
+	books := ledger.New(me)
+	s := supplier.New(me, &books, uint64(b.now.Mono), 1)
 	b.Supplier, b.books = &s, &books
 	var records []market.Record
 	for _, r := range b.disk {

@@ -42,7 +42,7 @@ type shun struct {
 }
 
 // silence is how long a trader may go without its audit.
-func (s *Supplier) silence() time.Duration { return 2 * s.params.Refresh }
+func (s *Supplier) silence() time.Duration { return 2 * s.me.Params.Refresh }
 
 func (s *Supplier) contact(p market.PeerID) int {
 	return slices.IndexFunc(s.pub.contacts, func(c contact) bool { return c.Peer == p })
@@ -54,13 +54,13 @@ func (s *Supplier) look(now market.Time, out *market.Outbox) {
 	p := &s.pub
 	p.looking = s.ref()
 	s.lookLater(now)
-	out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Key(s.params.Network), N: s.params.Replicas + 3})
+	out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Key(s.me.Params.Network), N: s.me.Params.Replicas + 3})
 }
 
 // lookLater waits longer from time to time, until enough traders are found.
 func (s *Supplier) lookLater(now market.Time) {
 	p := &s.pub
-	p.pause = min(max(relook, 2*p.pause), s.params.Resettle)
+	p.pause = min(max(relook, 2*p.pause), s.me.Params.Resettle)
 	p.lookAt = now.Mono + p.pause
 }
 
@@ -72,15 +72,15 @@ func (s *Supplier) onFound(now market.Time, ev market.Found, out *market.Outbox)
 	p.looking = 0
 	if p.probing && len(ev.Peers) > 0 {
 		p.probing = false
-		depth := market.DepthFor(ev.Peers, s.params.Replicas+3, p.region.Key(s.params.Network), s.params.SplitAt)
-		if to := p.region.At(depth, s.self); to != p.region {
+		depth := market.DepthFor(ev.Peers, s.me.Params.Replicas+3, p.region.Key(s.me.Params.Network), s.me.Params.SplitAt)
+		if to := p.region.At(depth, s.me.Self); to != p.region {
 			s.move(now, to, nil, out)
 			return
 		}
 	}
 	var best []market.Ref
 	for _, r := range ev.Peers {
-		if len(best) < s.params.Replicas && !s.shuns(now, r.Peer) {
+		if len(best) < s.me.Params.Replicas && !s.shuns(now, r.Peer) {
 			best = append(best, r)
 		}
 	}
@@ -94,8 +94,8 @@ func (s *Supplier) onFound(now market.Time, ev market.Found, out *market.Outbox)
 		}
 	}
 	s.adopt(best)
-	if len(best) >= min(s.params.Replicas, len(ev.Peers)) { // else try the shunned again soon
-		p.pause, p.lookAt, p.foundAt = 0, now.Mono+s.rng.Jitter(2*s.params.Resettle), max(1, now.Mono)
+	if len(best) >= min(s.me.Params.Replicas, len(ev.Peers)) { // else try the shunned again soon
+		p.pause, p.lookAt, p.foundAt = 0, now.Mono+s.rng.Jitter(2*s.me.Params.Resettle), max(1, now.Mono)
 	}
 }
 
@@ -118,13 +118,13 @@ func (s *Supplier) adopt(refs []market.Ref) {
 // fills an empty place. The one that is too many is told to forget.
 func (s *Supplier) welcome(r market.Ref, out *market.Outbox) bool {
 	p := &s.pub
-	key := p.region.Key(s.params.Network)
+	key := p.region.Key(s.me.Params.Network)
 	p.contacts = append(p.contacts, contact{Ref: r})
 	slices.SortStableFunc(p.contacts, func(a, b contact) int {
 		x, y := market.Distance(a.Peer, key), market.Distance(b.Peer, key)
 		return bytes.Compare(x[:], y[:])
 	})
-	if len(p.contacts) <= s.params.Replicas {
+	if len(p.contacts) <= s.me.Params.Replicas {
 		return true
 	}
 	last := p.contacts[len(p.contacts)-1]
@@ -187,20 +187,23 @@ func (s *Supplier) onLostOffer(now market.Time, ev market.Undelivered) {
 func (s *Supplier) shun(now market.Time, i int) {
 	p := &s.pub
 	s.forgive(p.contacts[i].Peer)
-	if len(p.shunned) >= maxShunned {
-		p.shunned = slices.Delete(p.shunned, 0, 1)
+	b := p.recall()
+	if len(b.shunned) >= maxShunned {
+		b.shunned = slices.Delete(b.shunned, 0, 1)
 	}
-	p.shunned = append(p.shunned, shun{p.contacts[i].Peer, now.Mono + shunTime})
+	b.shunned = append(b.shunned, shun{p.contacts[i].Peer, now.Mono + shunTime})
 	p.contacts = slices.Delete(p.contacts, i, i+1)
 	p.lookAt = min(p.lookAt, now.Mono+p.pause)
 }
 
 func (s *Supplier) forgive(peer market.PeerID) {
-	s.pub.shunned = slices.DeleteFunc(s.pub.shunned, func(x shun) bool { return x.peer == peer })
+	if b := s.pub.past; b != nil {
+		b.shunned = slices.DeleteFunc(b.shunned, func(x shun) bool { return x.peer == peer })
+	}
 }
 
 func (s *Supplier) shuns(now market.Time, peer market.PeerID) bool {
-	return slices.ContainsFunc(s.pub.shunned, func(x shun) bool { return x.peer == peer && x.until > now.Mono })
+	return slices.ContainsFunc(s.pub.before().shunned, func(x shun) bool { return x.peer == peer && x.until > now.Mono })
 }
 
 func (s *Supplier) tickPublication(now market.Time, out *market.Outbox) {

@@ -102,7 +102,7 @@ func (t *tenant) audit() error {
 }
 
 // Self is the supplier's own name.
-func (s *Supplier) Self() market.PeerID { return s.self }
+func (s *Supplier) Self() market.PeerID { return s.me.Self }
 
 // Forget takes a unit away as if it had never been.
 func (s *Supplier) Forget(id market.LeaseID) {

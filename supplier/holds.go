@@ -47,8 +47,8 @@ func (s *Supplier) onRequestHold(now market.Time, from market.Ref, m *market.Req
 	if lasts <= 0 || lasts > market.HoldTime {
 		lasts = market.HoldTime
 	}
-	h := &hold{&market.Reserved{Hold: s.seal.Hold(market.Hold{
-		Network: s.params.Network, Supplier: s.self, Buyer: from.Peer, OfferSeq: m.OfferSeq, Nonce: m.Ref,
+	h := &hold{&market.Reserved{Hold: s.me.Seal.Hold(market.Hold{
+		Network: s.me.Params.Network, Supplier: s.me.Self, Buyer: from.Peer, OfferSeq: m.OfferSeq, Nonce: m.Ref,
 		Resources: m.Resources, Pids: m.Pids, Ports: m.Ports, Terms: m.Terms, Hourly: market.PriceOf(m.Terms).Hourly(m.Resources),
 		At: now.Wall, Until: now.Wall.Add(lasts),
 	})}, now.Mono + lasts}

@@ -214,7 +214,7 @@ func (s *Supplier) write(now market.Time, u *unit, l *market.SignedLease, last b
 	}
 	n.Amount = l.Due(n.Usage)
 	rec := m.edit()
-	rec.Lease, rec.Note = l.ID, s.seal.Usage(n)
+	rec.Lease, rec.Note = l.ID, s.me.Seal.Usage(n)
 	m.strikes++
 	s.sendNote(now, u, out)
 }

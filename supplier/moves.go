@@ -7,6 +7,39 @@ import (
 	"caravela/market"
 )
 
+// past is where the offer was before, and who did not want it. Few peers have
+// any of it for long.
+type past struct {
+	above    []market.Ref // traders of the parent region, where we came from
+	known    []place      // traders of regions where the offer was
+	shunned  []shun
+	farewell []farewell
+	home     *market.Home // where the offer was in an earlier life; nil once it has a region
+}
+
+// before is the past, for reading.
+func (p *publication) before() past {
+	if p.past == nil {
+		return past{}
+	}
+	return *p.past
+}
+
+// recall is the past, for writing.
+func (p *publication) recall() *past {
+	if p.past == nil {
+		p.past = &past{}
+	}
+	return p.past
+}
+
+// settlePast forgets a past of which nothing is left.
+func (p *publication) settlePast() {
+	if b := p.past; b != nil && len(b.above)+len(b.known)+len(b.shunned)+len(b.farewell) == 0 && b.home == nil {
+		p.past = nil
+	}
+}
+
 // place is a region's traders as they were at a time.
 type place struct {
 	region   market.Region
@@ -41,7 +74,7 @@ func (s *Supplier) redirect(now market.Time, i int, out *market.Outbox) {
 			votes, depth = votes+1, min(depth, max(c.depth, p.region.Depth+1))
 		}
 	}
-	to, above := p.region.At(depth, s.self), here
+	to, above := p.region.At(depth, s.me.Self), here
 	if code == market.AckMerge {
 		to, above = p.region.Parent(), nil
 	} else if depth > p.region.Depth+1 {
@@ -62,12 +95,16 @@ func (s *Supplier) move(now market.Time, to market.Region, above []market.Ref, o
 		above = kept // the same peers: one list will do
 	}
 	s.leave(now, to, out)
-	p.region, p.above, p.contacts, p.looking, p.pause, p.foundAt, p.probing = to, above, nil, 0, 0, 0, false
-	i := slices.IndexFunc(p.known, func(k place) bool { return k.region == to })
-	if i >= 0 && now.Mono < p.known[i].learntAt+s.params.Resettle {
-		s.adopt(p.known[i].traders)
-		p.foundAt = p.known[i].learntAt
-		p.lookAt = p.foundAt + s.params.Resettle
+	if p.past != nil || len(above) > 0 {
+		p.recall().above = above
+	}
+	p.region, p.contacts, p.looking, p.pause, p.foundAt, p.probing = to, nil, 0, 0, 0, false
+	known := p.before().known
+	i := slices.IndexFunc(known, func(k place) bool { return k.region == to })
+	if i >= 0 && now.Mono < known[i].learntAt+s.me.Params.Resettle {
+		s.adopt(known[i].traders)
+		p.foundAt = known[i].learntAt
+		p.lookAt = p.foundAt + s.me.Params.Resettle
 		return
 	}
 	s.look(now, out)
@@ -77,18 +114,21 @@ func (s *Supplier) move(now market.Time, to market.Region, above []market.Ref, o
 // has found them. The list that it returns must not be changed.
 func (s *Supplier) remember() []market.Ref {
 	p := &s.pub
-	p.known = slices.DeleteFunc(p.known, func(k place) bool { return k.region == p.region })
+	if p.past != nil {
+		p.past.known = slices.DeleteFunc(p.past.known, func(k place) bool { return k.region == p.region })
+	}
 	if p.foundAt == 0 || len(p.contacts) == 0 {
 		return nil
 	}
-	if len(p.known) == maxKnown {
-		p.known = slices.Delete(p.known, 0, 1)
+	b := p.recall()
+	if len(b.known) == maxKnown {
+		b.known = slices.Delete(b.known, 0, 1)
 	}
 	refs := make([]market.Ref, 0, len(p.contacts))
 	for i := range p.contacts {
 		refs = append(refs, p.contacts[i].Ref)
 	}
-	p.known = append(p.known, place{p.region, refs, p.foundAt})
+	b.known = append(b.known, place{p.region, refs, p.foundAt})
 	return refs
 }
 
@@ -96,7 +136,9 @@ func (s *Supplier) remember() []market.Ref {
 // is free now, else after a while.
 func (s *Supplier) leave(now market.Time, to market.Region, out *market.Outbox) {
 	p := &s.pub
-	p.farewell = slices.DeleteFunc(p.farewell, func(f farewell) bool { return f.region == to })
+	if p.past != nil {
+		p.past.farewell = slices.DeleteFunc(p.past.farewell, func(f farewell) bool { return f.region == to })
+	}
 	f := farewell{region: p.region, at: now.Mono + linger}
 	for i := range p.contacts {
 		if c := &p.contacts[i]; c.holds() {
@@ -105,10 +147,10 @@ func (s *Supplier) leave(now market.Time, to market.Region, out *market.Outbox) 
 	}
 	switch {
 	case len(f.traders) == 0:
-	case to.Platform != p.region.Platform, !p.offer.Free.Fits(p.told), len(p.farewell) >= maxKnown:
+	case to.Platform != p.region.Platform, !p.offer.Free.Fits(p.told), len(p.before().farewell) >= maxKnown:
 		s.sayFarewell(&f, out)
 	default:
-		p.farewell = append(p.farewell, f)
+		p.recall().farewell = append(p.recall().farewell, f)
 	}
 }
 
@@ -119,16 +161,23 @@ func (s *Supplier) sayFarewell(f *farewell, out *market.Outbox) {
 }
 
 func (s *Supplier) tickFarewells(now market.Time, out *market.Outbox) {
-	s.pub.farewell = slices.DeleteFunc(s.pub.farewell, func(f farewell) bool {
+	b := s.pub.past
+	if b == nil {
+		return
+	}
+	b.farewell = slices.DeleteFunc(b.farewell, func(f farewell) bool {
 		if now.Mono < f.at {
 			return false
 		}
 		s.sayFarewell(&f, out)
 		return true
 	})
+	if len(b.farewell) == 0 {
+		b.farewell = nil
+	}
 }
 
 // lingers reports whether a region that was left may keep the offer yet.
 func (s *Supplier) lingers(r market.Region) bool {
-	return slices.ContainsFunc(s.pub.farewell, func(f farewell) bool { return f.region == r }) && r.Contains(&s.pub.offer.Offer)
+	return slices.ContainsFunc(s.pub.before().farewell, func(f farewell) bool { return f.region == r }) && r.Contains(&s.pub.offer.Offer)
 }

@@ -21,7 +21,7 @@ func (s *Supplier) announce(now market.Time, u *unit, kind market.NoticeKind, in
 	if rec.Notice != nil {
 		n.Seq = rec.Notice.Seq + 1
 	}
-	rec.Notice = s.seal.Notice(n)
+	rec.Notice = s.me.Seal.Notice(n)
 	if u.rec.Lease.Terms.Metered() {
 		s.books.Append(now, u.rec.Lease.Buyer, rec.Notice.Entry(), ledger.Change{}, out)
 	}

@@ -14,20 +14,16 @@ type publication struct {
 	offer    *market.SignedOffer
 	told     market.Resources // what the newest pushed offer says is free
 	region   market.Region
-	contacts []contact    // the traders, nearest first
-	above    []market.Ref // traders of the parent region, where we came from
-	known    []place      // traders of regions where the offer was before
-	shunned  []shun
-	farewell []farewell
-	home     *market.Home // where the offer was in an earlier life; nil once it has a region
-	dirty    bool
-	enough   bool          // enough traders have acknowledged
+	contacts []contact     // the traders, nearest first
+	past     *past         // nil = nothing is left of it
 	at       time.Duration // when to publish
 	lookAt   time.Duration // when to look for traders (again)
 	pause    time.Duration // between lookups that find too few
 	looking  uint64        // the Ref of the lookup under way
-	probing  bool          // it is to tell the depth of the tree, too
 	foundAt  time.Duration // when a lookup last found all of the contacts; 0 = never
+	probing  bool          // the lookup under way is to tell the depth of the tree, too
+	dirty    bool
+	enough   bool // enough traders have acknowledged
 }
 
 func (p *publication) deadline(silence time.Duration) time.Duration {
@@ -35,8 +31,10 @@ func (p *publication) deadline(silence time.Duration) time.Duration {
 	for i := range p.contacts {
 		d = min(d, p.contacts[i].deadline(silence))
 	}
-	for i := range p.farewell {
-		d = min(d, p.farewell[i].at)
+	if p.past != nil {
+		for i := range p.past.farewell {
+			d = min(d, p.past.farewell[i].at)
+		}
 	}
 	return d
 }
@@ -55,6 +53,7 @@ func (s *Supplier) changed(now market.Time) {
 // sends it to the traders that do not have it.
 func (s *Supplier) publish(now market.Time, out *market.Outbox) {
 	p := &s.pub
+	p.settlePast()
 	if p.dirty && now.Mono >= p.at {
 		p.dirty, p.at = false, market.Never
 		if !s.sells() {
@@ -92,7 +91,7 @@ func (s *Supplier) countTraders(out *market.Outbox) {
 		kind = market.NotePublished
 		s.saveHome(out)
 	}
-	out.Note(kind, s.self, market.LeaseID{}, s.pub.region.String())
+	out.Note(kind, s.me.Self, market.LeaseID{}, s.pub.region.String())
 }
 
 // sign makes the next offer. Sequence numbers are reserved on disk in blocks,
@@ -104,9 +103,9 @@ func (s *Supplier) sign(now market.Time, out *market.Outbox) {
 		p.reserved = p.seq + seqBlock
 		out.Save(&market.Seq{Seq: p.reserved})
 	}
-	p.offer = s.seal.Offer(market.Offer{
-		Network: s.params.Network, Supplier: s.self, Seq: p.seq, Free: s.Free(),
-		ValidUntil: now.Wall.Add(s.params.OfferTTL), Wares: &s.stock.Wares,
+	p.offer = s.me.Seal.Offer(market.Offer{
+		Network: s.me.Params.Network, Supplier: s.me.Self, Seq: p.seq, Free: s.Free(),
+		ValidUntil: now.Wall.Add(s.me.Params.OfferTTL), Wares: &s.stock.Wares,
 	})
 }
 
@@ -128,13 +127,13 @@ func (s *Supplier) settle(now market.Time, out *market.Outbox) {
 	if s.pub.region.Platform == s.stock.Platform {
 		return
 	}
-	if h := s.pub.home; h != nil && h.Region.Platform == s.stock.Platform {
-		s.pub.home, s.pub.region = nil, h.Region
+	if h := s.pub.before().home; h != nil && h.Region.Platform == s.stock.Platform {
+		s.pub.past.home, s.pub.region = nil, h.Region
 		s.adopt(h.Traders)
 		s.look(now, out)
 		return
 	}
-	s.move(now, market.RootRegion(s.stock.Platform).At(probeDepth, s.self), nil, out)
+	s.move(now, market.RootRegion(s.stock.Platform).At(probeDepth, s.me.Self), nil, out)
 	s.pub.probing = true
 }
 
@@ -151,10 +150,10 @@ func (s *Supplier) push(now market.Time, c *contact, out *market.Outbox) {
 		return
 	}
 	c.sentAt = max(1, now.Mono)
-	out.Send(c.Ref, &market.CreateOffer{Offer: p.offer, At: at, Region: p.region, Replicas: s.replicas(), Above: p.above})
+	out.Send(c.Ref, &market.CreateOffer{Offer: p.offer, At: at, Region: p.region, Replicas: s.replicas(), Above: p.before().above})
 }
 
-func (s *Supplier) here() market.Ref { return market.Ref{Peer: s.self, Addrs: s.stock.Addrs} }
+func (s *Supplier) here() market.Ref { return market.Ref{Peer: s.me.Self, Addrs: s.stock.Addrs} }
 
 func (s *Supplier) replicas() []market.PeerID {
 	ids := make([]market.PeerID, 0, len(s.pub.contacts))
@@ -211,7 +210,7 @@ func (s *Supplier) onRefreshOffer(now market.Time, from market.Ref, m *market.Re
 		out.Send(from, ack)
 		return
 	}
-	if p.offer.ValidUntil.Sub(now.Wall) < 2*s.params.OfferTTL/3 {
+	if p.offer.ValidUntil.Sub(now.Wall) < 2*s.me.Params.OfferTTL/3 {
 		s.sign(now, out)
 	}
 	if m.Region != p.region {
@@ -248,10 +247,13 @@ func (s *Supplier) withdraw(out *market.Outbox) {
 			out.Send(p.contacts[i].Ref, &market.Goodbye{})
 		}
 	}
-	for i := range p.farewell {
-		s.sayFarewell(&p.farewell[i], out)
+	if p.past != nil {
+		for i := range p.past.farewell {
+			s.sayFarewell(&p.past.farewell[i], out)
+		}
+		p.past.farewell = nil
 	}
-	p.offer, p.contacts, p.farewell, p.region, p.lookAt, p.foundAt = nil, nil, nil, market.Region{}, market.Never, 0
+	p.offer, p.contacts, p.region, p.lookAt, p.foundAt = nil, nil, market.Region{}, market.Never, 0
 	s.countTraders(out)
 }
 

@@ -55,7 +55,7 @@ func (s *Supplier) draft(now market.Time, u *unit, l *market.SignedLease, why ma
 	r := market.Receipt{Lease: l.ID, Price: market.PriceOf(l.Terms), Start: l.Start, End: max(l.Start, now.Wall), Reason: why,
 		EndedBy: l.Buyer, Unhealthy: m.counters().Unhealthy}
 	if ours(why) {
-		r.EndedBy = s.self
+		r.EndedBy = s.me.Self
 		r.Early = why != market.Reclaimed || now.Mono < m.reclaimAt
 	}
 	if u.rec.Status != nil {
@@ -79,7 +79,7 @@ func (s *Supplier) receipt(r market.Receipt, acked *market.SignedUsage) *market.
 	if acked != nil && acked.Lease == r.Lease {
 		r.Note, r.NoteSeq, r.Usage, r.Amount = acked.Hash, acked.Seq, acked.Usage, acked.Amount
 	}
-	return s.seal.Receipt(r)
+	return s.me.Seal.Receipt(r)
 }
 
 // receiptOf finds the receipt of a lease of the unit; nil when there is none.
@@ -198,7 +198,7 @@ func (s *Supplier) onSignReceipt(now market.Time, from market.Ref, a *market.Sig
 		u.tellDispute(fmt.Sprintf("receipt: %v: %s", a.Reason, a.Detail), out)
 		return
 	}
-	if a.Receipt.ID != r.ID || a.Receipt.By != s.self || a.Receipt.Buyer != from.Peer || a.Receipt.ByBuyer == "" {
+	if a.Receipt.ID != r.ID || a.Receipt.By != s.me.Self || a.Receipt.Buyer != from.Peer || a.Receipt.ByBuyer == "" {
 		out.Note(market.NoteBadMessage, from.Peer, a.Lease, "signs what is not the receipt")
 		return
 	}

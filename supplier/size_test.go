@@ -27,8 +27,9 @@ type shop struct {
 func newShop(tb testing.TB, units, buyers int, terms *market.Terms) *shop {
 	tb.Helper()
 	k, params := keys(0), market.DefaultParams(network)
-	books := ledger.New(k.Self(), network, k)
-	s := supplier.New(k.Self(), &params, k, &books, 1, 1)
+	me := &market.Party{Self: k.Self(), Params: &params, Seal: k}
+	books := ledger.New(me)
+	s := supplier.New(me, &books, 1, 1)
 	h := &shop{&s, tb, k, terms, buyers, market.Time{Mono: time.Hour, Wall: noon}, market.Outbox{}}
 	h.step(market.EngineChanged{Up: true})
 	h.step(market.Supply{Selling: true, Stock: &market.Stock{Wares: market.Wares{
@@ -177,8 +178,9 @@ func BenchmarkBoot(b *testing.B) {
 	}
 	params := market.DefaultParams(network)
 	for b.Loop() {
-		books := ledger.New(h.keys.Self(), network, h.keys)
-		s := supplier.New(h.keys.Self(), &params, h.keys, &books, 1, 1)
+		me := &market.Party{Self: h.keys.Self(), Params: &params, Seal: h.keys}
+		books := ledger.New(me)
+		s := supplier.New(me, &books, 1, 1)
 		h.out.Reset()
 		s.Step(h.now, market.Boot{Records: records}, &h.out)
 	}

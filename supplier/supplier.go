@@ -51,9 +51,7 @@ const (
 // statuses, usage notes, notices and receipts until they are acknowledged; it
 // forgets a unit when its end is acknowledged and its receipts are signed.
 type Supplier struct {
-	self   market.PeerID
-	params *market.Params
-	seal   market.Sealer
+	me     *market.Party
 	books  *ledger.Books // shared by the roles of this peer
 	rng    market.Rand
 	refs   uint64
@@ -70,8 +68,8 @@ type Supplier struct {
 
 // New returns a supplier that sells nothing until Supply. refs is the start
 // of the numbers by which it knows its lookups again.
-func New(self market.PeerID, params *market.Params, seal market.Sealer, books *ledger.Books, seed, refs uint64) Supplier {
-	return Supplier{self: self, params: params, seal: seal, books: books, rng: market.Rand(seed), refs: refs,
+func New(me *market.Party, books *ledger.Books, seed, refs uint64) Supplier {
+	return Supplier{me: me, books: books, rng: market.Rand(seed), refs: refs,
 		stock: nothing, pub: publication{at: market.Never, lookAt: market.Never}}
 }
 
@@ -150,7 +148,7 @@ func (s *Supplier) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 		case *market.Seq:
 			s.pub.seq, s.pub.reserved = r.Seq, r.Seq
 		case *market.Home:
-			s.pub.home = r
+			s.pub.recall().home = r
 		case *market.Sold:
 			s.restore(now, r, out)
 		case *market.Meter:

@@ -81,7 +81,7 @@ func (s *Supplier) say(now market.Time, u *unit, st market.Status, out *market.O
 		}
 	}
 	rec := *u.rec
-	rec.Status = s.seal.Status(st)
+	rec.Status = s.me.Seal.Status(st)
 	u.rec, u.wait = &rec, 0
 	out.Save(u.rec)
 	out.Note(market.NoteUnit, rec.Lease.Buyer, st.Lease, st.State.String())

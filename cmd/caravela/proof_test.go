@@ -70,7 +70,7 @@ func ledgerIn(t *testing.T, dir string, extra market.Micro) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	books := ledger.New(sell.Self(), market.NetworkID{1}, sell)
+	books := ledger.New(&market.Party{Self: sell.Self(), Params: &market.Params{Network: market.NetworkID{1}}, Seal: sell})
 	now := market.Time{Wall: market.Wall(time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC).UnixMilli())}
 	var out market.Outbox
 	lease := sell.Countersign(buy.Lease(market.Lease{

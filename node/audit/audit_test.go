@@ -30,7 +30,7 @@ var (
 func billed(t testing.TB, s store.Store, n int) *market.Account {
 	t.Helper()
 	var out market.Outbox
-	books := ledger.New(seller.Self(), network, seller)
+	books := ledger.New(&market.Party{Self: seller.Self(), Params: &market.Params{Network: network}, Seal: seller})
 	now := market.Time{Wall: 1767355200000}
 	l := seller.Countersign(buyer.Lease(market.Lease{
 		Network: network, Buyer: buyer.Self(), Supplier: seller.Self(), Image: "web",
@@ -151,7 +151,7 @@ func closed(t *testing.T, s store.Store, n int) *market.Account {
 		Start: 1767355200000, End: 1767355200001, EndedBy: buyer.Self(), Reason: market.RemovedByOwner,
 	}))
 	var out market.Outbox
-	books := ledger.New(seller.Self(), network, seller)
+	books := ledger.New(&market.Party{Self: seller.Self(), Params: &market.Params{Network: network}, Seal: seller})
 	books.Step(market.Time{}, market.Boot{Records: []market.Record{a}}, &out)
 	books.Append(market.Time{}, a.Peer, r.Entry(), ledger.Change{}, &out)
 	if err := s.Commit(out.Saves); err != nil {
