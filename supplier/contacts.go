@@ -10,7 +10,8 @@ import (
 
 // contact is one trader of the offer.
 type contact struct {
-	market.Ref
+	peer    market.PeerID
+	addrs   *[]string     // where it can be dialled; nil = ask the overlay
 	acked   uint64        // the newest offer that it has
 	heard   time.Duration // when it last said something
 	sentAt  time.Duration // when the last offer went out; 0 = none under way
@@ -19,6 +20,22 @@ type contact struct {
 	says    market.AckCode
 	depth   uint8 // with AckSplit: how deep to go
 	updated bool  // the last thing sent was an update
+}
+
+func newContact(r market.Ref) contact {
+	c := contact{peer: r.Peer}
+	if len(r.Addrs) > 0 {
+		c.addrs = new(r.Addrs)
+	}
+	return c
+}
+
+// ref is how a message reaches the trader.
+func (c *contact) ref() market.Ref {
+	if c.addrs == nil {
+		return market.Ref{Peer: c.peer}
+	}
+	return market.Ref{Peer: c.peer, Addrs: *c.addrs}
 }
 
 // holds reports whether the trader has an offer, or may get one that is on
@@ -45,7 +62,7 @@ type shun struct {
 func (s *Supplier) silence() time.Duration { return 2 * s.me.Params.Refresh }
 
 func (s *Supplier) contact(p market.PeerID) int {
-	return slices.IndexFunc(s.pub.contacts, func(c contact) bool { return c.Peer == p })
+	return slices.IndexFunc(s.pub.contacts, func(c contact) bool { return c.peer == p })
 }
 
 // look searches the overlay for the region's traders: a few more than are
@@ -89,8 +106,8 @@ func (s *Supplier) onFound(now market.Time, ev market.Found, out *market.Outbox)
 	}
 	for i := range p.contacts {
 		c := &p.contacts[i]
-		if !slices.ContainsFunc(best, func(r market.Ref) bool { return r.Peer == c.Peer }) && c.holds() {
-			out.Send(c.Ref, &market.RemoveOffer{Seq: p.seq, Region: p.region})
+		if !slices.ContainsFunc(best, func(r market.Ref) bool { return r.Peer == c.peer }) && c.holds() {
+			out.Send(c.ref(), &market.RemoveOffer{Seq: p.seq, Region: p.region})
 		}
 	}
 	s.adopt(best)
@@ -105,8 +122,8 @@ func (s *Supplier) adopt(refs []market.Ref) {
 	old := p.contacts
 	p.contacts = make([]contact, 0, len(refs))
 	for _, r := range refs {
-		c := contact{Ref: r}
-		if i := slices.IndexFunc(old, func(o contact) bool { return o.Peer == r.Peer }); i >= 0 {
+		c := newContact(r)
+		if i := slices.IndexFunc(old, func(o contact) bool { return o.peer == r.Peer }); i >= 0 {
 			c = old[i]
 			c.tries, c.says = 0, market.AckStored
 		}
@@ -119,9 +136,9 @@ func (s *Supplier) adopt(refs []market.Ref) {
 func (s *Supplier) welcome(r market.Ref, out *market.Outbox) bool {
 	p := &s.pub
 	key := p.region.Key(s.me.Params.Network)
-	p.contacts = append(p.contacts, contact{Ref: r})
+	p.contacts = append(p.contacts, newContact(r))
 	slices.SortStableFunc(p.contacts, func(a, b contact) int {
-		x, y := market.Distance(a.Peer, key), market.Distance(b.Peer, key)
+		x, y := market.Distance(a.peer, key), market.Distance(b.peer, key)
 		return bytes.Compare(x[:], y[:])
 	})
 	if len(p.contacts) <= s.me.Params.Replicas {
@@ -129,11 +146,11 @@ func (s *Supplier) welcome(r market.Ref, out *market.Outbox) bool {
 	}
 	last := p.contacts[len(p.contacts)-1]
 	p.contacts = p.contacts[:len(p.contacts)-1]
-	if last.Peer == r.Peer {
+	if last.peer == r.Peer {
 		return false
 	}
 	if last.holds() {
-		out.Send(last.Ref, &market.RemoveOffer{Seq: p.seq, Region: p.region})
+		out.Send(last.ref(), &market.RemoveOffer{Seq: p.seq, Region: p.region})
 	}
 	return true
 }
@@ -186,12 +203,12 @@ func (s *Supplier) onLostOffer(now market.Time, ev market.Undelivered) {
 // shun drops a trader and has another one looked for.
 func (s *Supplier) shun(now market.Time, i int) {
 	p := &s.pub
-	s.forgive(p.contacts[i].Peer)
+	s.forgive(p.contacts[i].peer)
 	b := p.recall()
 	if len(b.shunned) >= maxShunned {
 		b.shunned = slices.Delete(b.shunned, 0, 1)
 	}
-	b.shunned = append(b.shunned, shun{p.contacts[i].Peer, now.Mono + shunTime})
+	b.shunned = append(b.shunned, shun{p.contacts[i].peer, now.Mono + shunTime})
 	p.contacts = slices.Delete(p.contacts, i, i+1)
 	p.lookAt = min(p.lookAt, now.Mono+p.pause)
 }

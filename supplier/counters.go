@@ -167,10 +167,10 @@ func (s *Supplier) Used() Counts {
 // Reserved counts what is held for buyers who have not leased it yet; Units
 // counts the holds.
 func (s *Supplier) Reserved() Counts {
-	if s.sales == nil {
+	if s.sales == nil || s.sales.kept == nil {
 		return Counts{}
 	}
-	return s.sales.held
+	return s.sales.kept.sum
 }
 
 func (s *Supplier) taken() Counts { return s.Used().plus(s.Reserved(), 1) }

@@ -131,13 +131,11 @@ func (s *Supplier) debt(peer market.PeerID, label string) debt {
 			}
 		}
 	}
-	if s.sales != nil {
-		for _, h := range s.sales.holds {
-			if h.Hold.Buyer == peer && market.PriceOf(h.Hold.Terms).Unit == label {
-				d.hourly += hourly(h.Hold.Terms.Price, h.Hold.Resources)
-				d.fees += h.Hold.Terms.Price.Start
-				d.ahead += min(exposure(h.Hold.Terms, h.Hold.Resources), maxShare)
-			}
+	for _, h := range s.holds() {
+		if h.Hold.Buyer == peer && market.PriceOf(h.Hold.Terms).Unit == label {
+			d.hourly += hourly(h.Hold.Terms.Price, h.Hold.Resources)
+			d.fees += h.Hold.Terms.Price.Start
+			d.ahead += min(exposure(h.Hold.Terms, h.Hold.Resources), maxShare)
 		}
 	}
 	return d

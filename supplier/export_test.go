@@ -29,14 +29,14 @@ func (s *Supplier) Audit() error {
 		}
 	}
 	var held Counts
-	for i, h := range a.holds {
+	for i, h := range s.holds() {
 		held = held.plus(h.counts(), 1)
 		for _, p := range h.Hold.Ports {
 			if p.Host != 0 {
 				ports[hostPort{p.Host, p.UDP}]++
 			}
 		}
-		if i > 0 && a.holds[i-1].until > h.until {
+		if i > 0 && s.holds()[i-1].until > h.until {
 			return fmt.Errorf("the holds are out of order at %d", i)
 		}
 	}
@@ -48,8 +48,8 @@ func (s *Supplier) Audit() error {
 		}
 	}
 	switch {
-	case held != a.held:
-		return fmt.Errorf("held are %+v, counted %+v", held, a.held)
+	case held != s.Reserved():
+		return fmt.Errorf("held are %+v, counted %+v", held, s.Reserved())
 	case used != a.used:
 		return fmt.Errorf("used are %+v, counted %+v", used, a.used)
 	case !maps.Equal(ports, a.ports):

@@ -14,6 +14,20 @@ type hold struct {
 	until time.Duration
 }
 
+// kept are all holds, and what they count.
+type kept struct {
+	holds []*hold // by when they are over
+	sum   Counts
+}
+
+// holds lists what is held, by when it is over.
+func (s *Supplier) holds() []*hold {
+	if s.sales == nil || s.sales.kept == nil {
+		return nil
+	}
+	return s.sales.kept.holds
+}
+
 func (h *hold) counts() Counts {
 	return Counts{Units: 1, Resources: h.Hold.Resources, Pids: pids(h.Hold.Pids), Ports: len(h.Hold.Ports)}
 }
@@ -26,7 +40,7 @@ func (s *Supplier) onRequestHold(now market.Time, from market.Ref, m *market.Req
 		out.Send(from, &market.GrantHold{Ref: m.Ref, Hold: h.Hold})
 		return
 	}
-	if s.holdsOf(from.Peer) >= maxBuyerHolds || s.sales != nil && len(s.sales.holds) >= maxHolds {
+	if s.holdsOf(from.Peer) >= maxBuyerHolds || len(s.holds()) >= maxHolds {
 		refuse(market.Busy, "too many holds: at most %d of a buyer's, %d in all", maxBuyerHolds, maxHolds)
 		return
 	}
@@ -68,11 +82,15 @@ func (s *Supplier) onReleaseHold(now market.Time, from market.Ref, m *market.Rel
 // keep adds a hold to the sums.
 func (s *Supplier) keep(h *hold) {
 	a := s.open()
-	i, _ := slices.BinarySearchFunc(a.holds, h, func(x, y *hold) int {
+	if a.kept == nil {
+		a.kept = &kept{}
+	}
+	k := a.kept
+	i, _ := slices.BinarySearchFunc(k.holds, h, func(x, y *hold) int {
 		return cmp.Or(cmp.Compare(x.until, y.until), x.Hold.ID.Compare(y.Hold.ID))
 	})
-	a.holds = slices.Insert(a.holds, i, h)
-	a.held = a.held.plus(h.counts(), 1)
+	k.holds = slices.Insert(k.holds, i, h)
+	k.sum = k.sum.plus(h.counts(), 1)
 	for _, p := range h.Hold.Ports {
 		a.usePort(hostPort{p.Host, p.UDP}, 1)
 	}
@@ -81,8 +99,11 @@ func (s *Supplier) keep(h *hold) {
 // drop takes a hold off the sums.
 func (s *Supplier) drop(h *hold) {
 	a := s.sales
-	a.holds = slices.DeleteFunc(a.holds, func(x *hold) bool { return x == h })
-	a.held = a.held.plus(h.counts(), -1)
+	k := a.kept
+	k.holds = slices.DeleteFunc(k.holds, func(x *hold) bool { return x == h })
+	if k.sum = k.sum.plus(h.counts(), -1); len(k.holds) == 0 {
+		a.kept = nil
+	}
 	for _, p := range h.Hold.Ports {
 		a.usePort(hostPort{p.Host, p.UDP}, -1)
 	}
@@ -96,8 +117,8 @@ func (s *Supplier) release(now market.Time, h *hold, out *market.Outbox) {
 }
 
 func (s *Supplier) tickHolds(now market.Time, out *market.Outbox) {
-	for s.sales != nil && len(s.sales.holds) > 0 && s.sales.holds[0].until <= now.Mono {
-		s.release(now, s.sales.holds[0], out)
+	for len(s.holds()) > 0 && s.holds()[0].until <= now.Mono {
+		s.release(now, s.holds()[0], out)
 	}
 }
 
@@ -118,20 +139,14 @@ func (s *Supplier) heldFor(buyer market.PeerID, ref uint64) *hold {
 }
 
 func (s *Supplier) findHold(is func(*hold) bool) *hold {
-	if s.sales == nil {
-		return nil
-	}
-	if i := slices.IndexFunc(s.sales.holds, is); i >= 0 {
-		return s.sales.holds[i]
+	if i := slices.IndexFunc(s.holds(), is); i >= 0 {
+		return s.holds()[i]
 	}
 	return nil
 }
 
 func (s *Supplier) holdsOf(buyer market.PeerID) (n int) {
-	if s.sales == nil {
-		return 0
-	}
-	for _, h := range s.sales.holds {
+	for _, h := range s.holds() {
 		if h.Hold.Buyer == buyer {
 			n++
 		}
@@ -157,10 +172,7 @@ func (h *hold) covers(l *market.SignedLease) bool {
 
 // Holds lists what is kept for buyers, by when it is over.
 func (s *Supplier) Holds() (list []*market.SignedHold) {
-	if s.sales == nil {
-		return nil
-	}
-	for _, h := range s.sales.holds {
+	for _, h := range s.holds() {
 		list = append(list, h.Hold)
 	}
 	return list

@@ -69,7 +69,7 @@ func (s *Supplier) redirect(now market.Time, i int, out *market.Outbox) {
 	votes, depth := 0, uint8(market.MaxDepth)
 	for j := range p.contacts {
 		c := &p.contacts[j]
-		here = append(here, c.Ref)
+		here = append(here, c.ref())
 		if c.says == code {
 			votes, depth = votes+1, min(depth, max(c.depth, p.region.Depth+1))
 		}
@@ -126,7 +126,7 @@ func (s *Supplier) remember() []market.Ref {
 	}
 	refs := make([]market.Ref, 0, len(p.contacts))
 	for i := range p.contacts {
-		refs = append(refs, p.contacts[i].Ref)
+		refs = append(refs, p.contacts[i].ref())
 	}
 	b.known = append(b.known, place{p.region, refs, p.foundAt})
 	return refs
@@ -142,7 +142,7 @@ func (s *Supplier) leave(now market.Time, to market.Region, out *market.Outbox) 
 	f := farewell{region: p.region, at: now.Mono + linger}
 	for i := range p.contacts {
 		if c := &p.contacts[i]; c.holds() {
-			f.traders = append(f.traders, c.Ref)
+			f.traders = append(f.traders, c.ref())
 		}
 	}
 	switch {

@@ -67,9 +67,7 @@ func (s *Supplier) publish(now market.Time, out *market.Outbox) {
 	if p.offer == nil {
 		return
 	}
-	for i := range p.contacts {
-		s.push(now, &p.contacts[i], out)
-	}
+	s.push(now, out)
 	s.countTraders(out)
 }
 
@@ -113,7 +111,7 @@ func (s *Supplier) sign(now market.Time, out *market.Outbox) {
 func (s *Supplier) saveHome(out *market.Outbox) {
 	h := &market.Home{Region: s.pub.region}
 	for i := range s.pub.contacts {
-		h.Traders = append(h.Traders, s.pub.contacts[i].Ref)
+		h.Traders = append(h.Traders, s.pub.contacts[i].ref())
 	}
 	out.Save(h)
 }
@@ -137,20 +135,31 @@ func (s *Supplier) settle(now market.Time, out *market.Outbox) {
 	s.pub.probing = true
 }
 
-// push sends the offer to one trader that does not have it.
-func (s *Supplier) push(now market.Time, c *contact, out *market.Outbox) {
+// push sends the offer to the traders that do not have it: one message to all
+// of them.
+func (s *Supplier) push(now market.Time, out *market.Outbox) {
 	p := &s.pub
-	if c.says != market.AckStored && c.acked == 0 || c.acked > 0 && c.acked >= p.pushed || c.sentAt > 0 {
-		return // who would have it elsewhere, but has it, hears of changes until two say so
+	var create *market.CreateOffer
+	var update *market.UpdateOffer
+	for i := range p.contacts {
+		c := &p.contacts[i]
+		switch {
+		case c.says != market.AckStored && c.acked == 0, c.acked > 0 && c.acked >= p.pushed, c.sentAt > 0:
+			// who would have it elsewhere, but has it, hears of changes until two say so
+		case c.acked > 0: // a trader that cannot take it says so; else its delivery is the answer
+			if update == nil {
+				update = &market.UpdateOffer{Offer: p.offer, At: s.here(), Region: p.region, Replicas: s.replicas()}
+			}
+			c.acked, c.updated = p.seq, true
+			out.Send(c.ref(), update)
+		default:
+			if create == nil {
+				create = &market.CreateOffer{Offer: p.offer, At: s.here(), Region: p.region, Replicas: s.replicas(), Above: p.before().above}
+			}
+			c.sentAt = max(1, now.Mono)
+			out.Send(c.ref(), create)
+		}
 	}
-	at := s.here()
-	if c.acked > 0 { // a trader that cannot take it says so; else its delivery is the answer
-		c.acked, c.updated = p.seq, true
-		out.Send(c.Ref, &market.UpdateOffer{Offer: p.offer, At: at, Region: p.region, Replicas: s.replicas()})
-		return
-	}
-	c.sentAt = max(1, now.Mono)
-	out.Send(c.Ref, &market.CreateOffer{Offer: p.offer, At: at, Region: p.region, Replicas: s.replicas(), Above: p.before().above})
 }
 
 func (s *Supplier) here() market.Ref { return market.Ref{Peer: s.me.Self, Addrs: s.stock.Addrs} }
@@ -158,7 +167,7 @@ func (s *Supplier) here() market.Ref { return market.Ref{Peer: s.me.Self, Addrs:
 func (s *Supplier) replicas() []market.PeerID {
 	ids := make([]market.PeerID, 0, len(s.pub.contacts))
 	for i := range s.pub.contacts {
-		ids = append(ids, s.pub.contacts[i].Peer)
+		ids = append(ids, s.pub.contacts[i].peer)
 	}
 	return ids
 }
@@ -242,9 +251,9 @@ func (s *Supplier) withdraw(out *market.Outbox) {
 	}
 	s.remember()
 	for i := range p.contacts {
-		out.Send(p.contacts[i].Ref, &market.RemoveOffer{Seq: p.seq, Region: p.region})
+		out.Send(p.contacts[i].ref(), &market.RemoveOffer{Seq: p.seq, Region: p.region})
 		if s.leaving {
-			out.Send(p.contacts[i].Ref, &market.Goodbye{})
+			out.Send(p.contacts[i].ref(), &market.Goodbye{})
 		}
 	}
 	if p.past != nil {
@@ -268,7 +277,7 @@ func (s *Supplier) Published() (*market.SignedOffer, market.Region, []TraderStat
 	var ts []TraderState
 	for i := range s.pub.contacts {
 		c := &s.pub.contacts[i]
-		ts = append(ts, TraderState{c.Ref, c.acked > 0})
+		ts = append(ts, TraderState{c.ref(), c.acked > 0})
 	}
 	return s.pub.offer, s.pub.region, ts
 }

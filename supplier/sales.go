@@ -17,12 +17,11 @@ type sales struct {
 	units   []*unit                  // by unit ID
 	tenants []*tenant                // by peer
 	tombs   []tomb                   // launches that must not be granted any more
-	holds   []*hold                  // by when they are over
+	kept    *kept                    // nil while nothing is held
 	leases  map[market.LeaseID]*unit // by what is open in the books, where that is not the unit's name
 	due     queue
 	touched []*unit
 	used    Counts
-	held    Counts
 	ports   map[hostPort]int // how many units and holds say that they use it
 }
 

@@ -225,8 +225,8 @@ func (s *Supplier) Deadline() time.Duration {
 	d := s.pub.deadline(s.silence())
 	if s.sales != nil {
 		d = min(d, s.sales.due.deadline())
-		if len(s.sales.holds) > 0 {
-			d = min(d, s.sales.holds[0].until)
+		if holds := s.holds(); len(holds) > 0 {
+			d = min(d, holds[0].until)
 		}
 	}
 	return d
