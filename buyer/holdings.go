@@ -181,10 +181,17 @@ func (b *Buyer) onRefusal(now market.Time, from market.Ref, m *market.Refusal, o
 	}
 }
 
-// refused forgets the lease and goes on.
+// refused forgets the lease and goes on, unless its user has removed it
+// meanwhile.
 func (b *Buyer) refused(now market.Time, i int, m *market.Refusal, out *market.Outbox) {
-	supplier := b.holdings[i].rec.Lease.Supplier
-	out.Drop(b.holdings[i].rec)
+	h := &b.holdings[i]
+	if h.rec.Undo {
+		b.drop(now, i, out)
+		return
+	}
+	supplier := h.rec.Lease.Supplier
+	h.dismiss("its launch was refused", out)
+	out.Drop(h.rec)
 	b.holdings = slices.Delete(b.holdings, i, i+1)
 	if r, j := b.slotOf(m.Lease); r != nil {
 		b.refusedSlot(now, r, j, supplier, m, out)

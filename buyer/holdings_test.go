@@ -249,6 +249,27 @@ func TestRemoveWhileLaunching(t *testing.T) {
 	}
 }
 
+// A launch that is refused after its user has removed it goes nowhere else;
+// each command to it is answered.
+func TestRefusedWhileRemoved(t *testing.T) {
+	for op, reason := range map[market.Op]market.Reason{market.OpRemove: market.RemovedByOwner, market.OpStop: market.NoReason} {
+		b := newBench(t)
+		l := launched(t, b.choose(nil, b.offer(1, 1000), b.offer(2, 3000)))[0].Lease
+		b.step(market.Ordered{Ref: 2, Cmd: market.StopContainer{Unit: l.ID, Op: op}})
+		out := b.receive(market.Ref{Peer: l.Supplier}, &market.Refusal{Lease: l.ID, Reason: market.NoCapacity})
+		if d := told(out, market.Done); len(d) != 1 || d[0].Ref != 2 {
+			t.Errorf("%v: tells %+v", op, out.Outcomes)
+		}
+		g := told(out, market.GaveUp)
+		switch {
+		case reason == market.NoReason:
+			want(t, "launches elsewhere", len(sent[*market.LaunchContainer](out)), 1)
+		case len(g) != 1 || g[0].Reason != reason || len(sent[*market.LaunchContainer](out)) != 0:
+			t.Errorf("%v: tells %+v", op, out.Outcomes)
+		}
+	}
+}
+
 // A grant that was lost is asked for again when a status shows that there
 // was one.
 func TestLostGrant(t *testing.T) {

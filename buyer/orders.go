@@ -117,6 +117,17 @@ func (h *holding) confirm(unit market.LeaseID, out *market.Outbox) {
 	})
 }
 
+// dismiss answers all commands to a unit that is gone.
+func (h *holding) dismiss(why string, out *market.Outbox) {
+	for _, o := range h.orders {
+		if o.acked || o.cmd.Op == market.OpRemove {
+			done(o.ref, h.rec.Lease.Unit(), market.NoReason, "", out)
+		} else {
+			done(o.ref, h.rec.Lease.Unit(), market.Superseded, why, out)
+		}
+	}
+}
+
 func (b *Buyer) lost(o order, unit market.LeaseID, out *market.Outbox) {
 	if o.acked {
 		done(o.ref, unit, market.NoReason, "", out)

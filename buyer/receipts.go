@@ -18,6 +18,7 @@ func (b *Buyer) onReceipt(now market.Time, from market.Ref, m *market.IssueRecei
 	case r.By != from.Peer || t != nil && t.lease.Supplier != from.Peer:
 		out.Note(market.NoteBadMessage, from.Peer, r.Lease, "receipt of another's lease")
 	case t == nil:
+		b.renounce(now, from.Peer, r, out)
 		no(market.NoSuchLease, "this lease is not known here")
 	case t.rec.Receipt != nil && t.rec.Receipt.ID == r.ID: // the answer was lost
 		out.Send(from, &market.SignReceipt{Lease: r.Lease, Receipt: t.rec.Receipt})
@@ -31,6 +32,26 @@ func (b *Buyer) onReceipt(now market.Time, from market.Ref, m *market.IssueRecei
 			return
 		}
 		b.signReceipt(now, t, from, r, out)
+	}
+}
+
+// renounce gives up a lease that is over before its grant has come: messages
+// overtake each other. Once we have said that we do not know it, its supplier
+// asks for no signature any more, so that a bill that the grant opened then
+// would stay open for ever. It must find nothing, in later lives of ours too.
+func (b *Buyer) renounce(now market.Time, supplier market.PeerID, r *market.SignedReceipt, out *market.Outbox) {
+	over := &market.Refusal{Lease: r.Lease, Reason: r.Reason, Detail: "the lease was over before its grant came"}
+	for i := range b.holdings {
+		h := &b.holdings[i]
+		switch l := h.rec.Lease; {
+		case l.Supplier != supplier:
+		case h.rec.Renewal != nil && h.rec.Renewal.ID == r.Lease:
+			b.renewalRefused(now, h, over, out)
+			return
+		case l.ID == r.Lease && l.BySupplier == "":
+			b.refused(now, i, over, out)
+			return
+		}
 	}
 }
 

@@ -139,6 +139,63 @@ func TestReceiptNeverComes(t *testing.T) {
 	}
 }
 
+// A receipt that overtakes its launch's grant ends the launch: who has said
+// that it knows no such lease does not take the grant, in no life.
+func TestReceiptOvertakesGrant(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		b := newBench(t)
+		l := launched(t, b.choose(nil, b.at(1, 4000, terms())))[0].Lease
+		a := &account{bench: b, lease: l}
+		theirs := a.receipt(func(r *market.Receipt) { r.Lease[0]++ })
+		a.issue(theirs)
+		b.receive(seller(2), &market.IssueReceipt{Receipt: keys(2).Receipt(a.receipt(nil).Receipt)})
+		if len(b.Bought()) != 1 {
+			t.Error("another's receipt counts")
+		}
+		s, out := a.issue(a.receipt(nil))
+		if s == nil || s.Reason != market.NoSuchLease || len(told(out, market.Refused)) != 1 || len(b.disk) != 0 {
+			t.Fatalf("answers %+v, tells %+v", s, out.Outcomes)
+		}
+		if restart {
+			b.boot()
+		}
+		if rm := sent[*market.StopContainer](b.grant(1, l)); len(rm) != 1 || rm[0].Op != market.OpRemove {
+			t.Errorf("the grant: sends %+v", rm)
+		}
+		want(t, "entries", len(b.log), 0)
+		want(t, "bills", len(b.Meters()), 0)
+	}
+}
+
+// The same of a renewal: it is not asked for again, and the user who waits is
+// told.
+func TestReceiptOvertakesRenewal(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		b := newBench(t)
+		a := b.metered(hour)
+		a.runs(1)
+		asked := sent[*market.GetOffers](b.step(market.Renewal{Ref: 5, Unit: a.lease.ID}))[0]
+		next := launched(t, b.receive(seller(1), &market.Offers{Ref: asked.Ref, Region: root}))[0].Lease
+		b.status(1, a.lease.ID, 2, market.Ended, market.Reclaimed)
+		s, out := a.issue((&account{bench: b, lease: next}).receipt(nil))
+		if s == nil || s.Reason != market.NoSuchLease || b.disk[a.lease.ID].Renewal != nil {
+			t.Fatalf("answers %+v", s)
+		}
+		if o := told(out, market.Done); len(o) != 1 || o[0].Ref != 5 || o[0].Reason != market.Expired {
+			t.Errorf("tells %+v", out.Outcomes)
+		}
+		if restart {
+			b.boot()
+		}
+		b.grant(1, next)
+		want(t, "leases in the log", b.logged(market.EntryLease), 1)
+		want(t, "bills", len(b.Meters()), 1)
+		if out := b.advance(time.Hour); len(sent[*market.GetOffers](out))+len(sent[*market.LaunchContainer](out)) != 0 {
+			t.Errorf("what has ended is renewed: %+v", out.Sends)
+		}
+	}
+}
+
 // Receipts of others, and of what is not metered.
 func TestStrangeReceipts(t *testing.T) {
 	b := newBench(t)
@@ -155,6 +212,10 @@ func TestStrangeReceipts(t *testing.T) {
 	}
 	b = newBench(t)
 	free := b.buy(1, nil)
+	a = &account{bench: b, lease: free}
+	if s, _ := a.issue(a.receipt(nil)); s.Reason != market.NoSuchLease || len(b.disk) != 1 {
+		t.Errorf("answers %+v", s)
+	}
 	b.receive(seller(1), &market.GiveNotice{Notice: keys(1).Notice(market.Notice{Lease: free.ID, Unit: free.ID, Seq: 1, Kind: market.NoticeReclaim})})
 	a = &account{bench: b, lease: free}
 	if s, _ := a.issue(a.receipt(nil)); s.Reason != market.Disputed {

@@ -140,8 +140,10 @@ func (b *Buyer) renewalRefused(now market.Time, h *holding, m *market.Refusal, o
 	rec.Renewal = nil
 	h.rec = &rec
 	out.Save(h.rec)
-	h.renewAt, h.asks, h.inquired = now.Mono+renewRetry, nil, false
-	if m.Reason == market.PriceChanged && m.Offer != nil && m.Offer.Supplier == old.Supplier {
+	h.asks, h.inquired = nil, false
+	b.plan(now, h)
+	h.renewAt = max(h.renewAt, now.Mono+renewRetry)
+	if m.Reason == market.PriceChanged && m.Offer != nil && m.Offer.Supplier == old.Supplier && h.wanted() {
 		more := dearer(m.Offer.Terms, old.Terms, old.Resources)
 		switch {
 		case more && h.wish == nil:
@@ -162,9 +164,16 @@ func (b *Buyer) renewalRefused(now market.Time, h *holding, m *market.Refusal, o
 		}
 		out.Outcomes = append(out.Outcomes, o)
 		h.answer(m.Reason, m.Detail, nil, out)
-		b.plan(now, h)
-		h.renewAt = max(h.renewAt, now.Mono+renewRetry)
 	}
+}
+
+// wanted reports whether somebody still wants another term: the user in
+// person, or the lease's rule.
+func (h *holding) wanted() bool {
+	if h.rec.Undo || h.state() == market.Ended {
+		return false
+	}
+	return h.wish != nil || h.rec.Lease.Renew == market.RenewAuto && h.kept()
 }
 
 // hourly is a price for people.

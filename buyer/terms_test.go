@@ -396,3 +396,32 @@ func TestRenewedWhileRemoved(t *testing.T) {
 		t.Errorf("answers %+v", ack)
 	}
 }
+
+// A renewal that is refused is asked for again only where somebody still wants
+// it: not for a container that its owner removes, nor by a lease that is
+// renewed by hand, whose user has not waited.
+func TestRefusedRenewalUnwanted(t *testing.T) {
+	for name, spoil := range map[string]func(*bench, market.LeaseID){
+		"removed": func(b *bench, unit market.LeaseID) {
+			b.step(market.Ordered{Ref: 6, Cmd: market.StopContainer{Unit: unit, Op: market.OpRemove}})
+		},
+		"by hand": func(b *bench, _ market.LeaseID) { b.boot() },
+	} {
+		for _, dear := range []*market.Terms{cheapTerms(), dearTerms(), nil} {
+			b := newBench(t)
+			a := b.metered(func(w *market.Wanted) {
+				if w.Term = time.Hour; name == "by hand" {
+					w.Renew = market.RenewNever
+				}
+			})
+			asked := sent[*market.GetOffers](b.step(market.Renewal{Ref: 5, Unit: a.lease.ID}))[0]
+			next := launched(t, b.receive(seller(1), &market.Offers{Ref: asked.Ref, Region: root}))[0].Lease
+			spoil(b, a.lease.ID)
+			out := b.changed(1, next.ID, 0, dear)
+			later := b.advance(30 * time.Minute)
+			if n := len(sent[*market.LaunchContainer](out)) + len(sent[*market.LaunchContainer](later)) + len(sent[*market.GetOffers](later)); n != 0 {
+				t.Errorf("%s: asked for %d times more", name, n)
+			}
+		}
+	}
+}

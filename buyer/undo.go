@@ -28,13 +28,7 @@ func (b *Buyer) drop(now market.Time, i int, out *market.Outbox) {
 	if h.rec.Undo {
 		out.Note(market.NoteUndone, h.rec.Lease.Supplier, h.rec.Lease.Unit(), "")
 	}
-	for _, o := range h.orders {
-		if o.acked || o.cmd.Op == market.OpRemove {
-			done(o.ref, h.rec.Lease.Unit(), market.NoReason, "", out)
-		} else {
-			done(o.ref, h.rec.Lease.Unit(), market.Superseded, "the container was removed", out)
-		}
-	}
+	h.dismiss("the container was removed", out)
 	h.answer(market.Superseded, "the container was removed", nil, out)
 	out.Drop(h.rec)
 	if t := b.meterOf(h.rec.Lease.ID); t != nil {

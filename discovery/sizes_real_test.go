@@ -12,4 +12,5 @@ const (
 	cutEvery    = 1700 * time.Millisecond
 	clockEvery  = 3700 * time.Millisecond
 	troubles    = 150
+	storms      = 60
 )

@@ -12,4 +12,5 @@ const (
 	cutEvery    = 29 * time.Second // from one beginning of a partition to the next
 	clockEvery  = 2 * time.Minute  // from one moment at which a clock is moved to the next
 	troubles    = 5                // lives in which all of it happens
+	storms      = 2                // storms of a minute
 )

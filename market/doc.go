@@ -227,8 +227,11 @@
 //
 // SignReceipt is the buyer's second signature, given when the receipt says
 // what the buyer's own last acknowledged note and the lease say; otherwise
-// Disputed. A receipt that stays unsigned for seven days is kept as it is: the
-// notes that it rests on are signed.
+// Disputed. NoSuchLease is the buyer's last word on a lease of which it has
+// acknowledged nothing: it does not take the grant any more, should the
+// receipt have overtaken that, and is not asked again. A receipt that stays
+// unsigned for seven days is kept as it is: the notes that it rests on are
+// signed.
 //
 // ProposeSettlement says that a debt was paid, by whatever means outside of
 // the market, until AnswerSettlement. A creditor's word that it was paid is

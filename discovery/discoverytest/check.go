@@ -107,8 +107,8 @@ func (w *World) checkLeased(n *Node, o market.Outcome) {
 // Settled holds the world against what must be true once nothing is on its
 // way any more and everybody is up: each container has a lease, each lease
 // that lives has its container, both sides say the same of it, nothing is
-// left to be undone, every request has ended, and the traders hold exactly
-// the offers of those who sell.
+// left to be undone, every bill is closed or will be, every request has ended,
+// and the traders hold exactly the offers of those who sell.
 func (w *World) Settled() error {
 	for _, n := range w.Nodes {
 		if err := w.settledUnits(n); err != nil {
@@ -118,6 +118,9 @@ func (w *World) Settled() error {
 			return err
 		}
 		if err := w.settledAccounts(n); err != nil {
+			return err
+		}
+		if err := w.settledBills(n); err != nil {
 			return err
 		}
 		if len(n.asked) > 0 {

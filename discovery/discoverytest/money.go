@@ -300,3 +300,22 @@ func (w *World) settledAccounts(n *Node) error {
 	}
 	return nil
 }
+
+// settledBills: a bill is open only as long as its supplier has the unit, and
+// so has something to send for it.
+func (w *World) settledBills(n *Node) error {
+	leases := map[market.LeaseID]*market.SignedLease{}
+	for _, b := range n.Peer.Bought() {
+		leases[b.Lease.ID] = b.Lease
+	}
+	for _, m := range n.Peer.BoughtMeters() {
+		l := m.Past
+		if l == nil {
+			l = leases[m.Lease]
+		}
+		if m.Receipt == nil && l.Terms.Metered() && w.byID(l.Supplier).sold(m.Unit) == nil {
+			return fmt.Errorf("the bill of %s at %s is open, and %s has closed it", m.Lease.Short(), n.Name, w.byID(l.Supplier).Name)
+		}
+	}
+	return nil
+}
