@@ -37,6 +37,9 @@ func (b *Buyer) leaveHome() {
 
 // Learn remembers traders of a region.
 func (b *Buyer) Learn(now market.Time, r market.Region, refs []market.Ref) {
+	if b.known == nil {
+		b.known = make([]trader, 0, min(len(refs), maxKnown))
+	}
 	for _, ref := range refs {
 		b.learn(now, r, ref)
 	}
@@ -92,10 +95,17 @@ func (b *Buyer) start(now market.Time, p market.Platform) market.Region {
 
 // traders lists who is known to trade in a region, in random order.
 func (b *Buyer) traders(now market.Time, r market.Region) []market.Ref {
-	var refs []market.Ref
+	asked := func(k *trader) bool { return k.region == r && !k.bad && now.Mono-k.at < knownFor }
+	n := 0
 	for i := range b.known {
-		if k := &b.known[i]; k.region == r && !k.bad && now.Mono-k.at < knownFor {
-			refs = append(refs, k.Ref)
+		if asked(&b.known[i]) {
+			n++
+		}
+	}
+	refs := make([]market.Ref, 0, n)
+	for i := range b.known {
+		if asked(&b.known[i]) {
+			refs = append(refs, b.known[i].Ref)
 		}
 	}
 	b.shuffle(refs)

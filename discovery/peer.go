@@ -104,14 +104,8 @@ func (p *Peer) onWanted(now market.Time, ev market.Wanted, out *market.Outbox) {
 	if ev.Want.Platform == (market.Platform{}) {
 		ev.Want.Platform = market.Platform{OS: "linux", Arch: "amd64"}
 	}
-	if offer, region, traders := p.supplier.Published(); offer != nil {
-		var refs []market.Ref
-		for _, t := range traders {
-			if t.Acked {
-				refs = append(refs, t.Peer)
-			}
-		}
-		p.buyer.Home(now, region, refs)
+	if region, traders := p.supplier.Home(); traders != nil {
+		p.buyer.Home(now, region, traders)
 	}
 	p.buyer.Step(now, ev, out)
 }
@@ -148,7 +142,7 @@ func (p *Peer) onReceived(now market.Time, ev market.Received, out *market.Outbo
 func (p *Peer) onGetOffers(now market.Time, from market.Ref, m *market.GetOffers, out *market.Outbox) {
 	var own *market.SignedOffer
 	if m.Want.On == p.me.Self {
-		own, _, _ = p.supplier.Published()
+		own = p.supplier.Offer()
 	}
 	if own == nil {
 		p.trader.Step(now, market.Received{From: from, Msg: m}, out)

@@ -219,9 +219,9 @@ type Tally struct {
 // Miss is one line of a Tally.
 type Miss struct {
 	Kind   MissKind
-	Detail string // the broken constraint, the supplier's reason, or the unit of its price
 	Count  uint32
-	Best   int64 // with cpu, memory, disk: the largest that was free; with price: the lowest first hour, in micro-units
+	Detail string // the broken constraint, the supplier's reason, or the unit of its price
+	Best   int64  // with cpu, memory, disk: the largest that was free; with price: the lowest first hour, in micro-units
 }
 
 // Nearest is the offer that came closest.

@@ -272,6 +272,24 @@ type TraderState struct {
 	Acked bool
 }
 
+// Offer is the own offer; nil while there is none.
+func (s *Supplier) Offer() *market.SignedOffer { return s.pub.offer }
+
+// Home is the own offer's region and the traders that have it; nil while there
+// is no offer.
+func (s *Supplier) Home() (market.Region, []market.Ref) {
+	if s.pub.offer == nil {
+		return market.Region{}, nil
+	}
+	refs := make([]market.Ref, 0, len(s.pub.contacts))
+	for i := range s.pub.contacts {
+		if c := &s.pub.contacts[i]; c.acked > 0 {
+			refs = append(refs, c.ref())
+		}
+	}
+	return s.pub.region, refs
+}
+
 // Published is the own offer, nil while there is none, its region and its traders.
 func (s *Supplier) Published() (*market.SignedOffer, market.Region, []TraderState) {
 	var ts []TraderState
