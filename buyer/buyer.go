@@ -58,8 +58,8 @@ type Buyer struct {
 	stock  *market.Stock // what this peer itself sells; nil = not told yet
 
 	requests []request
-	holdings []holding // sorted by unit
-	deals    *deals    // nil = none
+	holdings []*holding // sorted by unit
+	deals    *deals     // nil = none
 	known    []trader
 	scores   []score
 }
@@ -175,7 +175,7 @@ func (b *Buyer) here() market.Ref {
 func (b *Buyer) ref() uint64 { b.refs++; return b.refs }
 
 func (b *Buyer) find(unit market.LeaseID) (int, bool) {
-	return slices.BinarySearchFunc(b.holdings, unit, func(h holding, id market.LeaseID) int {
+	return slices.BinarySearchFunc(b.holdings, unit, func(h *holding, id market.LeaseID) int {
 		u := h.rec.Lease.Unit()
 		return bytes.Compare(u[:], id[:])
 	})

@@ -20,9 +20,9 @@ type holding struct {
 	signedAt time.Duration // when the newest lease was signed; -1 = in a former life
 	wish     *wish         // the user's, for a new term
 	asks     *market.Offer // what the supplier wants for one, if not what it has now
+	inquiry  uint64        // a question for the supplier's price; 0 = it is answered
+	inquired bool          // that question was put
 	repriced bool          // asks was tried a moment ago
-	inquired bool          // the supplier was asked for its price
-	inquiry  uint64        // that question; 0 = it is answered
 	warned   bool          // the user knows that it is not renewed
 }
 
@@ -65,9 +65,9 @@ func (b *Buyer) onBoot(now market.Time, ev market.Boot, out *market.Outbox) {
 func (b *Buyer) hold(now market.Time, rec *market.Bought) *holding {
 	i, known := b.find(rec.Lease.Unit())
 	if !known {
-		b.holdings = slices.Insert(b.holdings, i, holding{renewAt: market.Never, undoAt: market.Never, dropAt: market.Never, signedAt: -1})
+		b.holdings = slices.Insert(b.holdings, i, &holding{renewAt: market.Never, undoAt: market.Never, dropAt: market.Never, signedAt: -1})
 	}
-	h := &b.holdings[i]
+	h := b.holdings[i]
 	h.rec = rec
 	b.plan(now, h)
 	return h
@@ -115,7 +115,7 @@ func (b *Buyer) onGrant(now market.Time, from market.Ref, m *market.Grant, out *
 		b.disown(from, m.Lease.Unit(), out)
 		return
 	}
-	h := &b.holdings[i]
+	h := b.holdings[i]
 	rec := *h.rec
 	var old *market.SignedLease
 	switch {
@@ -166,7 +166,7 @@ func (b *Buyer) onRefusal(now market.Time, from market.Ref, m *market.Refusal, o
 		return
 	}
 	for i := range b.holdings {
-		h := &b.holdings[i]
+		h := b.holdings[i]
 		if h.rec.Lease.Supplier != from.Peer {
 			continue
 		}
@@ -184,7 +184,7 @@ func (b *Buyer) onRefusal(now market.Time, from market.Ref, m *market.Refusal, o
 // refused forgets the lease and goes on, unless its user has removed it
 // meanwhile.
 func (b *Buyer) refused(now market.Time, i int, m *market.Refusal, out *market.Outbox) {
-	h := &b.holdings[i]
+	h := b.holdings[i]
 	if h.rec.Undo {
 		b.drop(now, i, out)
 		return
@@ -230,7 +230,7 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 		b.disown(from, st.Lease, out)
 		return
 	}
-	h := &b.holdings[i]
+	h := b.holdings[i]
 	if h.rec.Status != nil && st.Seq <= h.rec.Status.Seq {
 		out.Send(from, &market.StatusAck{Unit: st.Lease, Seq: st.Seq})
 		return
@@ -263,7 +263,7 @@ func (b *Buyer) onStatus(now market.Time, from market.Ref, m *market.StatusUpdat
 
 func (b *Buyer) tickHoldings(now market.Time, out *market.Outbox) {
 	for i := len(b.holdings) - 1; i >= 0; i-- {
-		h := &b.holdings[i]
+		h := b.holdings[i]
 		h.orders = slices.DeleteFunc(h.orders, func(o order) bool {
 			due := now.Mono >= o.dueAt
 			if due {

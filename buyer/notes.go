@@ -82,7 +82,7 @@ func (b *Buyer) onStrangeNote(from market.Ref, n *market.SignedUsage, out *marke
 		out.Note(market.NoteBadMessage, from.Peer, n.Lease, "usage of another's container")
 		return
 	}
-	i := slices.IndexFunc(b.holdings, func(h holding) bool {
+	i := slices.IndexFunc(b.holdings, func(h *holding) bool {
 		return h.rec.Lease.ID == n.Lease || h.rec.Renewal != nil && h.rec.Renewal.ID == n.Lease
 	})
 	switch {
@@ -101,7 +101,7 @@ func (b *Buyer) onStrangeNote(from market.Ref, n *market.SignedUsage, out *marke
 		out.Send(from, &market.LaunchContainer{Lease: b.holdings[i].rec.Renewal, At: b.here()})
 	default: // likewise
 		if r, j := b.slotOf(n.Lease); r != nil && r.slots[j].state == asking {
-			b.ask(&b.holdings[i], r, out)
+			b.ask(b.holdings[i], r, out)
 		}
 	}
 }

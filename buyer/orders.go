@@ -22,7 +22,7 @@ func (b *Buyer) onOrdered(now market.Time, ev market.Ordered, out *market.Outbox
 		done(ev.Ref, ev.Cmd.Unit, market.NoSuchLease, "no such container", out)
 		return
 	}
-	h := &b.holdings[i]
+	h := b.holdings[i]
 	switch {
 	case h.state() == market.Ended && ev.Cmd.Op == market.OpRemove:
 		h.orders = append(h.orders, order{ref: ev.Ref, cmd: ev.Cmd})
@@ -52,7 +52,7 @@ func (b *Buyer) onStopAck(now market.Time, from market.Ref, m *market.StopAck, o
 	if !known || b.holdings[i].rec.Lease.Supplier != from.Peer {
 		return
 	}
-	h := &b.holdings[i]
+	h := b.holdings[i]
 	gone := m.Reason == market.NoSuchLease || m.Reason == market.NoReason || m.Reason == market.Superseded
 	removal := h.undoRef != 0 && m.Ref == h.undoRef
 	if j := slices.IndexFunc(h.orders, func(o order) bool { return o.cmd.Ref == m.Ref }); j >= 0 {
@@ -84,7 +84,7 @@ func (b *Buyer) onLostOrder(m *market.StopContainer, out *market.Outbox) {
 	if !known {
 		return
 	}
-	h := &b.holdings[i]
+	h := b.holdings[i]
 	j := slices.IndexFunc(h.orders, func(o order) bool { return o.cmd.Ref == m.Ref })
 	if j < 0 {
 		return

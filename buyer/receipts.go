@@ -42,7 +42,7 @@ func (b *Buyer) onReceipt(now market.Time, from market.Ref, m *market.IssueRecei
 func (b *Buyer) renounce(now market.Time, supplier market.PeerID, r *market.SignedReceipt, out *market.Outbox) {
 	over := &market.Refusal{Lease: r.Lease, Reason: r.Reason, Detail: "the lease was over before its grant came"}
 	for i := range b.holdings {
-		h := &b.holdings[i]
+		h := b.holdings[i]
 		switch l := h.rec.Lease; {
 		case l.Supplier != supplier:
 		case h.rec.Renewal != nil && h.rec.Renewal.ID == r.Lease:

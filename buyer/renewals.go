@@ -29,7 +29,7 @@ func (b *Buyer) onRenewal(now market.Time, ev market.Renewal, out *market.Outbox
 		done(ev.Ref, ev.Unit, market.NoSuchLease, "no such container", out)
 		return
 	}
-	h := &b.holdings[i]
+	h := b.holdings[i]
 	l := h.rec.Lease
 	term := ev.Term
 	if term == 0 {
@@ -89,11 +89,13 @@ func (b *Buyer) inquire(now market.Time, h *holding, out *market.Outbox) {
 // onPrice renews by the offer that was asked for, unless that is dearer and
 // the user has not asked in person. The supplier has its say in any case.
 func (b *Buyer) onPrice(now market.Time, from market.Ref, m *market.Offers, out *market.Outbox) {
-	i := slices.IndexFunc(b.holdings, func(h holding) bool { return h.inquiry != 0 && h.inquiry == m.Ref && h.rec.Lease.Supplier == from.Peer })
+	i := slices.IndexFunc(b.holdings, func(h *holding) bool {
+		return h.inquiry != 0 && h.inquiry == m.Ref && h.rec.Lease.Supplier == from.Peer
+	})
 	if i < 0 {
 		return
 	}
-	h := &b.holdings[i]
+	h := b.holdings[i]
 	h.inquiry = 0
 	old := h.rec.Lease
 	for _, o := range m.Offers {

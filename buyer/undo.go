@@ -9,7 +9,7 @@ import (
 // onNear sends what waits for a supplier that is back.
 func (b *Buyer) onNear(now market.Time, peer market.PeerID) {
 	for i := range b.holdings {
-		if h := &b.holdings[i]; h.rec.Undo && h.rec.Lease.Supplier == peer {
+		if h := b.holdings[i]; h.rec.Undo && h.rec.Lease.Supplier == peer {
 			h.undoAt = min(h.undoAt, now.Mono)
 		}
 	}
@@ -48,7 +48,7 @@ func (b *Buyer) undo(now market.Time, unit market.LeaseID, out *market.Outbox) {
 	if !known {
 		return
 	}
-	h := &b.holdings[i]
+	h := b.holdings[i]
 	if h.state() == market.Ended {
 		if h.rec.Lease.BySupplier == "" { // over before the grant came
 			h.dropAt = now.Mono
