@@ -304,7 +304,9 @@ func (l *lab) relay(front net.Conn) {
 	l.mu.Lock()
 	l.conns[front] = true
 	l.mu.Unlock()
+	answered := make(chan struct{})
 	go func() {
+		defer close(answered)
 		io.Copy(front, back)
 		front.Close()
 	}()
@@ -320,7 +322,7 @@ func (l *lab) relay(front net.Conn) {
 		}
 		if err != nil { // the client's half is closed, as after stdin of an attach
 			back.(*net.UnixConn).CloseWrite()
-			io.Copy(io.Discard, back)
+			<-answered
 			return
 		}
 	}
