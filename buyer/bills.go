@@ -146,6 +146,9 @@ func (m *meter) keep(rec market.Meter, out *market.Outbox) {
 // the one before to new seconds: its last note is still to come.
 func (b *Buyer) openBill(now market.Time, h *holding, old *market.SignedLease, out *market.Outbox) {
 	l := h.rec.Lease
+	if old == nil && !l.Terms.Metered() {
+		return
+	}
 	m := &meter{rec: &market.Meter{Unit: l.Unit(), Lease: l.ID}, lease: l, forgetAt: market.Never}
 	var before *meter
 	if old != nil {

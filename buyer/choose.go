@@ -42,7 +42,7 @@ func (b *Buyer) pick(now market.Time, r *request) int {
 		i, failed int
 		score     int64
 	}
-	var fits []ranked
+	fits := make([]ranked, 0, len(r.offers))
 	w := r.want
 	w.Need, w.MaxPrice = r.req.Want.Need, r.req.Want.MaxPrice
 	for i := range r.offers {
@@ -113,9 +113,9 @@ func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, hol
 	h.signedAt = now.Mono
 	out.Save(rec)
 	b.ask(h, r, out)
-	offer := o.Offer.Offer
-	r.slots[i] = slot{state: asking, unit: lease.ID, supplier: o.Offer.Supplier, dueAt: now.Mono + b.params.Grant, offer: &offer, hold: hold}
-	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Asking, Replica: i, Unit: lease.ID, Offer: &offer})
+	offer := &o.Offer.Offer
+	r.slots[i] = slot{state: asking, unit: lease.ID, supplier: o.Offer.Supplier, dueAt: now.Mono + b.params.Grant, offer: offer, hold: hold}
+	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Asking, Replica: i, Unit: lease.ID, Offer: offer})
 }
 
 // ask sends the launch of a saved lease. Again is as good as once.

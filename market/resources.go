@@ -1,6 +1,7 @@
 package market
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -67,28 +68,37 @@ func (r Resources) IsZero() bool { return r == Resources{} }
 
 // String returns a form like "2 cpu / 512m".
 func (r Resources) String() string {
-	s := r.CPU.String() + " cpu / " + r.Memory.String()
+	var room [48]byte
+	b := append(r.CPU.append(room[:0]), " cpu / "...)
+	b = r.Memory.append(b)
 	if r.Disk > 0 {
-		s += " / " + r.Disk.String() + " disk"
+		b = append(r.Disk.append(append(b, " / "...)), " disk"...)
 	}
-	return s
+	return string(b)
 }
 
 // String returns cores in decimal, without trailing zeros: "0.5", "2".
-func (c MilliCPU) String() string {
-	sign := ""
+func (c MilliCPU) String() string { return string(c.append(nil)) }
+
+func (c MilliCPU) append(b []byte) []byte {
 	if c < 0 {
-		sign, c = "-", -c
+		b, c = append(b, '-'), -c
 	}
-	s := fmt.Sprintf("%s%d.%03d", sign, c/1000, c%1000)
-	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	b = strconv.AppendInt(b, int64(c/1000), 10)
+	if part := c % 1000; part > 0 {
+		b = append(b, '.', byte('0'+part/100), byte('0'+part/10%10), byte('0'+part%10))
+		b = bytes.TrimRight(b, "0")
+	}
+	return b
 }
 
 // String returns the largest unit that divides b evenly, else one decimal:
 // "64m", "1.5g".
-func (b Bytes) String() string {
+func (b Bytes) String() string { return string(b.append(nil)) }
+
+func (b Bytes) append(to []byte) []byte {
 	if b < 0 {
-		return "-" + max(-b, 0).String()
+		to, b = append(to, '-'), max(-b, 0)
 	}
 	for _, u := range []struct {
 		size Bytes
@@ -98,11 +108,12 @@ func (b Bytes) String() string {
 			continue
 		}
 		if b%u.size == 0 {
-			return strconv.FormatInt(int64(b/u.size), 10) + u.name
+			return append(strconv.AppendInt(to, int64(b/u.size), 10), u.name...)
 		}
-		return fmt.Sprintf("%d.%d%s", b/u.size, b%u.size*10/u.size, u.name)
+		to = append(strconv.AppendInt(to, int64(b/u.size), 10), '.', byte('0'+b%u.size*10/u.size))
+		return append(to, u.name...)
 	}
-	return strconv.FormatInt(int64(b), 10) + "b"
+	return append(strconv.AppendInt(to, int64(b), 10), 'b')
 }
 
 // ParseCPU reads cores as docker's --cpus does: "2", "0.5", ".25". More than

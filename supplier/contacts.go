@@ -95,7 +95,7 @@ func (s *Supplier) onFound(now market.Time, ev market.Found, out *market.Outbox)
 			return
 		}
 	}
-	var best []market.Ref
+	best := make([]market.Ref, 0, s.me.Params.Replicas)
 	for _, r := range ev.Peers {
 		if len(best) < s.me.Params.Replicas && !s.shuns(now, r.Peer) {
 			best = append(best, r)
