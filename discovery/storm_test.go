@@ -25,7 +25,7 @@ type storm struct {
 
 func newStorm(seed uint64) *storm {
 	w := discoverytest.New()
-	w.Signed, w.Latency, w.Jitter = true, time.Millisecond, 30*time.Millisecond
+	w.Signed, w.Latency = true, time.Millisecond
 	w.Params.Term = 9 * time.Second
 	s := &storm{World: w, rng: market.Rand(seed*7919 + 11), down: map[*discoverytest.Node]time.Duration{}}
 	for i, notice := range []time.Duration{2 * time.Second, 0} {
@@ -37,6 +37,10 @@ func newStorm(seed uint64) *storm {
 	}
 	s.buyers = []*discoverytest.Node{w.Add("x"), w.Add("y")}
 	w.Advance(2 * time.Second)
+	w.Jitter = []time.Duration{30 * time.Millisecond, 400 * time.Millisecond, 3 * time.Second}[seed/3%3]
+	for _, n := range s.sellers {
+		n.Engine.Pull = []time.Duration{0, 300 * time.Millisecond, 2 * time.Second}[seed/9%3]
+	}
 	some := func(*discoverytest.Node, *discoverytest.Node, market.Message) bool { return s.rng.IntN(20) == 0 }
 	switch seed % 3 {
 	case 1:
