@@ -23,5 +23,6 @@
 // Environment: HOSTS_CARAVELA names a caravela binary to test (default: the
 // suite builds one); HOSTS_NAT_SECONDS says how long the log of a container
 // behind NAT is followed (default 130: longer than a relay lasts by libp2p's
-// defaults); KEEP=1 leaves the lab standing after the suite.
+// defaults); KILLS_SEED is the seed of TestTwoHundredKills; KEEP=1 leaves the
+// lab standing after the suite.
 package hosts
