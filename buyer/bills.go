@@ -20,6 +20,15 @@ const (
 type deals struct {
 	meters []*meter // sorted by lease
 	quotes []quote
+	scores []score
+}
+
+// open returns the deals, which begin when first needed.
+func (b *Buyer) open() *deals {
+	if b.deals == nil {
+		b.deals = &deals{}
+	}
+	return b.deals
 }
 
 // meter is one lease's bill, from its grant until its receipt is signed and
@@ -128,11 +137,9 @@ func (b *Buyer) meterOf(lease market.LeaseID) *meter {
 
 // addMeter remembers a lease's bill.
 func (b *Buyer) addMeter(m *meter) *meter {
-	if b.deals == nil {
-		b.deals = &deals{}
-	}
+	d := b.open()
 	i, _ := b.findMeter(m.rec.Lease)
-	b.deals.meters = slices.Insert(b.deals.meters, i, m)
+	d.meters = slices.Insert(d.meters, i, m)
 	return m
 }
 

@@ -61,7 +61,6 @@ type Buyer struct {
 	holdings []*holding // sorted by unit
 	deals    *deals     // nil = none
 	known    []trader
-	scores   []score
 }
 
 // New returns a buyer that knows nobody.

@@ -134,15 +134,19 @@ const (
 
 func (b *Buyer) blame(now market.Time, p market.PeerID) {
 	n := b.blamed(now, p) + oneBad
-	b.scores = slices.DeleteFunc(b.scores, func(s score) bool { return s.peer == p })
-	if len(b.scores) >= maxScores {
-		b.scores = slices.Delete(b.scores, 0, 1)
+	d := b.open()
+	d.scores = slices.DeleteFunc(d.scores, func(s score) bool { return s.peer == p })
+	if len(d.scores) >= maxScores {
+		d.scores = slices.Delete(d.scores, 0, 1)
 	}
-	b.scores = append(b.scores, score{p, n, now.Mono})
+	d.scores = append(d.scores, score{p, n, now.Mono})
 }
 
 func (b *Buyer) blamed(now market.Time, p market.PeerID) int64 {
-	for _, s := range b.scores {
+	if b.deals == nil {
+		return 0
+	}
+	for _, s := range b.deals.scores {
 		if s.peer == p {
 			return s.n >> min(62, uint((now.Mono-s.at)/scoreHalf))
 		}

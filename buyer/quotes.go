@@ -135,9 +135,7 @@ func (b *Buyer) takeUp(now market.Time, r *request, out *market.Outbox) {
 
 // tell ends a quote. Its holds stay until they are used, abandoned, or over.
 func (b *Buyer) tell(now market.Time, r *request, out *market.Outbox) {
-	if b.deals == nil {
-		b.deals = &deals{}
-	}
+	b.open()
 	o := market.Outcome{Ref: r.req.Ref, Kind: market.Holding}
 	for i := range r.slots {
 		s := &r.slots[i]

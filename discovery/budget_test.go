@@ -13,8 +13,8 @@ import (
 
 // A million peers must fit into a machine: these are the bytes that one costs.
 const (
-	maxPeerSize = 696  // the struct itself; with a word of its own, a size that memory comes in
-	maxIdleHeap = 1400 // an idle supplier with three traders, all told
+	maxPeerSize = 632  // the struct itself; with a word of its own, a size that memory comes in
+	maxIdleHeap = 1280 // an idle supplier with three traders, all told
 )
 
 func TestPeerSize(t *testing.T) {

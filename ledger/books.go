@@ -19,9 +19,29 @@ import (
 type Books struct {
 	me       *market.Party
 	accounts []*market.Account // sorted by peer; replaced, never mutated
+	settling *settling         // nil until something is settled
+}
 
+// settling is what is under way beside the accounts. Few peers ever settle.
+type settling struct {
 	proposals []*proposal // sorted by ID
 	count     uint64      // of own proposals in this life
+}
+
+// proposals lists the settlements under way, by ID.
+func (b *Books) proposals() []*proposal {
+	if b.settling == nil {
+		return nil
+	}
+	return b.settling.proposals
+}
+
+// begin returns what is under way, which begins when first needed.
+func (b *Books) begin() *settling {
+	if b.settling == nil {
+		b.settling = &settling{}
+	}
+	return b.settling
 }
 
 // New returns empty books.
@@ -53,7 +73,7 @@ func (b *Books) Step(now market.Time, ev market.Event, out *market.Outbox) {
 // Deadline implements market.Machine.
 func (b *Books) Deadline() time.Duration {
 	due := market.Never
-	for _, p := range b.proposals {
+	for _, p := range b.proposals() {
 		due = min(due, p.next)
 	}
 	return due

@@ -51,7 +51,7 @@ func (b *Books) other(s *market.SignedSettlement) market.PeerID {
 // Proposals lists the settlements that wait for an agreement: own ones for the
 // other peer's, and others' for this user's.
 func (b *Books) Proposals() (open []*market.SignedSettlement) {
-	for _, p := range b.proposals {
+	for _, p := range b.proposals() {
 		if p.open() {
 			open = append(open, p.rec.Settlement)
 		}
@@ -77,10 +77,11 @@ func (b *Books) onSettle(now market.Time, ev market.Settle, out *market.Outbox) 
 
 // claim signs a proposal of this peer's and sends it.
 func (b *Books) claim(now market.Time, ev market.Settle, out *market.Outbox) (*market.SignedSettlement, string) {
-	b.count++
+	t := b.begin()
+	t.count++
 	s := market.Settlement{
 		Network: b.me.Params.Network, Debtor: b.me.Self, Creditor: ev.Peer, Amount: ev.Amount, Unit: ev.Unit,
-		Reference: ev.Reference, Receipts: ev.Receipts, Nonce: 2 * b.count, At: now.Wall,
+		Reference: ev.Reference, Receipts: ev.Receipts, Nonce: 2 * t.count, At: now.Wall,
 	}
 	if ev.Owed { // an odd number, so that both never propose the very same
 		s.Debtor, s.Creditor, s.Nonce = ev.Peer, b.me.Self, s.Nonce+1
@@ -107,10 +108,10 @@ func (b *Books) claim(now market.Time, ev market.Settle, out *market.Outbox) (*m
 // accept agrees to what a debtor has proposed.
 func (b *Books) accept(now market.Time, id [32]byte, out *market.Outbox) (*market.SignedSettlement, string) {
 	i, known := b.findProposal(id)
-	if !known || b.proposals[i].by(b.me.Self) {
+	if !known || b.proposals()[i].by(b.me.Self) {
 		return nil, "no such settlement waits for this user's agreement"
 	}
-	p := b.proposals[i]
+	p := b.proposals()[i]
 	if !p.open() {
 		return p.rec.Settlement, ""
 	}
@@ -133,7 +134,7 @@ func (b *Books) exceeds(s *market.Settlement) string {
 	} else {
 		owed = balance.Receivable()
 	}
-	for _, p := range b.proposals {
+	for _, p := range b.proposals() {
 		if o := &p.rec.Settlement.Settlement; p.open() && p.by(b.me.Self) && o.Debtor == s.Debtor && o.Creditor == s.Creditor && o.Unit == s.Unit {
 			owed -= o.Amount
 		}
@@ -151,7 +152,7 @@ func (b *Books) onProposal(now market.Time, from market.Ref, s *market.SignedSet
 		return
 	}
 	if i, known := b.findProposal(s.ID); known {
-		p := b.proposals[i]
+		p := b.proposals()[i]
 		p.to = from
 		b.answer(p, out)
 		return
@@ -217,7 +218,7 @@ func (b *Books) onAnswer(now market.Time, from market.Ref, m *market.AnswerSettl
 	if !known {
 		return // answered before
 	}
-	p := b.proposals[i]
+	p := b.proposals()[i]
 	if !p.by(b.me.Self) || b.other(p.rec.Settlement) != from.Peer {
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "answers a settlement that it was not asked about")
 		return
@@ -238,7 +239,7 @@ func (b *Books) onAnswer(now market.Time, from market.Ref, m *market.AnswerSettl
 
 // onNear asks a peer that has come back at once.
 func (b *Books) onNear(now market.Time, peer market.Ref, out *market.Outbox) {
-	for _, p := range b.proposals {
+	for _, p := range b.proposals() {
 		if p.by(b.me.Self) && b.other(p.rec.Settlement) == peer.Peer {
 			if p.to = peer; p.wait > firstWait {
 				p.wait = firstWait
@@ -250,8 +251,8 @@ func (b *Books) onNear(now market.Time, peer market.Ref, out *market.Outbox) {
 
 // onTick repeats what is due, and forgets what is too old.
 func (b *Books) onTick(now market.Time, out *market.Outbox) {
-	for i := len(b.proposals) - 1; i >= 0; i-- {
-		p := b.proposals[i]
+	for i := len(b.proposals()) - 1; i >= 0; i-- {
+		p := b.proposals()[i]
 		if p.next > now.Mono {
 			continue
 		}
@@ -280,7 +281,7 @@ func (b *Books) repeat(now market.Time, p *proposal, out *market.Outbox) {
 
 // waiting counts the proposals that are kept of a counterparty.
 func (b *Books) waiting(peer market.PeerID) (n int) {
-	for _, p := range b.proposals {
+	for _, p := range b.proposals() {
 		if b.other(p.rec.Settlement) == peer {
 			n++
 		}
@@ -290,16 +291,18 @@ func (b *Books) waiting(peer market.PeerID) (n int) {
 
 func (b *Books) propose(p *proposal) {
 	i, _ := b.findProposal(p.id())
-	b.proposals = slices.Insert(b.proposals, i, p)
+	t := b.begin()
+	t.proposals = slices.Insert(t.proposals, i, p)
 }
 
 func (b *Books) forget(i int, out *market.Outbox) {
-	out.Drop(b.proposals[i].rec)
-	b.proposals = slices.Delete(b.proposals, i, i+1)
+	t := b.settling
+	out.Drop(t.proposals[i].rec)
+	t.proposals = slices.Delete(t.proposals, i, i+1)
 }
 
 func (b *Books) findProposal(id [32]byte) (int, bool) {
-	return slices.BinarySearchFunc(b.proposals, id, func(p *proposal, id [32]byte) int {
+	return slices.BinarySearchFunc(b.proposals(), id, func(p *proposal, id [32]byte) int {
 		at := p.id()
 		return bytes.Compare(at[:], id[:])
 	})

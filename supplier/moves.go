@@ -147,7 +147,7 @@ func (s *Supplier) leave(now market.Time, to market.Region, out *market.Outbox) 
 	}
 	switch {
 	case len(f.traders) == 0:
-	case to.Platform != p.region.Platform, !p.offer.Free.Fits(p.told), len(p.before().farewell) >= maxKnown:
+	case to.Platform != p.region.Platform, !p.offer.Free.Fits(p.told.Free), len(p.before().farewell) >= maxKnown:
 		s.sayFarewell(&f, out)
 	default:
 		p.recall().farewell = append(p.recall().farewell, f)

@@ -12,7 +12,7 @@ type publication struct {
 	reserved uint64 // sequence numbers up to here are saved as used
 	pushed   uint64 // traders with an older one must be told
 	offer    *market.SignedOffer
-	told     market.Resources // what the newest pushed offer says is free
+	told     *market.SignedOffer // what the newest pushed one says is free, this one says
 	region   market.Region
 	contacts []contact     // the traders, nearest first
 	past     *past         // nil = nothing is left of it
@@ -62,7 +62,7 @@ func (s *Supplier) publish(now market.Time, out *market.Outbox) {
 		}
 		s.sign(now, out)
 		s.settle(now, out)
-		p.pushed, p.told = p.seq, p.offer.Free
+		p.pushed, p.told = p.seq, p.offer
 	}
 	if p.offer == nil {
 		return
@@ -101,10 +101,14 @@ func (s *Supplier) sign(now market.Time, out *market.Outbox) {
 		p.reserved = p.seq + seqBlock
 		out.Save(&market.Seq{Seq: p.reserved})
 	}
+	old := p.offer
 	p.offer = s.me.Seal.Offer(market.Offer{
 		Network: s.me.Params.Network, Supplier: s.me.Self, Seq: p.seq, Free: s.Free(),
 		ValidUntil: now.Wall.Add(s.me.Params.OfferTTL), Wares: &s.stock.Wares,
 	})
+	if old != nil && old == p.told && old.Free == p.offer.Free {
+		p.told = p.offer // which lets go of the old one
+	}
 }
 
 // saveHome has the next life begin where the offer is now.
@@ -262,7 +266,7 @@ func (s *Supplier) withdraw(out *market.Outbox) {
 		}
 		p.past.farewell = nil
 	}
-	p.offer, p.contacts, p.region, p.lookAt, p.foundAt = nil, nil, market.Region{}, market.Never, 0
+	p.offer, p.told, p.contacts, p.region, p.lookAt, p.foundAt = nil, nil, nil, market.Region{}, market.Never, 0
 	s.countTraders(out)
 }
 
