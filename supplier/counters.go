@@ -39,7 +39,7 @@ func (u *unit) standing() standing {
 	case u.ended():
 		return standing{ended: true}
 	}
-	return standing{live: true, starting: u.starting(), ports: uint8(min(max(len(u.rec.Lease.Ports), len(u.hosts)), math.MaxUint8))}
+	return standing{live: true, starting: u.starting(), ports: uint8(min(max(len(u.rec.Lease.Ports), len(u.more().hosts)), math.MaxUint8))}
 }
 
 func (u *unit) counts(st standing) (c Counts) {
@@ -97,16 +97,18 @@ func (a *sales) count(u *unit) {
 // and those that the engine chose.
 func (a *sales) countPorts(u *unit) {
 	hosts := u.publishes()
-	if slices.Equal(hosts, u.hosts) {
+	x := u.more()
+	if slices.Equal(hosts, x.hosts) {
 		return
 	}
-	for _, p := range u.hosts {
+	for _, p := range x.hosts {
 		a.usePort(p, -1)
 	}
 	for _, p := range hosts {
 		a.usePort(p, 1)
 	}
-	u.hosts = hosts
+	x.hosts = hosts
+	u.set(x)
 }
 
 func (a *sales) usePort(p hostPort, times int) {

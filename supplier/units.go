@@ -18,11 +18,10 @@ type unit struct {
 	removeAt time.Duration // of an exited container with Spec.Remove, or an ended unit
 	resendAt time.Duration // of the status, until it is acknowledged
 	wait     time.Duration // before the next repetition
-	orders   []order       // commands that the engine has not yet answered
 
 	due     time.Duration // when a Tick is wanted
 	slot    int           // in the queue, from 1; 0 = not in it
-	hosts   []hostPort    // as the ports have it
+	extra   *extra        // nil while there is none of it
 	counted standing      // as the sums have it
 	seen    bool          // the engine has spoken of it in this life
 	// unstarted: an earlier life has written down that the owner wants the
@@ -30,6 +29,27 @@ type unit struct {
 	unstarted bool
 	touched   bool // the sums may be wrong about it
 	gone      bool // forgotten
+}
+
+// extra is what few units have.
+type extra struct {
+	orders []order    // commands that the engine has not yet answered
+	hosts  []hostPort // host ports, as the sums have them
+}
+
+// more is the extra, for reading.
+func (u *unit) more() extra {
+	if u.extra == nil {
+		return extra{}
+	}
+	return *u.extra
+}
+
+// set replaces the extra. One that is empty takes no room.
+func (u *unit) set(x extra) {
+	if u.extra = nil; len(x.orders)+len(x.hosts) > 0 {
+		u.extra = new(x)
+	}
 }
 
 // order is an owner's command under way.
@@ -171,7 +191,7 @@ func (s *Supplier) onUnitChanged(now market.Time, ev market.UnitChanged, out *ma
 		return
 	}
 	s.answer(u, ev, out)
-	again := u.unstarted && ev.State == market.Stopped && u.rec.Ending == market.NoReason && !u.rec.Stopped && len(u.orders) == 0
+	again := u.unstarted && ev.State == market.Stopped && u.rec.Ending == market.NoReason && !u.rec.Stopped && len(u.more().orders) == 0
 	if ev.State != market.Unknown {
 		u.seen, u.unstarted = true, false
 	}
@@ -234,12 +254,14 @@ func (s *Supplier) report(now market.Time, u *unit, st market.Status, out *marke
 
 // answer closes the owner's command that the engine's word is about.
 func (s *Supplier) answer(u *unit, ev market.UnitChanged, out *market.Outbox) {
-	i := slices.IndexFunc(u.orders, func(o order) bool { return o.ref == ev.Ref })
+	x := u.more()
+	i := slices.IndexFunc(x.orders, func(o order) bool { return o.ref == ev.Ref })
 	if ev.Ref == 0 || i < 0 {
 		return
 	}
-	o := u.orders[i]
-	u.orders = slices.Delete(u.orders, i, i+1)
+	o := x.orders[i]
+	x.orders = slices.Delete(x.orders, i, i+1)
+	u.set(x)
 	ack := &market.StopAck{Unit: ev.Unit, Ref: o.theirs}
 	if ev.State == market.Unknown { // the engine could not do it
 		ack.Reason, ack.Detail = ev.Reason, clip(ev.Detail)
@@ -319,13 +341,13 @@ func (s *Supplier) onStop(now market.Time, from market.Ref, m *market.StopContai
 			reason = market.NoReason
 		}
 		ack(reason, "the lease is over")
-	case slices.ContainsFunc(u.orders, func(o order) bool { return o.theirs == m.Ref && o.from.Peer == from.Peer }):
+	case slices.ContainsFunc(u.more().orders, func(o order) bool { return o.theirs == m.Ref && o.from.Peer == from.Peer }):
 		// a repetition of what is under way
-	case len(u.orders) >= maxOrders:
+	case len(u.more().orders) >= maxOrders:
 		ack(market.Busy, "too many commands are under way")
 	case m.Op == market.OpRemove:
 		ref := s.end(now, u, market.RemovedByOwner, m.Grace, out)
-		u.orders = append(u.orders, order{ref, from, m.Ref})
+		u.expect(order{ref, from, m.Ref})
 	case u.rec.Ending != market.NoReason:
 		ack(market.Superseded, "the lease is over")
 	case !s.engine:
@@ -350,8 +372,15 @@ func (s *Supplier) order(u *unit, from market.Ref, m *market.StopContainer, out 
 		u.removeAt = market.Never
 	}
 	o := order{s.ref(), from, m.Ref}
-	u.orders = append(u.orders, o)
+	u.expect(o)
 	out.Controls = append(out.Controls, market.Control{Ref: o.ref, Unit: m.Unit, Op: m.Op, Signal: m.Signal, Grace: m.Grace})
+}
+
+// expect has the engine's word answer a command.
+func (u *unit) expect(o order) {
+	x := u.more()
+	x.orders = append(x.orders, o)
+	u.set(x)
 }
 
 func killing(signal string) bool {
