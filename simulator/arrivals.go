@@ -21,6 +21,7 @@ type driver struct {
 	row   int           // the next of the trace
 	lasts map[uint64]time.Duration
 	index cells
+	news  []news // of one window
 }
 
 type liveUnit struct {
@@ -50,10 +51,7 @@ func newDriver(s *Sim) driver {
 
 // next is when there is something to do.
 func (d *driver) next() time.Duration {
-	ends := never
-	if len(d.ends) > 0 {
-		ends = d.ends[0].at
-	}
+	ends := d.ends.next()
 	if d.s.c.Load.Arrivals == NoArrivals {
 		return ends
 	}
@@ -73,7 +71,7 @@ func (d *driver) length() time.Duration {
 
 // upTo draws the requests and stops of the tick that begins at t.
 func (d *driver) upTo(t time.Duration) {
-	for len(d.ends) > 0 && d.ends[0].at <= t {
+	for d.ends.next() <= t {
 		l := d.ends.pop()
 		d.give(l.to, t, l.event)
 	}

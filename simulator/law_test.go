@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,20 +36,37 @@ func TestLaws(t *testing.T) {
 	}
 }
 
-// The heap gives letters in the one total order, whatever came in first.
+// The heap gives letters in the one total order, whatever came in first, and
+// each with what it carries.
 func TestMail(t *testing.T) {
 	r := market.Rand(5)
 	var q mail
-	for range 2000 {
-		q.push(letter{at: time.Duration(r.IntN(20)), to: uint32(r.IntN(5)), from: uint32(r.IntN(5)), counter: uint32(r.IntN(50))})
+	var sent []letter
+	send := func(from time.Duration) {
+		l := letter{at: from + time.Duration(r.IntN(20)), to: uint32(r.IntN(5)), from: uint32(r.IntN(5)), counter: uint32(len(sent)), kind: local, life: uint16(len(sent))}
+		sent = append(sent, l)
+		q.push(l)
 	}
-	last := q.pop()
-	for len(q) > 0 {
+	for range 1000 {
+		send(0)
+	}
+	last := stamp{at: -1}
+	for n := 0; q.next() != never; n++ {
 		l := q.pop()
-		if l.before(&last) {
+		if now := (stamp{l.at, l.to, l.from, l.counter, 0}); now.before(&last) {
 			t.Fatalf("%+v after %+v", l, last)
+		} else {
+			last = now
 		}
-		last = l
+		if l != sent[l.counter] {
+			t.Fatalf("%+v was %+v", l, sent[l.counter])
+		}
+		if n < 1000 { // in the places of others
+			send(l.at + 1)
+		}
+	}
+	if len(q.loads) > 1001 || last.at < 20 {
+		t.Errorf("room for %d loads; the last letter came at %v", len(q.loads), last.at)
 	}
 }
 
@@ -56,22 +74,19 @@ func TestMail(t *testing.T) {
 // not come at all.
 func TestAlarms(t *testing.T) {
 	r := market.Rand(6)
-	nodes := make([]node, 50)
-	var a alarms
-	for i := range nodes {
-		nodes[i] = node{index: uint32(i), alarm: -1, wake: never}
-	}
+	const parts, part = 3, 2
+	wake := slices.Repeat([]time.Duration{never}, 50)
+	a := newAlarms(parts*len(wake), parts)
 	for range 5000 {
 		at := time.Duration(r.IntN(1000))
 		if r.IntN(4) == 0 {
 			at = never
 		}
-		a.set(&nodes[r.IntN(len(nodes))], at)
-		least := never
-		for i := range nodes {
-			least = min(least, nodes[i].wake)
-		}
-		if len(a) == 0 && least != never || len(a) > 0 && a[0].at != least {
+		i := r.IntN(len(wake))
+		wake[i] = at
+		a.set(uint32(i*parts+part), at)
+		least := slices.Min(wake)
+		if a.next() != least || least != never && wake[a.heap[0].node/parts] != least {
 			t.Fatalf("the earliest is %v", least)
 		}
 	}

@@ -30,13 +30,6 @@ const (
 	patience = 5 * time.Second  // until a peer that does not answer is given up
 )
 
-func (v *lives) next() time.Duration {
-	if len(v.queue) == 0 {
-		return never
-	}
-	return v.queue[0].at
-}
-
 func (v *lives) plan(at time.Duration, n *node, kind letterKind) {
 	n.counter++
 	v.queue.push(letter{at: at, to: n.index, from: n.index, counter: n.counter, kind: kind, life: n.life})
@@ -111,7 +104,7 @@ func (s *Sim) plan(n *node, from time.Duration) {
 // live does what is due, and teaches the overlay's tables.
 func (s *Sim) live(now time.Duration) {
 	v := &s.lives
-	for v.next() <= now {
+	for v.queue.next() <= now {
 		l := v.queue.pop()
 		n := &s.nodes[l.to]
 		if l.life != n.life && l.life < anyLifeNoDisk {
@@ -197,7 +190,7 @@ func (s *Sim) goes(n *node, now time.Duration) {
 	n.up, n.leaving, n.doomed, n.fell, n.since = false, false, false, false, now
 	n.open, n.machine = nil, absent{}
 	n.dialled = [dialled]uint32{}
-	s.part(n.index).alarms.set(n, never)
+	s.part(n.index).alarms.set(n.index, never)
 	n.wake = never
 	s.load.forget(n)
 	n.life = (n.life + 1) % anyLifeNoDisk

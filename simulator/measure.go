@@ -31,12 +31,12 @@ type Measures struct {
 
 // judge takes the window's news in their order.
 func (d *driver) judge() {
-	var all []news
+	all := d.news[:0]
 	for _, p := range d.s.parts {
 		all = append(all, p.news...)
 		p.news = p.news[:0]
 	}
-	if len(all) == 0 {
+	if d.news = all; len(all) == 0 {
 		return
 	}
 	slices.SortStableFunc(all, func(a, b news) int {

@@ -7,35 +7,35 @@ import (
 	"caravela/market"
 )
 
-// node is one simulated machine: a peer, its engine and its disk.
+// node is one simulated machine: a peer, its engine and its disk. What every
+// event touches stands first, within one cache line.
 type node struct {
+	machine Participant
+	hash    uint64 // of all that happened to it
+	wake    time.Duration
 	index   uint32
 	counter uint32 // of what it sends
-	alarm   int32  // place among the alarms; -1 = none
-	up      bool
+	sent    uint32 // messages
+	heard   uint32
 	life    uint16
+	fault   fault
+	up      bool
 	fell    bool // crashed in this window
 	doomed  bool // will crash within its next step
 	forget  bool // its disk is to be lost
 	leaving bool // has said goodbye, and sells nothing any more
 	lost    bool // it was, once
 	nat     bool
-	fault   fault
 	server  bool // takes part in the overlay
-	wake    time.Duration
-	machine Participant
-	total   market.Resources
 	class   market.CPUClass
-	hash    uint64 // of all that happened to it
 
 	open    []openRequest
-	dialled [dialled]uint32 // connections, a ring
-	sent    uint32          // messages
-	told    uint32          // of these, what a trader says to each of its suppliers, or hands over
-	heard   uint32
-	upkeep  uint32 // messages of refreshes, which are sent and heard besides
 	bytes   uint64
+	told    uint32          // of sent, what a trader says to each of its suppliers, or hands over
+	upkeep  uint32          // messages of refreshes, which are sent and heard besides
+	dialled [dialled]uint32 // connections, a ring
 
+	total   market.Resources
 	running []market.LeaseID // what the engine runs
 	place   place
 	disk    []market.Record // kept where nodes can crash

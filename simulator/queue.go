@@ -27,8 +27,36 @@ const (
 	local                         // an event of the node's own driver
 )
 
-// before is the total order of events: time, receiver, sender, counter.
-func (a *letter) before(b *letter) bool {
+// what is a number for the trace's hash.
+func (l *letter) what() uint64 { return 2 + uint64(l.from)<<32 + uint64(l.counter) }
+
+// mail is a 4-ary heap of letters. Their loads lie apart: so what is moved
+// within the heap is small, and is nothing that the collector looks at.
+type mail struct {
+	stamps []stamp
+	loads  []load
+	free   []uint32 // loads that may be used again
+}
+
+// load is what a letter carries.
+type load struct {
+	kind  letterKind
+	life  uint16
+	msg   market.Message
+	event market.Event
+}
+
+// stamp is a letter's place in the total order of events: time, receiver,
+// sender, counter.
+type stamp struct {
+	at      time.Duration
+	to      uint32
+	from    uint32
+	counter uint32
+	load    uint32
+}
+
+func (a *stamp) before(b *stamp) bool {
 	switch {
 	case a.at != b.at:
 		return a.at < b.at
@@ -40,112 +68,64 @@ func (a *letter) before(b *letter) bool {
 	return a.counter < b.counter
 }
 
-// what is a number for the trace's hash.
-func (a *letter) what() uint64 { return 2 + uint64(a.from)<<32 + uint64(a.counter) }
-
-// mail is a 4-ary heap of letters.
-type mail []letter
+// next is the time of the first letter.
+func (q *mail) next() time.Duration {
+	if len(q.stamps) == 0 {
+		return never
+	}
+	return q.stamps[0].at
+}
 
 func (q *mail) push(l letter) {
-	*q = append(*q, l)
-	h := *q
+	x := stamp{l.at, l.to, l.from, l.counter, q.keep(load{l.kind, l.life, l.msg, l.event})}
+	q.stamps = append(q.stamps, x)
+	h := q.stamps
 	i := len(h) - 1
-	for i > 0 {
-		p := (i - 1) / 4
-		if !h[i].before(&h[p]) {
-			break
-		}
-		h[i], h[p] = h[p], h[i]
-		i = p
+	for i > 0 && x.before(&h[(i-1)/4]) {
+		h[i] = h[(i-1)/4]
+		i = (i - 1) / 4
 	}
+	h[i] = x
+}
+
+// keep finds room for a load.
+func (q *mail) keep(l load) (at uint32) {
+	if last := len(q.free) - 1; last >= 0 {
+		at, q.free = q.free[last], q.free[:last]
+		q.loads[at] = l
+		return at
+	}
+	q.loads = append(q.loads, l)
+	return uint32(len(q.loads) - 1)
 }
 
 func (q *mail) pop() letter {
-	h := *q
-	top := h[0]
-	last := len(h) - 1
-	h[0] = h[last]
-	h[last] = letter{}
-	*q = h[:last]
-	q.down(0)
-	return top
+	top, last := q.stamps[0], len(q.stamps)-1
+	moved := q.stamps[last]
+	if q.stamps = q.stamps[:last]; last > 0 {
+		q.down(moved)
+	}
+	x := q.loads[top.load]
+	q.loads[top.load] = load{}
+	q.free = append(q.free, top.load)
+	return letter{top.at, top.to, top.from, top.counter, x.kind, x.life, x.msg, x.event}
 }
 
-func (h mail) down(i int) {
-	for {
-		best := i
-		for c := 4*i + 1; c <= 4*i+4 && c < len(h); c++ {
+// down puts a stamp where it belongs, from the top, which is free.
+func (q *mail) down(x stamp) {
+	h, i := q.stamps, 0
+	for 4*i+1 < len(h) {
+		best := 4*i + 1
+		for c := best + 1; c <= 4*i+4 && c < len(h); c++ {
 			if h[c].before(&h[best]) {
 				best = c
 			}
 		}
-		if best == i {
-			return
-		}
-		h[i], h[best] = h[best], h[i]
-		i = best
-	}
-}
-
-// alarms is an indexed 4-ary heap of the nodes' deadlines: one a node. The
-// times stand in the heap itself, so that comparing them touches no node.
-type alarms []alarm
-
-type alarm struct {
-	at time.Duration
-	n  *node
-}
-
-func (a *alarm) before(b *alarm) bool { return a.at < b.at || a.at == b.at && a.n.index < b.n.index }
-
-func (a *alarms) set(n *node, at time.Duration) {
-	n.wake = at
-	switch {
-	case n.alarm >= 0 && at == market.Never:
-		a.remove(int(n.alarm))
-	case n.alarm >= 0:
-		a.fix(int(n.alarm), alarm{at, n})
-	case at != market.Never:
-		*a = append(*a, alarm{})
-		a.fix(len(*a)-1, alarm{at, n})
-	}
-}
-
-func (a *alarms) remove(i int) {
-	h := *a
-	h[i].n.alarm = -1
-	last := len(h) - 1
-	moved := h[last]
-	h[last] = alarm{}
-	*a = h[:last]
-	if i != last {
-		a.fix(i, moved)
-	}
-}
-
-// fix puts an alarm where it belongs, from the place i, which is free.
-func (a alarms) fix(i int, x alarm) {
-	for i > 0 && x.before(&a[(i-1)/4]) {
-		a.put(i, a[(i-1)/4])
-		i = (i - 1) / 4
-	}
-	for 4*i+1 < len(a) {
-		best := 4*i + 1
-		for c := best + 1; c <= 4*i+4 && c < len(a); c++ {
-			if a[c].before(&a[best]) {
-				best = c
-			}
-		}
-		if !a[best].before(&x) {
+		if !h[best].before(&x) {
 			break
 		}
-		a.put(i, a[best])
+		h[i] = h[best]
 		i = best
 	}
-	a.put(i, x)
-}
-
-func (a alarms) put(i int, x alarm) {
-	a[i] = x
-	x.n.alarm = int32(i)
+	h[i] = x
 }

@@ -118,7 +118,7 @@ func New(c Config) *Sim {
 		s.c.Workers = runtime.GOMAXPROCS(0)
 	}
 	for range s.c.Workers {
-		p := &part{s: s, away: make([][]letter, s.c.Workers), over: map[market.LeaseID]struct{}{}, wares: map[ware]*market.Stock{}, till: newTill(), lies: map[market.LeaseID]*lie{}}
+		p := &part{s: s, alarms: newAlarms(c.Nodes, s.c.Workers), away: make([][]letter, s.c.Workers), over: map[market.LeaseID]struct{}{}, wares: map[ware]*market.Stock{}, till: newTill(), lies: map[market.LeaseID]*lie{}}
 		s.parts = append(s.parts, p)
 	}
 	o := &s.c.Overlay
@@ -142,7 +142,7 @@ func (s *Sim) part(i uint32) *part { return s.parts[int(i)%len(s.parts)] }
 
 func (s *Sim) populate(i uint32) {
 	n := &s.nodes[i]
-	*n = node{index: i, alarm: -1, up: true, server: true, wake: market.Never, fault: s.c.Faults.of(i, s.c.Seed)}
+	*n = node{index: i, up: true, server: true, wake: market.Never, fault: s.c.Faults.of(i, s.c.Seed)}
 	if mix(uint64(i), s.c.Seed, 5)%million < uint64(s.c.Network.NAT) {
 		n.nat, n.server = true, false
 	}
@@ -161,7 +161,7 @@ func (s *Sim) Run(ctx context.Context) *Measures {
 	stop := s.employ()
 	defer stop()
 	for s.watched(ctx, began) {
-		next := min(s.load.next(), s.lives.next())
+		next := min(s.load.next(), s.lives.queue.next())
 		for _, p := range s.parts {
 			next = min(next, p.next())
 		}
@@ -264,16 +264,7 @@ func (s *Sim) barrier(end time.Duration) {
 	s.inspect(end)
 }
 
-func (p *part) next() time.Duration {
-	d := market.Never
-	if len(p.mail) > 0 {
-		d = p.mail[0].at
-	}
-	if len(p.alarms) > 0 {
-		d = min(d, p.alarms[0].at)
-	}
-	return d
-}
+func (p *part) next() time.Duration { return min(p.mail.next(), p.alarms.next()) }
 
 func (p *part) push(l letter) {
 	if l.kind != delivered { // it is for this life of the node, and no later one
@@ -285,18 +276,12 @@ func (p *part) push(l letter) {
 // run steps the partition's nodes in order of time, up to end.
 func (p *part) run(end time.Duration) {
 	for {
-		mailAt, wakeAt := market.Never, market.Never
-		if len(p.mail) > 0 {
-			mailAt = p.mail[0].at
-		}
-		if len(p.alarms) > 0 {
-			wakeAt = p.alarms[0].at
-		}
+		mailAt, wakeAt := p.mail.next(), p.alarms.next()
 		switch {
 		case min(mailAt, wakeAt) >= end:
 			return
 		case wakeAt < mailAt: // at the same time letters come first
-			n := p.alarms[0].n
+			n := &p.s.nodes[p.alarms.heap[0].node]
 			p.step(n, wakeAt, market.Tick{}, 1)
 		default:
 			l := p.mail.pop()
@@ -375,11 +360,13 @@ func (p *part) step(n *node, at time.Duration, ev market.Event, what uint64) {
 func (p *part) finish(n *node, at time.Duration) {
 	p.perform(n, at)
 	if n.fell {
-		p.alarms.set(n, never)
+		n.wake = never
+		p.alarms.set(n.index, never)
 		return
 	}
 	if d := n.machine.Deadline(); d != n.wake {
-		p.alarms.set(n, d)
+		n.wake = d
+		p.alarms.set(n.index, d)
 	}
 }
 
@@ -490,15 +477,14 @@ func (p *part) send(n *node, at time.Duration, s *market.Send) {
 	n.charge(s.Msg)
 	l.at += p.s.delay(n, size(s.Msg), at)
 	link := p.s.c.Network.oneWay(n.index, to)
-	if p.s.nodes[to].nat {
+	if p.s.c.Network.NAT > 0 && p.s.nodes[to].nat {
 		link += p.s.c.Network.Relay
 	}
 	if !p.s.connected(n, to) {
 		n.connect(to)
 		l.at += 4 * link
 	}
-	target := &p.s.nodes[to]
-	if !target.up || p.s.cut(n.index, to) {
+	if !p.s.reaches(n, to) {
 		p.push(letter{at: l.at + patience, to: n.index, from: to, counter: n.counter, kind: undelivered, msg: s.Msg})
 		return
 	}
@@ -518,7 +504,7 @@ func (p *part) send(n *node, at time.Duration, s *market.Send) {
 func (p *part) lookup(n *node, at time.Duration, l market.Lookup) {
 	s := p.s
 	f := s.c.Overlay.lookup(n.index, keyPoint(l.Key), l.N, n.server,
-		func(m uint32) bool { return s.nodes[m].up && !s.cut(n.index, m) },
+		func(m uint32) bool { return s.reaches(n, m) },
 		func(m uint32) time.Duration { return p.s.question(n, m) },
 		patience,
 		func(m uint32) { p.calls = append(p.calls, m) })
@@ -544,6 +530,12 @@ func (s *Sim) question(n *node, m uint32) time.Duration {
 		return d
 	}
 	return 3 * d
+}
+
+// reaches reports whether another node is there, and on the same side of all
+// cuts. Where nobody ever goes, nobody needs to be looked at.
+func (s *Sim) reaches(n *node, m uint32) bool {
+	return (!s.lives.on || s.nodes[m].up) && !s.cut(n.index, m)
 }
 
 // connected reports whether a node can talk to another without a dial.

@@ -22,6 +22,7 @@ func (a *app) saveMemory(nodes int64, show func(simulator.Progress)) func(simula
 	if a.getenv("GOGC") != "" || a.getenv("GOMEMLIMIT") != "" {
 		return show
 	}
+	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(memoryLimit(nodes, 0))
 	return func(p simulator.Progress) {
 		debug.SetMemoryLimit(memoryLimit(nodes, heapLive()))
