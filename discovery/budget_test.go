@@ -14,7 +14,7 @@ import (
 // A million peers must fit into a machine: these are the bytes that one costs.
 const (
 	maxPeerSize = 632  // the struct itself; with a word of its own, a size that memory comes in
-	maxIdleHeap = 1280 // an idle supplier with three traders, all told
+	maxIdleHeap = 1024 // an idle supplier with three traders, all told but the stock, which many share
 )
 
 func TestPeerSize(t *testing.T) {
@@ -26,10 +26,10 @@ func TestPeerSize(t *testing.T) {
 func TestIdleHeap(t *testing.T) {
 	const n = 2000
 	params := market.DefaultParams(market.NetworkID{1})
-	peers := make([]*discovery.Peer, n)
+	peers, stock := make([]*discovery.Peer, n), someStock()
 	before := heap()
 	for i := range peers {
-		peers[i] = idleSupplier(t, i, &params)
+		peers[i] = idleSupplier(t, i, &params, stock)
 	}
 	each := int(heap()-before) / n
 	runtime.KeepAlive(peers)
@@ -46,8 +46,12 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
+func someStock() *market.Stock {
+	return &market.Stock{Wares: market.Wares{Total: market.Resources{CPU: 4000, Memory: 8 * market.GiB}, Platform: market.Platform{OS: "linux", Arch: "amd64"}}}
+}
+
 // idleSupplier is a peer whose offer three traders keep.
-func idleSupplier(t *testing.T, i int, params *market.Params) *discovery.Peer {
+func idleSupplier(t *testing.T, i int, params *market.Params, stock *market.Stock) *discovery.Peer {
 	t.Helper()
 	self := market.PeerID(market.KeyOf(string(rune(i))))
 	p := discovery.New(discovery.Config{Self: self, Network: params.Network, Params: params, Sealer: &discoverytest.Keys{}, Seed: uint64(i), Trader: true})
@@ -57,10 +61,9 @@ func idleSupplier(t *testing.T, i int, params *market.Params) *discovery.Peer {
 		out.Reset()
 		p.Step(now, ev, &out)
 	}
-	stock := market.Stock{Wares: market.Wares{Total: market.Resources{CPU: 4000, Memory: 8 * market.GiB}, Platform: market.Platform{OS: "linux", Arch: "amd64"}}}
 	step(market.Boot{})
 	step(market.EngineChanged{Up: true})
-	step(market.Supply{Selling: true, Stock: &stock})
+	step(market.Supply{Selling: true, Stock: stock})
 	now.Mono = p.Deadline()
 	step(market.Tick{})
 	traders := []market.Ref{{Peer: market.PeerID{1}}, {Peer: market.PeerID{2}}, {Peer: market.PeerID{3}}}
@@ -80,7 +83,7 @@ func idleSupplier(t *testing.T, i int, params *market.Params) *discovery.Peer {
 // An idle Tick costs no memory.
 func TestIdleTick(t *testing.T) {
 	params := market.DefaultParams(market.NetworkID{1})
-	p := idleSupplier(t, 1, &params)
+	p := idleSupplier(t, 1, &params, someStock())
 	now := market.Time{Mono: time.Hour + time.Second, Wall: discoverytest.Start}
 	var out market.Outbox
 	if n := testing.AllocsPerRun(100, func() { p.Step(now, market.Tick{}, &out); p.Deadline() }); n > 0 {

@@ -1,6 +1,7 @@
 package supplier
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 
@@ -24,9 +25,12 @@ func (s *Supplier) Audit() error {
 		if first = min(first, u.deadline()); u.deadline() != market.Never {
 			queued++
 		}
-		if i, known := indexOf(u.tenant.units, u.rec.Lease.Unit()); !known || u.tenant.units[i] != u || u.touched || u.gone {
+		if i, known := indexOf(u.tenant.units, u.rec.Lease.Unit()); !known || u.tenant.units[i] != u || u.touched || u.gone || u.extra != nil && len(u.extra.orders)+len(u.extra.hosts) == 0 {
 			return fmt.Errorf("unit %s is not in order", u.rec.Lease.Unit().Short())
 		}
+	}
+	if a.kept != nil && len(a.kept.holds) == 0 {
+		return errors.New("room is kept for holds that are over")
 	}
 	var held Counts
 	for i, h := range s.holds() {

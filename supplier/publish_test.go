@@ -1,6 +1,7 @@
 package supplier_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -55,6 +56,59 @@ func TestPublish(t *testing.T) {
 	}
 	if out := b.advance(50 * time.Minute); len(out.Sends) != len(sent[*market.StatusUpdate](out)) || len(out.Lookups) != 0 {
 		t.Error("publishes although it sells nothing")
+	}
+}
+
+// Traders are told where the lookup said that they can be dialled, and a buyer
+// of this peer's own, and its next life, find them there.
+func TestTradersAreDialled(t *testing.T) {
+	b := newBench(t, nil)
+	near, far := ref(1), ref(2)
+	near.Addrs = []string{"/ip4/192.0.2.7"}
+	out := b.begin()
+	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{near, far}})
+	b.store(out)
+	update := b.sell(1, nil)
+	out.Sends = append(out.Sends, b.advance(time.Second).Sends...)
+	for _, s := range out.Sends {
+		if s.To.Peer == near.Peer && !slices.Equal(s.To.Addrs, near.Addrs) || s.To.Peer == far.Peer && s.To.Addrs != nil {
+			t.Errorf("sends %T to %+v", s.Msg, s.To)
+		}
+	}
+	if update == nil || len(sent[*market.UpdateOffer](out)) != 2 {
+		t.Errorf("sends %+v", out.Sends)
+	}
+	if region, refs := b.Home(); region != root || !reflect.DeepEqual(refs, []market.Ref{near, far}) {
+		t.Errorf("at home in %v at %+v", region, refs)
+	}
+	b.step(market.Gone{Peer: far.Peer})
+	if _, refs := b.Home(); len(refs) != 1 {
+		t.Errorf("at home at %+v, of which one is gone", refs)
+	}
+	out = b.restart()
+	out.Sends = append(out.Sends, b.advance(time.Second).Sends...)
+	if i := slices.IndexFunc(out.Sends, func(s market.Send) bool { return s.To.Peer == near.Peer }); i < 0 || !slices.Equal(out.Sends[i].To.Addrs, near.Addrs) {
+		t.Errorf("the next life sends %+v", out.Sends)
+	}
+}
+
+// A stock belongs to everybody who sells it: it stays as it was given, and the
+// offers point into it.
+func TestStockIsShared(t *testing.T) {
+	b := newBench(t, nil)
+	b.publish(ref(1), ref(2), ref(3))
+	st := new(b.stock)
+	b.step(market.Supply{Selling: true, Stock: st})
+	b.advance(time.Second)
+	if o := b.Offer(); o.Wares != &st.Wares {
+		t.Error("the offer copies its wares")
+	}
+	st = new(b.stock)
+	st.Terms = &market.Terms{} // which ask for nothing
+	b.step(market.Supply{Selling: true, Stock: st})
+	b.advance(time.Second)
+	if o := b.Offer(); o.Terms != nil || st.Terms == nil {
+		t.Errorf("terms %v are offered, and %v are given", o.Terms, st.Terms)
 	}
 }
 
