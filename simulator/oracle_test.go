@@ -73,6 +73,32 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// Partitions that step at once, in every window, come to the same as one.
+func TestPartitions(t *testing.T) {
+	c := DefaultConfig()
+	c.Nodes, c.Duration, c.Load.Warmup, c.Network.Loss = 200, 15*time.Minute, time.Minute, .01
+	c.Life = Life{Session: Exponential(10 * time.Minute), Absence: Exponential(3 * time.Minute), Crash: million / 2}
+	hashes := map[string]int{}
+	for _, c.Workers = range []int{1, 2, 3} {
+		s := New(c)
+		s.alone = 0
+		hashes[s.Run(t.Context()).Hash] = c.Workers
+	}
+	if len(hashes) != 1 {
+		t.Errorf("by partitions: %v", hashes)
+	}
+}
+
+// A market of few nodes is stepped by one core.
+func TestFewNodes(t *testing.T) {
+	for _, x := range []struct{ nodes, workers, most int }{{2, 0, 1}, {65_535, 0, 1}, {131_071, 0, 2}, {1 << 20, 0, 17}, {2, 5, 5}} {
+		c := Config{Nodes: x.nodes, Workers: x.workers}
+		if got := c.Partitions(); got > x.most || x.workers > 0 && got != x.workers {
+			t.Errorf("%d nodes, %d workers: %d partitions", x.nodes, x.workers, got)
+		}
+	}
+}
+
 // A cut comes and goes, and separates those that it names.
 func TestCuts(t *testing.T) {
 	c := DefaultConfig()

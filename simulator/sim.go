@@ -26,7 +26,7 @@ type Config struct {
 	Outages  []Outage
 	Money    Money
 	Machine  MakeMachine // nil = discovery.New
-	Workers  int         // partitions stepped at once; 0 = all cores
+	Workers  int         // partitions stepped at once; 0 = as many as pay
 
 	Check  int            // parts of a million peers whose invariants are checked; 0 = all up to 10,000 nodes, 1 % beyond
 	Until  time.Duration  // stop at this time, as if the run went on; 0 = run to the end
@@ -42,6 +42,20 @@ func DefaultConfig() Config {
 	c.Params = market.DefaultParams(market.NetworkID{1})
 	c.Overlay = Overlay{K: 20, Alpha: 3, Beta: 3}
 	return c
+}
+
+// nodesPerCore is how large a market is that keeps a core busy. In a window of
+// a smaller one so little happens that two cores would wait for each other
+// most of the time: with 65,535 nodes they take half as much CPU again, and no
+// less time.
+const nodesPerCore = 1 << 16
+
+// Partitions is how many cores step a run's nodes. The collector uses others.
+func (c *Config) Partitions() int {
+	if c.Workers > 0 {
+		return c.Workers
+	}
+	return min(runtime.GOMAXPROCS(0), 1+c.Nodes/nodesPerCore)
 }
 
 // Start is the wall clock when a run begins: 1 January 2026.
@@ -67,6 +81,7 @@ type Sim struct {
 	paid   time.Duration             // all debts of before then were collected
 	former map[uint64]market.Balance // what buyers had signed a while before the end, by supplier and buyer
 	calm   bool                      // little happened in the last window
+	alone  uint64                    // how many events of a window are little
 
 	stepping sync.WaitGroup // the workers in this window
 
@@ -114,9 +129,8 @@ const (
 // New prepares a run.
 func New(c Config) *Sim {
 	s := &Sim{c: c, net: c.Params.Network, nodes: make([]node, c.Nodes), look: c.Network.lookahead(), prices: c.Money.prices()}
-	if s.c.Workers == 0 {
-		s.c.Workers = runtime.GOMAXPROCS(0)
-	}
+	s.c.Workers = c.Partitions()
+	s.alone = uint64(together * s.c.Workers)
 	for range s.c.Workers {
 		p := &part{s: s, alarms: newAlarms(c.Nodes, s.c.Workers), away: make([][]letter, s.c.Workers), over: map[market.LeaseID]struct{}{}, wares: map[ware]*market.Stock{}, till: newTill(), lies: map[market.LeaseID]*lie{}}
 		s.parts = append(s.parts, p)
@@ -212,8 +226,9 @@ func (s *Sim) employ() (stop func()) {
 	}
 }
 
-// together is how many events of a window are worth waking others for.
-const together = 16
+// together is how many events of a partition in a window are worth waking its
+// worker for.
+const together = 32
 
 // window lets all partitions step up to end, each on its own; one after the
 // other where so little happens that waking a worker would take longer.
@@ -237,7 +252,7 @@ func (s *Sim) window(end time.Duration) {
 	for _, p := range s.parts {
 		after += p.events
 	}
-	s.calm = after-before < together
+	s.calm = after-before < s.alone
 }
 
 // barrier carries letters over, and everything global.

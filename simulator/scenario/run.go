@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"caravela/simulator"
 	"caravela/simulator/report"
@@ -35,13 +34,9 @@ func (s *Scenario) Run(ctx context.Context, program string, watch func(simulator
 }
 
 func (s *Scenario) about(program string) report.About {
-	workers := s.Config.Workers
-	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
 	return report.About{
 		Scenario: s.Name, Digest: s.Digest, Strategy: s.Strategy, Overlay: s.Overlay.Model, Program: program, Seed: s.Config.Seed,
-		Workers: workers, Changes: s.Set, Bounds: s.Bounds,
+		Workers: s.Config.Partitions(), Changes: s.Set, Bounds: s.Bounds,
 	}
 }
 
