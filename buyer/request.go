@@ -22,6 +22,7 @@ type request struct {
 	req       market.Wanted
 	want      market.Want // what traders are asked; grows by excluded suppliers
 	phase     phase
+	held      bool // nothing is leased before everything is held
 	rounds    int
 	inquiries []inquiry
 	asked     int // questions in this round
@@ -30,7 +31,6 @@ type request struct {
 	cover     market.Coverage
 	refusals  []refusal
 	repriced  []market.PeerID // suppliers whose new price was looked at
-	held      bool            // nothing is leased before everything is held
 	slots     []slot
 	pauseAt   time.Duration
 	giveUpAt  time.Duration // while waiting for an offer

@@ -61,16 +61,16 @@ type Want struct {
 	Need        Resources
 	Platform    Platform
 	Class       CPUClass
+	Strategy    Strategy
+	Publishes   bool // some port is published: a relayed supplier does not serve
+	MaxPriceSet bool
+	MaxPrice    Micro // most that an hour of Need may cost, the first with its start fee; 0 with MaxPriceSet = free only
 	Constraints []Constraint
 	Ports       []uint16 // host ports that are asked for by number
-	Publishes   bool     // some port is published: a relayed supplier does not serve
 	Term        time.Duration
-	Strategy    Strategy
 	On          PeerID   // only this supplier; zero = any
 	Exclude     []PeerID // not these
-	MaxPrice    Micro    // most that an hour of Need may cost, the first with its start fee; 0 with MaxPriceSet = free only
-	MaxPriceSet bool
-	Unit        string // in which prices must be; "" = any. What is free fits any
+	Unit        string   // in which prices must be; "" = any. What is free fits any
 }
 
 // MissKind is why an offer does not fit.
