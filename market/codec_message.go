@@ -108,6 +108,8 @@ var messageTypes = [...]func() (Message, func(*dec)){
 				d.sub(func(n *dec) { decSummary(n, &m.Summary) })
 			case 2:
 				d.sub(func(n *dec) { decRef(n, &m.At) })
+			case 3:
+				m.Said = d.wall()
 			}
 		}
 	},
@@ -275,6 +277,7 @@ func EncodeMessage(m Message) ([]byte, error) {
 		number = 9
 		e.sub(1, func(n *enc) { encSummary(n, &m.Summary) })
 		e.sub(2, func(n *enc) { encRef(n, &m.At) })
+		e.wall(3, m.Said)
 	case *LaunchContainer:
 		number = 10
 		e.sub(1, func(n *enc) { encSignedLease(n, m.Lease) })

@@ -114,6 +114,8 @@
 // AdvertiseOffersNeighbor tells what is free in a region at best: to the
 // traders of the parent region, who make it a hint, and to the other replicas,
 // who fetch what they lack; about every Params.Refresh and after large changes.
+// Of one sender's words the latest said counts (Said), which need not be the
+// last to arrive: one that waits for a connection is overtaken.
 // When a peak came or went the first replica tells those above at once, the
 // others in time. A trader may speak of itself only; advice about third parties
 // is noted and dropped. For each child the three advertisers nearest to its key

@@ -280,6 +280,7 @@ func laterMessages() []named {
 	return []named{
 		{"GetOffers, at a price", &market.GetOffers{Ref: 9, Region: testRegion(), Want: want, Max: 5}},
 		{"Offers, too dear", &market.Offers{Ref: 9, Region: testRegion(), Tally: tally, Trader: true}},
+		{"AdvertiseOffersNeighbor, with a time", &market.AdvertiseOffersNeighbor{Summary: testSummary(), At: testRef(6), Said: noon}},
 		{"LaunchContainer, with terms", &market.LaunchContainer{Lease: buyer.Lease(lease.Lease), Spec: testSpec(), At: testRef(7)}},
 		{"Grant, with terms", &market.Grant{Lease: lease}},
 		{"Refusal, the terms changed", &market.Refusal{Lease: lease.ID, Reason: market.PriceChanged, Offer: seller.Offer(pricedOffer())}},

@@ -113,6 +113,7 @@ type Hint struct {
 type AdvertiseOffersNeighbor struct {
 	Summary Summary
 	At      Ref
+	Said    Wall // when, by the sender's clock, which never goes back here: what it said earlier is old; 0 = unknown
 }
 
 // LaunchContainer asks a supplier to sign the lease and run the container.

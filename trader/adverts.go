@@ -25,7 +25,7 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 	}
 	t.learnParent(now, from, &m.Summary)
 	if p := t.parentOf(now, r); p != nil {
-		p.dirty = t.learnChild(now, p, m.Summary, from) || p.dirty
+		p.dirty = t.learnChild(now, p, m, from) || p.dirty
 		t.recount(now, p)
 		t.plan(now, p)
 		if !p.split && from.Peer != t.self && now.Mono-p.since > t.childTTL() { // the child need not be: say so
@@ -85,22 +85,27 @@ func (t *Trader) learnParent(now market.Time, from market.Ref, s *market.Summary
 
 // learnChild believes for each child the traders that are nearest to its key,
 // so that nobody far away can talk them out; but who is overdue gives way. It
-// reports whether that was news.
-func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from market.Ref) bool {
+// reports whether that was news. Of one trader, what it said later counts, even
+// if it arrives earlier.
+func (t *Trader) learnChild(now market.Time, p *place, m *market.AdvertiseOffersNeighbor, from market.Ref) bool {
+	s := m.Summary
 	first := p.firstChild(s.Region)
 	end, furthest := first, first
 	for ; end < len(p.children) && p.children[end].summary.Region == s.Region; end++ {
 		c := &p.children[end]
+		if c.trader.Peer == from.Peer && overtaken(m.Said, c.said) {
+			return false
+		}
 		if c.trader.Peer == from.Peer {
 			news := c.summary.Offers != s.Offers || c.summary.Deeper != s.Deeper || !slices.Equal(c.summary.Peaks, s.Peaks)
-			c.summary, c.trader, c.heard = s, from, now.Mono
+			c.summary, c.trader, c.heard, c.said = s, from, now.Mono, m.Said
 			return news
 		}
 		if last := &p.children[furthest]; t.overdue(now, c) || last.nearer(c) && !t.overdue(now, last) {
 			furthest = end
 		}
 	}
-	c := child{summary: s, trader: from, heard: now.Mono, far: market.Distance(from.Peer, s.Region.Key(t.params.Network))}
+	c := child{summary: s, trader: from, heard: now.Mono, said: m.Said, far: market.Distance(from.Peer, s.Region.Key(t.params.Network))}
 	at := first // those of one region stand by distance
 	for at < end && p.children[at].nearer(&c) {
 		at++
@@ -118,6 +123,12 @@ func (t *Trader) learnChild(now market.Time, p *place, s market.Summary, from ma
 		return false
 	}
 	return true
+}
+
+// overtaken reports whether one word of a trader arrived after a later one: a
+// message that waits for a connection may be the slower one.
+func overtaken(word, later market.Wall) bool {
+	return word != 0 && word < later && later.Sub(word) < maxLate
 }
 
 // overdue reports whether a trader below has let the time pass within which it

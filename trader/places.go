@@ -33,6 +33,7 @@ type place struct {
 	dirty   bool           // the summary may promise too much
 	said    market.Summary // as it was told above last
 	saidAt  time.Duration
+	saidBy  market.Wall   // the same, as receivers are told
 	newsAt  time.Duration // when to look whether there is news to tell above
 
 	view    []market.Hint // regions elsewhere, as a trader above told
@@ -48,6 +49,7 @@ type child struct {
 	trader  market.Ref
 	far     [32]byte // the trader, from the region's key
 	heard   time.Duration
+	said    market.Wall  // by the trader's clock
 	told    []market.Ref // the region's traders as hints named them last; never mutated
 }
 
@@ -208,9 +210,15 @@ func (t *Trader) tellAbove(now market.Time, above []market.Ref, ad *market.Adver
 // advert is what this peer tells of a place.
 func (t *Trader) advert(now market.Time, p *place) *market.AdvertiseOffersNeighbor {
 	t.summarize(p)
-	p.said, p.saidAt, p.newsAt = p.summary, now.Mono, market.Never
+	t.spoke = max(t.spoke+1, now.Wall)
+	p.said, p.saidAt, p.saidBy, p.newsAt = p.summary, now.Mono, t.spoke, market.Never
 	p.said.Peaks = slices.Clone(p.summary.Peaks)
-	return &market.AdvertiseOffersNeighbor{Summary: p.said, At: market.Ref{Peer: t.self, Addrs: t.addrs}}
+	return t.saying(p)
+}
+
+// saying is what was said of a place last.
+func (t *Trader) saying(p *place) *market.AdvertiseOffersNeighbor {
+	return &market.AdvertiseOffersNeighbor{Summary: p.said, At: market.Ref{Peer: t.self, Addrs: t.addrs}, Said: p.saidBy}
 }
 
 // lookAround finds the other traders of a place that has offers only below:
@@ -338,7 +346,7 @@ func (t *Trader) lostAdvert(now market.Time, to market.PeerID, r market.Region, 
 	if i := slices.IndexFunc(p.above, func(a market.Ref) bool { return a.Peer == to }); i >= 0 {
 		if first, there := p.doubted(now, to); there {
 			if first {
-				out.Send(p.above[i], &market.AdvertiseOffersNeighbor{Summary: p.said, At: market.Ref{Peer: t.self, Addrs: t.addrs}})
+				out.Send(p.above[i], t.saying(p))
 			}
 			return
 		}

@@ -637,3 +637,56 @@ func TestReplicaIsNoParent(t *testing.T) {
 		t.Errorf("trades in both regions, and gives %d hints", len(hints))
 	}
 }
+
+// A word that waits for a connection is overtaken by the next one.
+func TestOvertakenNews(t *testing.T) {
+	const noon = market.Wall(1_767_225_600_000)
+	b := newBench(t, nil)
+	b.advertise(1, shard(3), 3000) // by which the root is split
+	for _, say := range []struct {
+		offers uint32
+		said   market.Wall
+		fits   bool
+		why    string
+	}{
+		{1, noon + 50, true, "the first word"},
+		{0, noon, true, "what was said before"},
+		{0, noon + 50, false, "the same time again, as in a repetition"},
+		{1, noon + 51, true, "what is said later"},
+		{0, 0, false, "a word without a time"},
+		{1, noon, true, "a time after none"},
+		{0, noon - market.Wall(time.Hour.Milliseconds()), false, "a clock that was set back"},
+	} {
+		ad := advert(ref(1), shard(3), 3000)
+		ad.Summary.Peaks[0].Free.CPU, ad.Said = 4000*market.MilliCPU(say.offers), say.said
+		b.receive(ref(1), ad)
+		if got := len(b.hints()) > 0; got != say.fits {
+			t.Errorf("after %s it has a hint: %v", say.why, got)
+		}
+	}
+}
+
+// What a trader says carries times that never go back, whatever its clock does.
+func TestNewsHaveTimes(t *testing.T) {
+	b := newBench(t, nil)
+	var last market.Wall
+	for i := range 3 {
+		k := seller(byte(i + 1))
+		region := root.Child(seller(1).Self())
+		for n := byte(i + 2); root.Child(k.Self()) != region; n++ { // another one of the same region
+			k = seller(n)
+		}
+		b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, uint64(i+1), 1000*market.MilliCPU(i+1)), Region: region, Above: []market.Ref{ref(5)}})
+		ads := sent[*market.AdvertiseOffersNeighbor](b.advance(2 * time.Second))
+		if len(ads) == 0 {
+			t.Fatalf("round %d: nothing is said", i)
+		}
+		for _, ad := range ads {
+			if ad.Said <= last {
+				t.Errorf("round %d: says %d after %d", i, ad.Said, last)
+			}
+		}
+		last = ads[0].Said
+		b.now.Wall = b.now.Wall.Add(-10 * time.Second)
+	}
+}

@@ -12,6 +12,7 @@ const (
 	goneRetry  = 2 * time.Second  // before asking after an offer whose supplier's connection broke
 	missRetry  = 5 * time.Second  // between questions to a silent supplier
 	ackTimeout = 4 * time.Second  // for a RefreshAck
+	maxLate    = time.Minute      // of a neighbour's word; beyond, its clock was set back
 	maxMissed  = 3                // unanswered questions before an offer is dropped
 	maxSkew    = 2 * time.Minute  // between a supplier's clock and ours
 	firstWord  = time.Second      // before a new place is advertised
@@ -51,7 +52,8 @@ type Trader struct {
 	rng    market.Rand
 	refs   uint64
 	on     bool
-	addrs  []string // where this peer can be dialled
+	spoke  market.Wall // when anything was advertised last
+	addrs  []string    // where this peer can be dialled
 
 	places []place // sorted by region
 	tombs  []tomb
