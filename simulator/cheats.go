@@ -73,7 +73,7 @@ func (p *part) forge(n *node, truth *market.SignedUsage) *market.SignedUsage {
 	if l.told != nil && l.told.Seq == note.Seq-1 {
 		note.Prev = l.told.Hash
 	}
-	l.truth, l.told = truth, sealer{truth.By}.Usage(note)
+	l.truth, l.told = truth, newSealer(truth.By).Usage(note)
 	return l.told
 }
 
@@ -101,7 +101,7 @@ func (p *part) deceived(n *node, m market.Message) market.Message {
 		return m
 	}
 	again := *a
-	again.Note = sealer{a.Note.Buyer}.AckUsage(l.truth)
+	again.Note = newSealer(a.Note.Buyer).AckUsage(l.truth)
 	return &again
 }
 

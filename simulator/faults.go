@@ -45,9 +45,9 @@ func (f *Faults) of(i uint32, seed uint64) fault {
 // offered is what a node says that it has.
 func (n *node) offered() market.Resources {
 	if n.fault == boaster {
-		return n.total.Scale(boast)
+		return n.total().Scale(boast)
 	}
-	return n.total
+	return n.total()
 }
 
 // spare is what a node really has left.
@@ -56,7 +56,7 @@ func (n *node) spare() market.Resources {
 		return n.machine.Free()
 	}
 	leased := n.offered().Sub(n.machine.Free())
-	left := n.total.Sub(leased)
+	left := n.total().Sub(leased)
 	return market.Resources{CPU: max(0, left.CPU), Memory: max(0, left.Memory)}
 }
 
@@ -71,7 +71,7 @@ func (p *part) fault(n *node, ev market.Event) bool {
 	}
 	m, ok := r.Msg.(*market.LaunchContainer)
 	if ok {
-		p.out.Send(r.From, &market.Refusal{Lease: m.Lease.ID, Reason: market.NoCapacity, Free: n.total})
+		p.out.Send(r.From, &market.Refusal{Lease: m.Lease.ID, Reason: market.NoCapacity, Free: n.total()})
 	}
 	return ok
 }
@@ -152,7 +152,7 @@ func (p *part) start(n *node, r *market.Run) market.UnitChanged {
 
 // holds reports whether a boaster can really run one unit more.
 func (p *part) holds(n *node, r *market.Run) bool {
-	left := n.total
+	left := n.total()
 	if peer, ok := n.machine.(inspectable); ok {
 		for _, sold := range peer.Sold() {
 			for _, u := range n.running {

@@ -33,7 +33,7 @@ func (c *cells) put(n *node) {
 		return
 	}
 	cpu, memory := cellOf(n.free())
-	list := &c.list[n.class][cpu][memory]
+	list := &c.list[n.kind.Class][cpu][memory]
 	n.place = place{cpu: cpu, memory: memory, in: true, at: uint32(len(*list))}
 	*list = append(*list, n.index)
 }
@@ -42,7 +42,7 @@ func (c *cells) remove(n *node) {
 	if !n.place.in {
 		return
 	}
-	list := &c.list[n.class][n.place.cpu][n.place.memory]
+	list := &c.list[n.kind.Class][n.place.cpu][n.place.memory]
 	*list = (*list)[:len(*list)-1]
 	n.place.in = false
 }
@@ -55,7 +55,7 @@ func (d *driver) take(n *node) {
 	if !n.place.in {
 		return
 	}
-	list := d.index.list[n.class][n.place.cpu][n.place.memory]
+	list := d.index.list[n.kind.Class][n.place.cpu][n.place.memory]
 	last := list[len(list)-1]
 	list[n.place.at] = last
 	d.s.nodes[last].place.at = n.place.at

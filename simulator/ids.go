@@ -17,6 +17,8 @@ func peerID(i uint32, seed uint64) (p market.PeerID) {
 
 func indexOf(p market.PeerID) uint32 { return binary.BigEndian.Uint32(p[:]) }
 
+func seedOf(p market.PeerID) uint64 { return binary.BigEndian.Uint64(p[4:]) }
+
 // pointOf is the first 64 bits of a peer's place in kad-dht's key space.
 func pointOf(p market.PeerID) uint64 {
 	h := sha256.Sum256(p.Bytes())

@@ -58,6 +58,9 @@ func (s *Sim) settle() {
 			}
 		}
 	}
+	if v.on {
+		s.disks = make([][]market.Record, len(s.nodes))
+	}
 	if s.c.Network.Names != nil {
 		for _, name := range s.c.Network.Names {
 			s.labels = append(s.labels, []market.Label{{Key: "region", Value: name}})
@@ -155,7 +158,7 @@ func (s *Sim) crashes(n *node, now time.Duration, drawn bool) {
 // crash is the end of a life without a goodbye.
 func (s *Sim) crash(n *node, now time.Duration) {
 	if n.forget {
-		n.disk, n.lost = nil, true
+		s.disks[n.index], n.lost = nil, true
 	}
 	if !s.keepsContainers(n) {
 		s.halt(n, now)
@@ -189,7 +192,9 @@ func (s *Sim) goes(n *node, now time.Duration) {
 	}
 	n.up, n.leaving, n.doomed, n.fell, n.since = false, false, false, false, now
 	n.open, n.machine = nil, absent{}
-	n.dialled = [dialled]uint32{}
+	if s.links != nil {
+		s.links[n.index] = links{}
+	}
 	s.part(n.index).alarms.set(n.index, never)
 	n.wake = never
 	s.load.forget(n)
@@ -214,7 +219,7 @@ func (s *Sim) comes(n *node, now time.Duration) {
 	}
 	s.found(n)
 	p := s.part(n.index)
-	p.push(letter{at: now, to: n.index, from: 1<<32 - 3, counter: n.counter, kind: local, event: market.Boot{Records: slices.Clone(n.disk)}})
+	p.push(letter{at: now, to: n.index, from: 1<<32 - 3, counter: n.counter, kind: local, event: market.Boot{Records: slices.Clone(s.disks[n.index])}})
 	s.plan(n, now)
 	if n.server { // those nearest to it learn of it, as a table does that is not full
 		o := &s.c.Overlay
@@ -243,7 +248,7 @@ func (s *Sim) found(n *node) {
 		make = newPeer
 	}
 	n.machine = make(discovery.Config{
-		Self: s.c.Overlay.id(n.index), Network: s.net, Params: &s.c.Params, Sealer: sealer{s.c.Overlay.id(n.index)},
+		Self: s.c.Overlay.id(n.index), Network: s.net, Params: &s.c.Params, Sealer: &s.sealers[n.index],
 		Seed: mix(uint64(n.index), s.c.Seed, 3, uint64(n.life)), Trader: !n.nat,
 	})
 }
@@ -303,23 +308,24 @@ func (p *part) keep(n *node) {
 	if !p.s.lives.on {
 		return
 	}
+	disk := &p.s.disks[n.index]
 	for _, save := range p.out.Saves {
 		if _, log := save.Record.(*market.Entry); log { // which no peer reads
 			continue
 		}
 		table, key := save.Record.Key()
-		i := slices.IndexFunc(n.disk, func(r market.Record) bool {
+		i := slices.IndexFunc(*disk, func(r market.Record) bool {
 			t, k := r.Key()
 			return t == table && k == key
 		})
 		switch {
 		case save.Delete && i >= 0:
-			n.disk = slices.Delete(n.disk, i, i+1)
+			*disk = slices.Delete(*disk, i, i+1)
 		case save.Delete:
 		case i >= 0:
-			n.disk[i] = save.Record
+			(*disk)[i] = save.Record
 		default:
-			n.disk = append(n.disk, save.Record)
+			*disk = append(*disk, save.Record)
 		}
 	}
 }

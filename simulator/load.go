@@ -75,11 +75,11 @@ func (p *Profile) need() market.Resources {
 
 func (p *Profile) replicas() int { return max(1, p.Replicas) }
 
-func (l *Load) machine(r uint64) (market.Resources, market.CPUClass) {
+func (l *Load) machine(r uint64) *Machine {
 	x := int(r % 10000)
-	for _, m := range l.Machines {
-		if x -= m.Share; x < 0 {
-			return market.Resources{CPU: m.CPU, Memory: m.Memory}, m.Class
+	for i := range l.Machines {
+		if x -= l.Machines[i].Share; x < 0 {
+			return &l.Machines[i]
 		}
 	}
 	panic("simulator: shares of machines do not add up")

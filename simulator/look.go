@@ -23,7 +23,7 @@ func (s *Sim) Look(i uint32) Look {
 	n := &s.nodes[i]
 	peer, _ := n.machine.(*discovery.Peer)
 	return Look{
-		Index: i, ID: s.c.Overlay.id(i), Up: n.up, Peer: peer, Free: n.machine.Free(), Total: n.total, Running: n.running,
+		Index: i, ID: s.c.Overlay.id(i), Up: n.up, Peer: peer, Free: n.machine.Free(), Total: n.total(), Running: n.running,
 		Sent: n.sent, Received: n.heard,
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"caravela/market"
 )
 
-// node is one simulated machine: a peer, its engine and its disk. What every
-// event touches stands first, within one cache line.
+// node is one simulated machine: a peer and its engine. What every event
+// touches stands first, within one cache line.
 type node struct {
 	machine Participant
 	hash    uint64 // of all that happened to it
@@ -29,11 +29,12 @@ type node struct {
 	server  bool // takes part in the overlay
 	class   market.CPUClass
 
-	open    []openRequest
-	bytes   uint64
-	told    uint32          // of sent, what a trader says to each of its suppliers, or hands over
-	upkeep  uint32          // messages of refreshes, which are sent and heard besides
-	dialled [dialled]uint32 // connections, a ring
+	open     []openRequest
+	bytes    uint64
+	told     uint32          // of sent, what a trader says to each of its suppliers, or hands over
+	upkeep   uint32          // messages of refreshes, which are sent and heard besides
+	dialled  [dialled]uint32 // connections, a ring
+	dialling []dialling      // connections that are being made
 
 	total   market.Resources
 	running []market.LeaseID // what the engine runs
@@ -44,14 +45,15 @@ type node struct {
 	freeLog [4]freeChange   // the newest last
 }
 
-// dialled is how many of its newest connections a node is known to have, beside
-// those to the peers of its table.
-const dialled = 24
-
 // freeChange is what a node's offer had, and since when.
 type freeChange struct {
-	since time.Duration
-	free  market.Resources
+	since  time.Duration
+	cpu    market.MilliCPU
+	memory market.Bytes
+}
+
+func (f *freeChange) free() market.Resources {
+	return market.Resources{CPU: f.cpu, Memory: f.memory}
 }
 
 // openRequest is a local user's request under way.
@@ -64,25 +66,6 @@ type openRequest struct {
 	depth    uint16
 	units    []market.LeaseID
 	placed   bool // all of its units were leased, and counted
-}
-
-// knows reports whether there is a connection, which is then the last to be
-// given up.
-func (n *node) knows(m uint32) bool {
-	for i, d := range n.dialled {
-		if d == m+1 {
-			copy(n.dialled[1:i+1], n.dialled[:i])
-			n.dialled[0] = d
-			return true
-		}
-	}
-	return false
-}
-
-// connect notes a new connection; the one used least lately is given up.
-func (n *node) connect(m uint32) {
-	copy(n.dialled[1:], n.dialled[:])
-	n.dialled[0] = m + 1
 }
 
 // traffic is all that a node has sent and heard.
@@ -110,6 +93,11 @@ func (n *node) charge(m market.Message) {
 	}
 }
 
+// total is what a node has.
+func (n *node) total() market.Resources {
+	return market.Resources{CPU: n.kind.CPU, Memory: n.kind.Memory}
+}
+
 func (n *node) request(ref uint64) int {
 	for i := range n.open {
 		if n.open[i].ref == ref {
@@ -129,7 +117,7 @@ func (n *node) close(i int) {
 // freeSince reports whether the node has had r free since then.
 func (n *node) freeSince(since time.Duration, r market.Resources) bool {
 	for i := len(n.freeLog) - 1; i >= 0; i-- {
-		if !n.freeLog[i].free.Fits(r) {
+		if !n.freeLog[i].free().Fits(r) {
 			return false
 		}
 		if n.freeLog[i].since <= since {
@@ -141,10 +129,10 @@ func (n *node) freeSince(since time.Duration, r market.Resources) bool {
 
 func (n *node) setFree(now time.Duration, free market.Resources) bool {
 	last := &n.freeLog[len(n.freeLog)-1]
-	if last.free == free {
+	if last.free() == free {
 		return false
 	}
 	copy(n.freeLog[:], n.freeLog[1:])
-	*last = freeChange{now, free}
+	*last = freeChange{now, free.CPU, free.Memory}
 	return true
 }

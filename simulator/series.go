@@ -97,7 +97,7 @@ func (s *Sim) sample(at time.Duration) Sample {
 			continue
 		}
 		x.Up++
-		total = total.Add(n.total)
+		total = total.Add(n.total())
 		free = free.Add(n.free())
 	}
 	for _, p := range s.parts {
@@ -111,9 +111,9 @@ func (s *Sim) sample(at time.Duration) Sample {
 // free is what the node's supplier has not leased out.
 func (n *node) free() market.Resources {
 	if last := n.freeLog[len(n.freeLog)-1]; last.since != unset {
-		return last.free
+		return last.free()
 	}
-	return n.total
+	return n.total()
 }
 
 // unset is the date of a change that has not been.

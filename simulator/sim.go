@@ -63,25 +63,28 @@ const Start market.Wall = 1_767_225_600_000
 
 // Sim is one run under way.
 type Sim struct {
-	c      Config
-	net    market.NetworkID
-	nodes  []node
-	parts  []*part
-	now    time.Duration
-	look   time.Duration
-	load   driver
-	watch  watcher
-	lives  lives
-	check  inspector
-	tables refresher
-	joined joined
-	labels [][]market.Label          // by region
-	cuts   []*Cut                    // in force in this window
-	prices []*market.Terms           // by level; nil = everything is free
-	paid   time.Duration             // all debts of before then were collected
-	former map[uint64]market.Balance // what buyers had signed a while before the end, by supplier and buyer
-	calm   bool                      // little happened in the last window
-	alone  uint64                    // how many events of a window are little
+	c       Config
+	net     market.NetworkID
+	nodes   []node
+	links   []links // of each node; nil = all are connected
+	sealers []sealer
+	disks   [][]market.Record // of each node; nil = nobody ever crashes
+	parts   []*part
+	now     time.Duration
+	look    time.Duration
+	load    driver
+	watch   watcher
+	lives   lives
+	check   inspector
+	tables  refresher
+	joined  joined
+	labels  [][]market.Label          // by region
+	cuts    []*Cut                    // in force in this window
+	prices  []*market.Terms           // by level; nil = everything is free
+	paid    time.Duration             // all debts of before then were collected
+	former  map[uint64]market.Balance // what buyers had signed a while before the end, by supplier and buyer
+	calm    bool                      // little happened in the last window
+	alone   uint64                    // how many events of a window are little
 
 	stepping sync.WaitGroup // the workers in this window
 
@@ -128,7 +131,7 @@ const (
 
 // New prepares a run.
 func New(c Config) *Sim {
-	s := &Sim{c: c, net: c.Params.Network, nodes: make([]node, c.Nodes), look: c.Network.lookahead(), prices: c.Money.prices()}
+	s := &Sim{c: c, net: c.Params.Network, nodes: make([]node, c.Nodes), sealers: make([]sealer, c.Nodes), look: c.Network.lookahead(), prices: c.Money.prices()}
 	s.c.Workers = c.Partitions()
 	s.alone = uint64(together * s.c.Workers)
 	for range s.c.Workers {
@@ -137,6 +140,9 @@ func New(c Config) *Sim {
 	}
 	o := &s.c.Overlay
 	o.populate(c.Nodes, func(i uint32) market.PeerID { return peerID(i, c.Seed) })
+	if !c.Network.Dialled {
+		s.links = make([]links, c.Nodes)
+	}
 	for i := range s.nodes {
 		s.populate(uint32(i))
 	}
@@ -160,7 +166,8 @@ func (s *Sim) populate(i uint32) {
 	if mix(uint64(i), s.c.Seed, 5)%million < uint64(s.c.Network.NAT) {
 		n.nat, n.server = true, false
 	}
-	n.total, n.class = s.c.Load.machine(mix(uint64(i), s.c.Seed, 2))
+	s.sealers[i] = sealer{s.c.Seed, i}
+	n.kind = s.c.Load.machine(mix(uint64(i), s.c.Seed, 2))
 	for j := range n.freeLog {
 		n.freeLog[j].since = unset
 	}
@@ -322,7 +329,7 @@ func (p *part) deliver(n *node, l *letter) {
 	if l.from != n.index {
 		n.heard++
 		if !p.s.connected(n, l.from) { // a connection serves both ways
-			n.connect(l.from)
+			p.s.links[n.index].connect(l.from)
 		}
 	}
 	ev := market.Received{From: market.Ref{Peer: p.s.c.Overlay.id(l.from)}, Msg: p.deceived(n, l.msg)}
@@ -391,7 +398,7 @@ var platform = market.Platform{OS: "linux", Arch: "amd64"}
 // part.
 func (p *part) stock(n *node) *market.Stock {
 	s := p.s
-	k := ware{total: n.offered(), class: n.class, nat: n.nat, terms: s.terms(n)}
+	k := ware{total: n.offered(), class: n.kind.Class, nat: n.nat, terms: s.terms(n)}
 	if s.labels != nil {
 		k.region = s.c.Network.region(n.index)
 	}
@@ -495,9 +502,11 @@ func (p *part) send(n *node, at time.Duration, s *market.Send) {
 	if p.s.c.Network.NAT > 0 && p.s.nodes[to].nat {
 		link += p.s.c.Network.Relay
 	}
-	if !p.s.connected(n, to) {
-		n.connect(to)
+	if p.s.connected(n, to) {
+		l.at = n.ready(to, l.at)
+	} else {
 		l.at += 4 * link
+		n.dial(to, l.at)
 	}
 	if !p.s.reaches(n, to) {
 		p.push(letter{at: l.at + patience, to: n.index, from: to, counter: n.counter, kind: undelivered, msg: s.Msg})
@@ -551,11 +560,6 @@ func (s *Sim) question(n *node, m uint32) time.Duration {
 // cuts. Where nobody ever goes, nobody needs to be looked at.
 func (s *Sim) reaches(n *node, m uint32) bool {
 	return (!s.lives.on || s.nodes[m].up) && !s.cut(n.index, m)
-}
-
-// connected reports whether a node can talk to another without a dial.
-func (s *Sim) connected(n *node, m uint32) bool {
-	return s.c.Network.Dialled || n.knows(m) || s.c.Overlay.connected(n.index, m)
 }
 
 func (p *part) outcome(n *node, at time.Duration, o *market.Outcome) {
