@@ -27,22 +27,18 @@ type node struct {
 	lost    bool // it was, once
 	nat     bool
 	server  bool // takes part in the overlay
-	class   market.CPUClass
 
-	open     []openRequest
-	bytes    uint64
-	told     uint32          // of sent, what a trader says to each of its suppliers, or hands over
-	upkeep   uint32          // messages of refreshes, which are sent and heard besides
-	dialled  [dialled]uint32 // connections, a ring
-	dialling []dialling      // connections that are being made
+	open   []openRequest
+	bytes  uint64
+	told   uint32 // of sent, what a trader says to each of its suppliers, or hands over
+	upkeep uint32 // messages of refreshes, which are sent and heard besides
 
-	total   market.Resources
+	kind    *Machine
 	running []market.LeaseID // what the engine runs
 	place   place
-	disk    []market.Record // kept where nodes can crash
-	since   time.Duration   // when it came, or went
-	busy    time.Duration   // its uplink, until then
-	freeLog [4]freeChange   // the newest last
+	since   time.Duration // when it came, or went
+	busy    time.Duration // its uplink, until then
+	freeLog [4]freeChange // the newest last
 }
 
 // freeChange is what a node's offer had, and since when.

@@ -502,12 +502,7 @@ func (p *part) send(n *node, at time.Duration, s *market.Send) {
 	if p.s.c.Network.NAT > 0 && p.s.nodes[to].nat {
 		link += p.s.c.Network.Relay
 	}
-	if p.s.connected(n, to) {
-		l.at = n.ready(to, l.at)
-	} else {
-		l.at += 4 * link
-		n.dial(to, l.at)
-	}
+	l.at = p.s.departs(n, to, l.at, link)
 	if !p.s.reaches(n, to) {
 		p.push(letter{at: l.at + patience, to: n.index, from: to, counter: n.counter, kind: undelivered, msg: s.Msg})
 		return
