@@ -17,7 +17,8 @@ type alarm struct {
 }
 
 func newAlarms(nodes, parts int) alarms {
-	return alarms{places: make([]int32, nodes/parts+1), parts: uint32(parts)}
+	most := nodes/parts + 1
+	return alarms{heap: make([]alarm, 0, most), places: make([]int32, most), parts: uint32(parts)}
 }
 
 func (a *alarm) before(b *alarm) bool { return a.at < b.at || a.at == b.at && a.node < b.node }

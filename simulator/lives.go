@@ -190,7 +190,7 @@ func (s *Sim) goes(n *node, now time.Duration) {
 	} else if d := s.c.Life.Absence.draw(s.chance(n, 5)); d < s.c.Duration {
 		back = now + d
 	}
-	n.up, n.leaving, n.doomed, n.fell, n.since = false, false, false, false, now
+	n.up, n.fresh, n.leaving, n.doomed, n.fell, n.since = false, false, false, false, false, now
 	n.open, n.machine = nil, absent{}
 	if s.links != nil {
 		s.links[n.index] = links{}

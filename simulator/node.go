@@ -20,6 +20,7 @@ type node struct {
 	life    uint16
 	fault   fault
 	up      bool
+	fresh   bool // was not started yet, ever
 	fell    bool // crashed in this window
 	doomed  bool // will crash within its next step
 	forget  bool // its disk is to be lost

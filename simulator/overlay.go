@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 
 	"caravela/market"
@@ -47,7 +48,7 @@ func (o *Overlay) populate(n int, id func(uint32) market.PeerID) {
 // build sorts the members. alive is called once for each node.
 func (o *Overlay) build(alive func(uint32) bool) {
 	o.epoch++
-	members := o.ring.members[:0]
+	members := slices.Grow(o.ring.members[:0], len(o.spots))
 	for i := range o.spots {
 		if o.spots[i].rank = outside; alive(uint32(i)) {
 			members = append(members, member{o.spots[i].point, uint32(i)})

@@ -149,11 +149,10 @@ func New(c Config) *Sim {
 	o.build(func(i uint32) bool { return s.nodes[i].server })
 	s.load = newDriver(s)
 	s.settle()
-	for i := range s.nodes { // nodes start within the first refresh interval
+	for i := range s.nodes {
 		n := &s.nodes[i]
-		p := s.part(n.index)
-		at := time.Duration(mix(uint64(i), c.Seed, 1) % uint64(s.c.Load.Warmup))
-		p.push(letter{at: at, to: n.index, from: n.index, kind: local, event: market.Boot{}})
+		n.wake = s.starts(n.index)
+		s.part(n.index).alarms.set(n.index, n.wake)
 	}
 	return s
 }
@@ -162,7 +161,7 @@ func (s *Sim) part(i uint32) *part { return s.parts[int(i)%len(s.parts)] }
 
 func (s *Sim) populate(i uint32) {
 	n := &s.nodes[i]
-	*n = node{index: i, up: true, server: true, wake: market.Never, fault: s.c.Faults.of(i, s.c.Seed)}
+	*n = node{index: i, up: true, fresh: true, server: true, fault: s.c.Faults.of(i, s.c.Seed)}
 	if mix(uint64(i), s.c.Seed, 5)%million < uint64(s.c.Network.NAT) {
 		n.nat, n.server = true, false
 	}
@@ -303,8 +302,7 @@ func (p *part) run(end time.Duration) {
 		case min(mailAt, wakeAt) >= end:
 			return
 		case wakeAt < mailAt: // at the same time letters come first
-			n := &p.s.nodes[p.alarms.heap[0].node]
-			p.step(n, wakeAt, market.Tick{}, 1)
+			p.wake(&p.s.nodes[p.alarms.heap[0].node], wakeAt)
 		default:
 			l := p.mail.pop()
 			n := &p.s.nodes[l.to]
@@ -321,6 +319,17 @@ func (p *part) run(end time.Duration) {
 			}
 		}
 	}
+}
+
+// wake is a node's alarm: the first thing that it does by itself is to boot.
+func (p *part) wake(n *node, at time.Duration) {
+	if n.fresh && at >= p.s.starts(n.index) {
+		n.fresh = false
+		boot := letter{from: n.index}
+		p.step(n, at, market.Boot{}, boot.what())
+		return
+	}
+	p.step(n, at, market.Tick{}, 1)
 }
 
 // deliver gives a node a message. The market's own peer takes it as a value,
@@ -386,7 +395,11 @@ func (p *part) finish(n *node, at time.Duration) {
 		p.alarms.set(n.index, never)
 		return
 	}
-	if d := n.machine.Deadline(); d != n.wake {
+	d := n.machine.Deadline()
+	if n.fresh { // others may know of it already
+		d = min(d, p.s.starts(n.index))
+	}
+	if d != n.wake {
 		n.wake = d
 		p.alarms.set(n.index, d)
 	}
