@@ -53,8 +53,9 @@ func newBench(t *testing.T) *bench {
 
 // boot starts a new life from what the disk holds.
 func (b *bench) boot() *market.Outbox {
-	books := ledger.New(&market.Party{Self: b.keys.Self(), Params: &b.params, Seal: b.keys})
-	m := buyer.New(b.keys.Self(), &b.params, b.keys, &books, uint64(b.now.Mono), uint64(b.now.Mono))
+	me := &market.Party{Self: b.keys.Self(), Params: &b.params, Seal: b.keys}
+	books := ledger.New(me)
+	m := buyer.New(me, &books, uint64(b.now.Mono), uint64(b.now.Mono))
 	b.Buyer, b.books = &m, &books
 	records := []market.Record{&market.Seq{Seq: 1}} // another role's
 	for _, r := range b.disk {

@@ -49,13 +49,11 @@ const (
 // they are answered, and cancels what it does not know: a request that is
 // given up leaves no lease behind. It signs no bill that it has not checked.
 type Buyer struct {
-	self   market.PeerID
-	params *market.Params
-	seal   market.Sealer
-	books  *ledger.Books // shared by the roles of this peer
-	rng    market.Rand
-	refs   uint64
-	stock  *market.Stock // what this peer itself sells; nil = not told yet
+	me    *market.Party
+	books *ledger.Books // shared by the roles of this peer
+	rng   market.Rand
+	refs  uint64
+	stock *market.Stock // what this peer itself sells; nil = not told yet
 
 	requests []request
 	holdings []*holding // sorted by unit
@@ -64,8 +62,8 @@ type Buyer struct {
 }
 
 // New returns a buyer that knows nobody.
-func New(self market.PeerID, params *market.Params, seal market.Sealer, books *ledger.Books, seed, refs uint64) Buyer {
-	return Buyer{self: self, params: params, seal: seal, books: books, rng: market.Rand(seed), refs: refs}
+func New(me *market.Party, books *ledger.Books, seed, refs uint64) Buyer {
+	return Buyer{me: me, books: books, rng: market.Rand(seed), refs: refs}
 }
 
 // Step implements market.Machine.
@@ -164,7 +162,7 @@ func (b *Buyer) Bought() []*market.Bought {
 
 // here is where this peer can be dialled.
 func (b *Buyer) here() market.Ref {
-	at := market.Ref{Peer: b.self}
+	at := market.Ref{Peer: b.me.Self}
 	if b.stock != nil {
 		at.Addrs = b.stock.Addrs
 	}

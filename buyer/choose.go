@@ -98,15 +98,15 @@ func (b *Buyer) mayHost(r *request, p market.PeerID) bool {
 func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, hold *market.SignedHold, out *market.Outbox) {
 	spec := r.spec(i)
 	l := market.Lease{
-		Network: b.params.Network, Buyer: b.self, Supplier: o.Offer.Supplier, OfferSeq: o.Offer.Seq, Nonce: b.rng.Uint64(),
-		Resources: spec.Limits, Pids: spec.Pids, Image: spec.Image, Ports: spec.Ports, SpecHash: b.seal.SpecHash(spec),
+		Network: b.me.Params.Network, Buyer: b.me.Self, Supplier: o.Offer.Supplier, OfferSeq: o.Offer.Seq, Nonce: b.rng.Uint64(),
+		Resources: spec.Limits, Pids: spec.Pids, Image: spec.Image, Ports: spec.Ports, SpecHash: b.me.Seal.SpecHash(spec),
 		Start: now.Wall, End: now.Wall.Add(r.req.Term), Renew: r.req.Renew, Terms: o.Offer.Terms,
 	}
 	if hold != nil {
 		l.Hold, l.Terms, l.OfferSeq = hold.ID, hold.Terms, hold.OfferSeq
 	}
 	l.MaxCost = maxCost(&l, r.req.MaxCost)
-	lease := b.seal.Lease(l)
+	lease := b.me.Seal.Lease(l)
 	ref := market.Ref{Peer: o.Offer.Supplier, Addrs: o.Addrs}
 	rec := &market.Bought{Lease: lease, Spec: spec, Supplier: ref, Offer: o.Offer.Name}
 	h := b.hold(now, rec)
@@ -114,7 +114,7 @@ func (b *Buyer) launch(now market.Time, r *request, i int, o market.OfferAt, hol
 	out.Save(rec)
 	b.ask(h, r, out)
 	offer := &o.Offer.Offer
-	r.slots[i] = slot{state: asking, unit: lease.ID, supplier: o.Offer.Supplier, dueAt: now.Mono + b.params.Grant, offer: offer, hold: hold}
+	r.slots[i] = slot{state: asking, unit: lease.ID, supplier: o.Offer.Supplier, dueAt: now.Mono + b.me.Params.Grant, offer: offer, hold: hold}
 	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Asking, Replica: i, Unit: lease.ID, Offer: offer})
 }
 

@@ -108,7 +108,7 @@ func (h *holding) kept() bool {
 
 func (b *Buyer) onGrant(now market.Time, from market.Ref, m *market.Grant, out *market.Outbox) {
 	i, known := b.find(m.Lease.Unit())
-	if m.Lease.Buyer != b.self || m.Lease.Supplier != from.Peer {
+	if m.Lease.Buyer != b.me.Self || m.Lease.Supplier != from.Peer {
 		return
 	}
 	if !known { // long forgotten, and so not wanted

@@ -160,7 +160,7 @@ func (b *Buyer) acknowledge(now market.Time, t *meter, from market.Ref, n *marke
 	if a := t.rec.Acked; a != nil {
 		owed -= a.Amount
 	}
-	signed := b.seal.AckUsage(n)
+	signed := b.me.Seal.AckUsage(n)
 	rec := *t.rec
 	rec.Acked, rec.Seen = signed, now.Wall
 	t.keep(rec, out)

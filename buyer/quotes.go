@@ -35,7 +35,7 @@ func (r *request) quotes() bool { return r.req.DryRun && r.req.Quote }
 // reserve asks a supplier to hold what one replica needs.
 func (b *Buyer) reserve(now market.Time, r *request, i int, o market.OfferAt, out *market.Outbox) {
 	spec, offer := r.spec(i), o.Offer.Offer
-	s := slot{state: reserving, supplier: o.Offer.Supplier, dueAt: now.Mono + b.params.Grant, offer: &offer, from: o, ref: b.ref()}
+	s := slot{state: reserving, supplier: o.Offer.Supplier, dueAt: now.Mono + b.me.Params.Grant, offer: &offer, from: o, ref: b.ref()}
 	r.slots[i] = s
 	out.Send(market.Ref{Peer: s.supplier, Addrs: o.Addrs}, &market.RequestHold{
 		Ref: s.ref, OfferSeq: o.Offer.Seq, Resources: spec.Limits, Pids: spec.Pids, Ports: spec.Ports, Image: spec.Image,
@@ -59,7 +59,7 @@ func (b *Buyer) reserving(ref uint64, from market.PeerID) (*request, int) {
 // onGrantHold fills a slot. A hold that nobody waits for is given back.
 func (b *Buyer) onGrantHold(now market.Time, from market.Ref, m *market.GrantHold, out *market.Outbox) {
 	h := m.Hold
-	if h.Buyer != b.self || h.Supplier != from.Peer || h.Network != b.params.Network {
+	if h.Buyer != b.me.Self || h.Supplier != from.Peer || h.Network != b.me.Params.Network {
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "hold of others")
 		return
 	}

@@ -98,7 +98,7 @@ func (b *Buyer) dispute(t *meter, from market.Ref, why string, out *market.Outbo
 }
 
 func (b *Buyer) signReceipt(now market.Time, t *meter, from market.Ref, r *market.SignedReceipt, out *market.Outbox) {
-	signed := b.seal.SignReceipt(r)
+	signed := b.me.Seal.SignReceipt(r)
 	rec := *t.rec
 	rec.Receipt = signed
 	t.keep(rec, out)

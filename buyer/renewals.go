@@ -70,7 +70,7 @@ func (b *Buyer) renew(now market.Time, h *holding, out *market.Outbox) {
 			return
 		}
 		rec := *h.rec
-		rec.Renewal = b.seal.Lease(b.renewal(now, h))
+		rec.Renewal = b.me.Seal.Lease(b.renewal(now, h))
 		h.rec, h.signedAt = &rec, now.Mono
 		out.Save(h.rec)
 	}
@@ -99,7 +99,7 @@ func (b *Buyer) onPrice(now market.Time, from market.Ref, m *market.Offers, out 
 	h.inquiry = 0
 	old := h.rec.Lease
 	for _, o := range m.Offers {
-		fresh := o.Offer.Supplier == from.Peer && o.Offer.Network == b.params.Network && o.Offer.Seq >= old.OfferSeq
+		fresh := o.Offer.Supplier == from.Peer && o.Offer.Network == b.me.Params.Network && o.Offer.Seq >= old.OfferSeq
 		if fresh && (h.wish != nil || !dearer(o.Offer.Terms, old.Terms, old.Resources)) {
 			h.asks = &o.Offer.Offer
 		}

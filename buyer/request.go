@@ -85,7 +85,7 @@ func (b *Buyer) onWanted(now market.Time, ev market.Wanted, out *market.Outbox) 
 	ev.Replicas = min(max(1, ev.Replicas), market.MaxReplicas)
 	r := request{req: ev, want: ev.Want, slots: make([]slot, ev.Replicas), giveUpAt: now.Mono + ev.Wait}
 	if r.req.Term == 0 {
-		r.req.Term = b.params.Term
+		r.req.Term = b.me.Params.Term
 	}
 	r.want.Term = r.req.Term
 	if ev.Together {

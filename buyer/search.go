@@ -116,7 +116,7 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 		out.Send(t, &market.GetOffers{Ref: a.ref, Region: q.region, Want: r.want, Max: b.most(r), Relay: !q.led, Buy: !r.req.DryRun})
 		open++
 		r.asked++
-		if t.Peer != b.self {
+		if t.Peer != b.me.Self {
 			r.cover.Questions++
 		}
 	}
@@ -126,7 +126,7 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 		q.again(now)
 	case !q.looked && r.asked < r.mostAsks():
 		q.looking, q.looked, q.bereft = b.ref(), true, b.bereft(now, q.region)
-		out.Lookups = append(out.Lookups, market.Lookup{Ref: q.looking, Key: q.region.Key(b.params.Network), N: b.params.Replicas})
+		out.Lookups = append(out.Lookups, market.Lookup{Ref: q.looking, Key: q.region.Key(b.me.Params.Network), N: b.me.Params.Replicas})
 	case q.unheard() && now.Mono < q.since+lateAnswer:
 		q.again(now)
 	case !q.led && now.Mono < q.patience(): // a busy machine's silence does not mean that there is nothing
@@ -271,7 +271,7 @@ func (b *Buyer) follow(r *request, from market.Region, led bool, hints []market.
 
 // take keeps an offer that fits, the newest of each supplier.
 func (b *Buyer) take(now market.Time, r *request, o market.OfferAt) bool {
-	if o.Offer.Network != b.params.Network || o.Offer.ValidUntil.Add(2*time.Minute) < now.Wall {
+	if o.Offer.Network != b.me.Params.Network || o.Offer.ValidUntil.Add(2*time.Minute) < now.Wall {
 		return false
 	}
 	if kind, _ := r.want.Miss(&o.Offer.Offer); kind != market.MissNone {
@@ -374,7 +374,7 @@ func (b *Buyer) settle(now market.Time, r *request, out *market.Outbox) {
 	r.phase = choosing
 	tally := r.tally
 	out.Outcomes = append(out.Outcomes, market.Outcome{Ref: r.req.Ref, Kind: market.Searched, Offers: slices.Clone(r.offers), Tally: &tally, Cover: r.cover})
-	out.Note(market.NoteSearch, b.self, market.LeaseID{}, r.want.Need.String())
+	out.Note(market.NoteSearch, b.me.Self, market.LeaseID{}, r.want.Need.String())
 	if r.req.DryRun && !r.req.Quote {
 		b.finish(r, market.Outcome{Kind: market.Done, Tally: &tally}, out)
 		return

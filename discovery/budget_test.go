@@ -13,8 +13,8 @@ import (
 
 // A million peers must fit into a machine: these are the bytes that one costs.
 const (
-	maxPeerSize = 632  // the struct itself; with a word of its own, a size that memory comes in
-	maxIdleHeap = 1100 // an idle supplier with three traders, all told but the stock, which many share
+	maxPeerSize = 568  // the struct itself; with a word of its own, a size that memory comes in
+	maxIdleHeap = 1030 // an idle supplier with three traders, all told but the stock, which many share
 )
 
 func TestPeerSize(t *testing.T) {

@@ -46,9 +46,9 @@ func New(c Config) *Peer {
 	next := r.Uint64
 	p := &Peer{me: market.Party{Self: c.Self, Params: c.Params, Seal: c.Sealer}}
 	p.books = ledger.New(&p.me)
-	p.trader = trader.New(c.Self, c.Params, c.Trader, next(), traderRefs|next()&refMask)
+	p.trader = trader.New(&p.me, c.Trader, next(), traderRefs|next()&refMask)
 	p.supplier = supplier.New(&p.me, &p.books, next(), supplierRefs|next()&refMask)
-	p.buyer = buyer.New(c.Self, c.Params, c.Sealer, &p.books, next(), buyerRefs|next()&refMask)
+	p.buyer = buyer.New(&p.me, &p.books, next(), buyerRefs|next()&refMask)
 	return p
 }
 

@@ -19,7 +19,7 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 	if !t.on {
 		return
 	}
-	if p := t.place(r); p != nil && from.Peer != t.self {
+	if p := t.place(r); p != nil && from.Peer != t.me.Self {
 		t.learn(now, p, []market.PeerID{from.Peer}, nil)
 		t.sync(p, from, &m.Summary, out)
 	}
@@ -28,11 +28,11 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 		p.dirty = t.learnChild(now, p, m, from) || p.dirty
 		t.recount(now, p)
 		t.plan(now, p)
-		if !p.split && from.Peer != t.self && now.Mono-p.since > t.childTTL() { // the child need not be: say so
+		if !p.split && from.Peer != t.me.Self && now.Mono-p.since > t.childTTL() { // the child need not be: say so
 			t.summarize(p)
 			s := p.summary
 			s.Peaks = slices.Clone(s.Peaks)
-			out.Send(from, &market.AdvertiseOffersNeighbor{Summary: s, At: market.Ref{Peer: t.self, Addrs: t.addrs}})
+			out.Send(from, &market.AdvertiseOffersNeighbor{Summary: s, At: t.here()})
 		}
 	}
 }
@@ -60,7 +60,7 @@ func (t *Trader) parentOf(now market.Time, r market.Region) *place {
 	if p := t.place(up); p != nil || len(t.places) >= maxPlaces/2 {
 		return p
 	}
-	if own := t.place(r); own != nil && !slices.ContainsFunc(own.above, func(a market.Ref) bool { return a.Peer == t.self }) {
+	if own := t.place(r); own != nil && !slices.ContainsFunc(own.above, func(a market.Ref) bool { return a.Peer == t.me.Self }) {
 		return nil
 	}
 	p := t.mustPlace(now, up)
@@ -77,7 +77,7 @@ func (t *Trader) learnParent(now market.Time, from market.Ref, s *market.Summary
 			continue
 		}
 		p.mergeUntil = 0
-		if int(s.Offers) <= t.params.SplitAt/2 {
+		if int(s.Offers) <= t.me.Params.SplitAt/2 {
 			p.mergeUntil = now.Mono + t.childTTL()
 		}
 	}
@@ -105,7 +105,7 @@ func (t *Trader) learnChild(now market.Time, p *place, m *market.AdvertiseOffers
 			furthest = end
 		}
 	}
-	c := child{summary: s, trader: from, heard: now.Mono, said: m.Said, far: market.Distance(from.Peer, s.Region.Key(t.params.Network))}
+	c := child{summary: s, trader: from, heard: now.Mono, said: m.Said, far: market.Distance(from.Peer, s.Region.Key(t.me.Params.Network))}
 	at := first // those of one region stand by distance
 	for at < end && p.children[at].nearer(&c) {
 		at++
@@ -134,7 +134,7 @@ func overtaken(word, later market.Wall) bool {
 // overdue reports whether a trader below has let the time pass within which it
 // speaks: it may be dead, and must not keep others away.
 func (t *Trader) overdue(now market.Time, c *child) bool {
-	return now.Mono-c.heard > 3*t.params.Refresh/2+ackTimeout
+	return now.Mono-c.heard > 3*t.me.Params.Refresh/2+ackTimeout
 }
 
 // firstChild is where what is said of a region below begins, or would.

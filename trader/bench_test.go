@@ -41,7 +41,7 @@ func newBench(t *testing.T, change func(*market.Params)) *bench {
 	if change != nil {
 		change(&b.params)
 	}
-	m := trader.New(ref(0).Peer, &b.params, true, 1, 1)
+	m := trader.New(&market.Party{Self: ref(0).Peer, Params: &b.params}, true, 1, 1)
 	b.Trader = &m
 	return b
 }

@@ -23,7 +23,7 @@ func (t *Trader) plan(now market.Time, p *place) {
 
 // rank is this peer's place among the replicas.
 func (t *Trader) rank(p *place) int {
-	if i := slices.Index(p.replicas, t.self); i >= 0 {
+	if i := slices.Index(p.replicas, t.me.Self); i >= 0 {
 		return i
 	}
 	return len(p.replicas)
@@ -103,4 +103,4 @@ func (p *place) childOffers() (n int) {
 }
 
 // childTTL is how long a neighbour's word counts.
-func (t *Trader) childTTL() time.Duration { return 5 * t.params.Refresh / 2 }
+func (t *Trader) childTTL() time.Duration { return 5 * t.me.Params.Refresh / 2 }

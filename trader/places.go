@@ -90,14 +90,14 @@ func (t *Trader) mustPlace(now market.Time, r market.Region) *place {
 func (t *Trader) learn(now market.Time, p *place, replicas []market.PeerID, above []market.Ref) {
 	for _, id := range replicas {
 		if !slices.Contains(p.replicas, id) {
-			p.replicas = nearest(append(slices.Clone(p.replicas), id), p.region.Key(t.params.Network), t.params.Replicas, itself)
+			p.replicas = nearest(append(slices.Clone(p.replicas), id), p.region.Key(t.me.Params.Network), t.me.Params.Replicas, itself)
 		}
 	}
 	if p.region.Depth == 0 || len(above) == 0 {
 		return
 	}
 	if len(p.above) == 0 { // told, so that it need not be found
-		p.lookAt = now.Mono + t.rng.Jitter(2*t.params.Resettle)
+		p.lookAt = now.Mono + t.rng.Jitter(2*t.me.Params.Resettle)
 	}
 	for _, r := range above {
 		t.learnAbove(p, r)
@@ -107,7 +107,7 @@ func (t *Trader) learn(now market.Time, p *place, replicas []market.PeerID, abov
 // learnAbove reports whether the peer is now among the traders above.
 func (t *Trader) learnAbove(p *place, r market.Ref) bool {
 	if !slices.ContainsFunc(p.above, func(a market.Ref) bool { return a.Peer == r.Peer }) {
-		p.above = nearest(append(slices.Clone(p.above), r), p.region.Parent().Key(t.params.Network), t.params.Replicas, peerOf)
+		p.above = nearest(append(slices.Clone(p.above), r), p.region.Parent().Key(t.me.Params.Network), t.me.Params.Replicas, peerOf)
 		return slices.ContainsFunc(p.above, func(a market.Ref) bool { return a.Peer == r.Peer })
 	}
 	return false
@@ -149,9 +149,9 @@ func (t *Trader) recount(now market.Time, p *place) {
 		p.advertiseAt = min(p.advertiseAt, now.Mono+firstWord)
 	}
 	switch below := p.childOffers(); {
-	case n+below <= t.params.SplitAt/2:
+	case n+below <= t.me.Params.SplitAt/2:
 		p.split = false
-	case below >= t.params.SplitAt: // not n+below: an offer on its way back up is counted twice
+	case below >= t.me.Params.SplitAt: // not n+below: an offer on its way back up is counted twice
 		p.split = true
 	}
 }
@@ -164,8 +164,8 @@ func (t *Trader) tickPlaces(now market.Time, out *market.Outbox) {
 		p := &t.places[i]
 		if now.Mono >= p.lookAt {
 			t.refs++
-			p.looking, p.lookAt = t.refs, now.Mono+t.rng.Jitter(2*t.params.Resettle)
-			out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Parent().Key(t.params.Network), N: t.params.Replicas + len(p.lost)})
+			p.looking, p.lookAt = t.refs, now.Mono+t.rng.Jitter(2*t.me.Params.Resettle)
+			out.Lookups = append(out.Lookups, market.Lookup{Ref: p.looking, Key: p.region.Parent().Key(t.me.Params.Network), N: t.me.Params.Replicas + len(p.lost)})
 			t.lookAround(p, out)
 		}
 		if now.Mono >= p.advertiseAt {
@@ -180,17 +180,17 @@ func (t *Trader) tickPlaces(now market.Time, out *market.Outbox) {
 }
 
 func (t *Trader) advertise(now market.Time, p *place, out *market.Outbox) {
-	p.advertiseAt = now.Mono + t.rng.Jitter(2*t.params.Refresh)/2 + t.params.Refresh/2
+	p.advertiseAt = now.Mono + t.rng.Jitter(2*t.me.Params.Refresh)/2 + t.me.Params.Refresh/2
 	p.told = p.shelf.count()
 	ad := t.advert(now, p)
 	for _, id := range p.replicas {
-		if id != t.self {
+		if id != t.me.Self {
 			out.Send(market.Ref{Peer: id}, ad)
 		}
 	}
 	var above []market.Ref
 	for _, r := range p.above {
-		if r.Peer == t.self || !slices.Contains(p.replicas, r.Peer) {
+		if r.Peer == t.me.Self || !slices.Contains(p.replicas, r.Peer) {
 			above = append(above, r)
 		}
 	}
@@ -199,8 +199,8 @@ func (t *Trader) advertise(now market.Time, p *place, out *market.Outbox) {
 
 func (t *Trader) tellAbove(now market.Time, above []market.Ref, ad *market.AdvertiseOffersNeighbor, out *market.Outbox) {
 	for _, r := range above {
-		if r.Peer == t.self {
-			t.onAdvertise(now, market.Ref{Peer: t.self, Addrs: t.addrs}, ad, out)
+		if r.Peer == t.me.Self {
+			t.onAdvertise(now, t.here(), ad, out)
 		} else {
 			out.Send(r, ad)
 		}
@@ -218,18 +218,18 @@ func (t *Trader) advert(now market.Time, p *place) *market.AdvertiseOffersNeighb
 
 // saying is what was said of a place last.
 func (t *Trader) saying(p *place) *market.AdvertiseOffersNeighbor {
-	return &market.AdvertiseOffersNeighbor{Summary: p.said, At: market.Ref{Peer: t.self, Addrs: t.addrs}, Said: p.saidBy}
+	return &market.AdvertiseOffersNeighbor{Summary: p.said, At: t.here(), Said: p.saidBy}
 }
 
 // lookAround finds the other traders of a place that has offers only below:
 // no supplier names them.
 func (t *Trader) lookAround(p *place, out *market.Outbox) {
-	if p.peering != 0 || slices.Contains(p.replicas, t.self) {
+	if p.peering != 0 || slices.Contains(p.replicas, t.me.Self) {
 		return
 	}
 	t.refs++
 	p.peering = t.refs
-	out.Lookups = append(out.Lookups, market.Lookup{Ref: p.peering, Key: p.region.Key(t.params.Network), N: t.params.Replicas})
+	out.Lookups = append(out.Lookups, market.Lookup{Ref: p.peering, Key: p.region.Key(t.me.Params.Network), N: t.me.Params.Replicas})
 }
 
 // onFound learns who trades above, and tells them.
@@ -255,7 +255,7 @@ func (t *Trader) onFound(now market.Time, ev market.Found) {
 			return !slices.ContainsFunc(ev.Peers, func(r market.Ref) bool { return r.Peer == id })
 		})
 		p.above = slices.DeleteFunc(slices.Clone(ev.Peers), func(r market.Ref) bool { return slices.Contains(p.lost, r.Peer) })
-		p.above = p.above[:min(len(p.above), t.params.Replicas)]
+		p.above = p.above[:min(len(p.above), t.me.Params.Replicas)]
 		if len(p.lost) == 0 {
 			p.pause = 0
 		}
@@ -267,7 +267,7 @@ func (t *Trader) onFound(now market.Time, ev market.Found) {
 // than one of its replicas, and counts it among the traders above where it is
 // nearer than one of those.
 func (t *Trader) onNear(now market.Time, ev market.Near, out *market.Outbox) {
-	if ev.Peer.Peer == t.self {
+	if ev.Peer.Peer == t.me.Self {
 		return
 	}
 	for i := range t.places {
@@ -285,7 +285,7 @@ func (t *Trader) onNear(now market.Time, ev market.Near, out *market.Outbox) {
 func (t *Trader) handOver(p *place, to market.Ref, out *market.Outbox) {
 	for i := range p.shelf.rest {
 		h := &p.shelf.rest[i]
-		out.Send(to, &market.CreateOffer{Offer: h.offer, At: market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
+		out.Send(to, &market.CreateOffer{Offer: h.offer, At: h.at(),
 			Region: p.region, Replicas: p.replicas, Above: p.above})
 	}
 	if p.shelf.count() > 0 {
@@ -296,10 +296,10 @@ func (t *Trader) handOver(p *place, to market.Ref, out *market.Outbox) {
 // wanted reports whether a new peer belongs among the replicas of a place,
 // and this peer, as the nearest, is the one to tell it.
 func (t *Trader) wanted(p *place, peer market.PeerID) bool {
-	key := p.region.Key(t.params.Network)
-	further := len(p.replicas) < t.params.Replicas
+	key := p.region.Key(t.me.Params.Network)
+	further := len(p.replicas) < t.me.Params.Replicas
 	for _, r := range p.replicas {
-		if r != t.self && market.Nearer(r, t.self, key) {
+		if r != t.me.Self && market.Nearer(r, t.me.Self, key) {
 			return false
 		}
 		further = further || market.Nearer(peer, r, key)
@@ -366,6 +366,6 @@ func (t *Trader) lostAdvert(now market.Time, to market.PeerID, r market.Region, 
 
 // lookSoon waits longer from time to time while those above are not reached.
 func (t *Trader) lookSoon(now market.Time, p *place) {
-	p.pause = min(max(lookRetry, 2*p.pause), t.params.Resettle)
+	p.pause = min(max(lookRetry, 2*p.pause), t.me.Params.Resettle)
 	p.lookAt = min(p.lookAt, now.Mono+p.pause)
 }

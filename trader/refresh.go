@@ -39,7 +39,7 @@ func (t *Trader) ask(now market.Time, p *place, h *held, out *market.Outbox) {
 		h.missed++
 	}
 	h.asked, h.refreshAt = true, now.Mono+ackTimeout
-	out.Send(market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs},
+	out.Send(h.at(),
 		&market.RefreshOffer{Seq: h.offer.Seq, Region: p.region, Code: t.advice(now, p.region), Depth: t.depth(p.region, h.offer.Supplier)})
 }
 
@@ -78,12 +78,12 @@ func (t *Trader) onRefreshAck(now market.Time, from market.Ref, m *market.Refres
 	case m.Offer == nil:
 		t.bury(now, m.Region, from.Peer, h.offer.Seq) // other replicas may still have it
 		t.drop(now, m.Region, from.Peer, market.NoteOfferRemoved, out)
-	case m.Offer.Supplier != from.Peer || m.Offer.Network != t.params.Network || !m.Region.Contains(&m.Offer.Offer):
+	case m.Offer.Supplier != from.Peer || m.Offer.Network != t.me.Params.Network || !m.Region.Contains(&m.Offer.Offer):
 		out.Note(market.NoteBadMessage, from.Peer, market.LeaseID{}, "refresh with another offer")
 		t.drop(now, m.Region, from.Peer, market.NoteOfferRemoved, out)
 	case m.Offer.Seq >= h.offer.Seq:
 		t.store(now, from, &market.CreateOffer{Offer: m.Offer, At: m.At, Region: m.Region}, out)
-		t.askAt(m.Region, from.Peer, now.Mono+t.rng.Jitter(2*t.params.Refresh)/2+t.params.Refresh/2)
+		t.askAt(m.Region, from.Peer, now.Mono+t.rng.Jitter(2*t.me.Params.Refresh)/2+t.me.Params.Refresh/2)
 	}
 }
 

@@ -64,7 +64,7 @@ func (t *Trader) filter(now market.Time, p *place, from market.PeerID, m *market
 		a.Tally.Promised()
 	}
 	for _, f := range fits.best[:fits.kept] {
-		a.Offers = append(a.Offers, market.OfferAt{Offer: f.h.offer, Addrs: f.h.addrs})
+		a.Offers = append(a.Offers, market.OfferAt{Offer: f.h.offer, Addrs: f.h.at().Addrs})
 		if m.Buy && fits.seen <= few {
 			p.promise(now, f.h.offer.Supplier, from, m.Want.Need)
 		}

@@ -29,12 +29,20 @@ type brief struct {
 
 type held struct {
 	offer     *market.SignedOffer
-	addrs     []string
+	addrs     *[]string     // where the supplier can be dialled; nil = ask the overlay
 	heard     time.Duration // when the supplier last confirmed it
 	refreshAt time.Duration
 	expires   time.Duration
 	missed    uint8
 	asked     bool // a RefreshOffer is under way
+}
+
+// at is how a message reaches the supplier.
+func (h *held) at() market.Ref {
+	if h.addrs == nil {
+		return market.Ref{Peer: h.offer.Supplier}
+	}
+	return market.Ref{Peer: h.offer.Supplier, Addrs: *h.addrs}
 }
 
 func (h *held) date() time.Duration { return min(h.refreshAt, h.expires) }

@@ -47,13 +47,12 @@ const (
 // that suppliers bring again. It asks after each offer every Params.Refresh
 // and drops one whose supplier misses three questions.
 type Trader struct {
-	self   market.PeerID
-	params *market.Params
-	rng    market.Rand
-	refs   uint64
-	on     bool
-	spoke  market.Wall // when anything was advertised last
-	addrs  []string    // where this peer can be dialled
+	me    *market.Party
+	rng   market.Rand
+	refs  uint64
+	on    bool
+	spoke market.Wall   // when anything was advertised last
+	stock *market.Stock // what this peer itself sells; nil = not told yet
 
 	places []place // sorted by region
 	tombs  []tomb
@@ -67,15 +66,24 @@ type tomb struct {
 }
 
 // New returns a trader; one that is off refuses every offer.
-func New(self market.PeerID, params *market.Params, on bool, seed, refs uint64) Trader {
-	return Trader{self: self, params: params, rng: market.Rand(seed), refs: refs, on: on}
+func New(me *market.Party, on bool, seed, refs uint64) Trader {
+	return Trader{me: me, rng: market.Rand(seed), refs: refs, on: on}
+}
+
+// here is where this peer can be dialled.
+func (t *Trader) here() market.Ref {
+	at := market.Ref{Peer: t.me.Self}
+	if t.stock != nil {
+		at.Addrs = t.stock.Addrs
+	}
+	return at
 }
 
 // Step implements market.Machine.
 func (t *Trader) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	switch ev := ev.(type) {
 	case market.Supply:
-		t.addrs = ev.Stock.Addrs
+		t.stock = ev.Stock
 	case market.Leave:
 		t.onLeave(out)
 	case market.Found:
@@ -127,7 +135,7 @@ func (t *Trader) onLeave(out *market.Outbox) {
 	for h := range t.all() {
 		if j, known := slices.BinarySearchFunc(told, h.offer.Supplier, market.PeerID.Compare); !known {
 			told = slices.Insert(told, j, h.offer.Supplier)
-			out.Send(market.Ref{Peer: h.offer.Supplier, Addrs: h.addrs}, &market.Goodbye{})
+			out.Send(h.at(), &market.Goodbye{})
 		}
 	}
 	t.Enable(false)
@@ -156,9 +164,9 @@ func (t *Trader) accept(now market.Time, from market.Ref, m *market.CreateOffer)
 	left := o.ValidUntil.Sub(now.Wall)
 	h := t.find(m.Region, o.Supplier)
 	switch {
-	case !t.on || o.Network != t.params.Network || !m.Region.Contains(o):
+	case !t.on || o.Network != t.me.Params.Network || !m.Region.Contains(o):
 		return market.AckRefused, o.Seq
-	case handed && left <= 0, left < -maxSkew, left > t.params.OfferTTL+maxSkew:
+	case handed && left <= 0, left < -maxSkew, left > t.me.Params.OfferTTL+maxSkew:
 		return market.AckRefused, o.Seq // lapsed, or by a clock that nobody shares
 	case h != nil && h.offer.Seq > o.Seq:
 		return market.AckStale, h.offer.Seq
@@ -168,7 +176,7 @@ func (t *Trader) accept(now market.Time, from market.Ref, m *market.CreateOffer)
 	if b := t.tomb(m.Region, o.Supplier); b != nil && b.seq >= o.Seq {
 		return market.AckStale, b.seq
 	}
-	if t.total() >= loadFactor*t.params.SplitAt {
+	if t.total() >= loadFactor*t.me.Params.SplitAt {
 		return market.AckFull, o.Seq
 	}
 	if p := t.place(m.Region); p != nil && p.split {
@@ -177,7 +185,7 @@ func (t *Trader) accept(now market.Time, from market.Ref, m *market.CreateOffer)
 	if j := t.placeIndex(m.Region); j < 0 && len(t.places) >= maxPlaces {
 		return market.AckFull, o.Seq
 	}
-	if t.count(m.Region) >= t.params.SplitAt && m.Region.Depth < market.MaxDepth {
+	if t.count(m.Region) >= t.me.Params.SplitAt && m.Region.Depth < market.MaxDepth {
 		t.mustPlace(now, m.Region).split = true
 		return market.AckSplit, o.Seq
 	}
@@ -188,7 +196,7 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 	o := m.Offer
 	var first time.Duration
 	if t.find(m.Region, o.Supplier) == nil {
-		first = now.Mono + t.rng.Jitter(t.params.Refresh)
+		first = now.Mono + t.rng.Jitter(t.me.Params.Refresh)
 		out.Note(market.NoteOfferStored, o.Supplier, market.LeaseID{}, m.Region.String())
 	}
 	p := t.mustPlace(now, m.Region)
@@ -203,12 +211,12 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 	if old == nil || old.Seq != o.Seq {
 		p.settled(o.Supplier)
 	}
-	h.expires = now.Mono + t.params.OfferTTL
+	h.expires = now.Mono + t.me.Params.OfferTTL
 	if from.Peer != o.Supplier { // else it speaks for itself, whatever the clocks say
-		h.expires = now.Mono + min(t.params.OfferTTL, max(0, o.ValidUntil.Sub(now.Wall))+maxSkew)
+		h.expires = now.Mono + min(t.me.Params.OfferTTL, max(0, o.ValidUntil.Sub(now.Wall))+maxSkew)
 	}
 	if m.At.Peer == o.Supplier && len(m.At.Addrs) > 0 {
-		h.addrs = m.At.Addrs
+		h.addrs = new(m.At.Addrs)
 	}
 	if from.Peer == o.Supplier {
 		h.missed, h.asked = 0, false
@@ -238,7 +246,7 @@ func (t *Trader) onRemove(now market.Time, from market.Ref, m *market.RemoveOffe
 // bury remembers that offers up to seq are withdrawn, also those that are
 // still on their way. A supplier that buries much loses its own oldest stones.
 func (t *Trader) bury(now market.Time, r market.Region, supplier market.PeerID, seq uint64) {
-	until := now.Mono + t.params.OfferTTL
+	until := now.Mono + t.me.Params.OfferTTL
 	if b := t.tomb(r, supplier); b != nil {
 		b.seq, b.until = max(b.seq, seq), until
 		return
@@ -308,7 +316,7 @@ func (t *Trader) Held() []Holding {
 		p := &t.places[i]
 		for j := range p.shelf.rest {
 			h := &p.shelf.rest[j]
-			list = append(list, Holding{p.region, h.offer, h.addrs, h.heard})
+			list = append(list, Holding{p.region, h.offer, h.at().Addrs, h.heard})
 		}
 	}
 	return list

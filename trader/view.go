@@ -28,9 +28,9 @@ func (t *Trader) pull(now market.Time, p *place, out *market.Outbox) bool {
 	if p.atTop() {   // too many would ask that one
 		to = p.above[t.rng.IntN(len(p.above))]
 	}
-	if to.Peer == t.self {
+	if to.Peer == t.me.Self {
 		if up := t.place(p.region.Parent()); up != nil {
-			t.look(now, p, t.Answer(now, t.self, &market.GetOffers{Region: up.region, Relay: true}))
+			t.look(now, p, t.Answer(now, t.me.Self, &market.GetOffers{Region: up.region, Relay: true}))
 		}
 		return false
 	}
