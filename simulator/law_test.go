@@ -70,6 +70,30 @@ func TestMail(t *testing.T) {
 	}
 }
 
+// All that is due before a time is found within the heap, and nothing else.
+func TestDue(t *testing.T) {
+	r := market.Rand(7)
+	var q mail
+	const letters = 500
+	times := map[uint32]time.Duration{}
+	for i := range uint32(letters) {
+		times[i] = time.Duration(r.IntN(100))
+		q.push(letter{at: times[i], to: i})
+	}
+	for end := range time.Duration(102) {
+		got := q.due(end, nil)
+		slices.Sort(got)
+		if n := len(slices.Compact(got)); n != len(got) {
+			t.Fatalf("%d of %d are named twice", len(got)-n, len(got))
+		}
+		for i, at := range times {
+			if due := slices.Contains(got, i); due != (at < end) {
+				t.Fatalf("before %d: %d at %d: %v", end, i, at, due)
+			}
+		}
+	}
+}
+
 // One alarm a node: the earliest comes first, and what is switched off does
 // not come at all.
 func TestAlarms(t *testing.T) {

@@ -8,8 +8,9 @@ import (
 // links are a node's newest connections, beside those to the peers of its
 // table.
 type links struct {
-	to      [dialled]uint32 // the one used last comes first; numbers of nodes, plus 1
 	dialing []dialing       // those that are being made; nil where there are none
+	to      [dialled]uint32 // the one used last comes first; numbers of nodes, plus 1
+	_       [8]byte         // two cache lines in all
 }
 
 // dialled is how many of them a node is known to have.

@@ -36,6 +36,7 @@ type mail struct {
 	stamps []stamp
 	loads  []load
 	free   []uint32 // loads that may be used again
+	heads  []uint32 // of what due has yet to look at
 }
 
 // load is what a letter carries.

@@ -100,6 +100,8 @@ type part struct {
 	away   [][]letter         // to other partitions
 	work   chan time.Duration // windows' ends, for its worker
 	events uint64
+	due    []uint32 // who gets letters in this window
+	warmth uint64   // what was read of them ahead, for nothing else
 	calls  []uint32 // nodes that were asked in lookups
 	news   []news
 	counts counts
@@ -296,6 +298,7 @@ func (p *part) push(l letter) {
 
 // run steps the partition's nodes in order of time, up to end.
 func (p *part) run(end time.Duration) {
+	p.warm(end)
 	for {
 		mailAt, wakeAt := p.mail.next(), p.alarms.next()
 		switch {
