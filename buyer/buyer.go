@@ -17,10 +17,11 @@ const (
 	busyAgain     = 300 * time.Millisecond  // during which only those who were busy are asked again
 	secondAnswer  = 60 * time.Millisecond   // for the other trader, once one had something
 	startTimeout  = time.Hour               // for the first running status after a grant; pulls are slow
-	roundPause    = 60 * time.Millisecond   // before searching again after refusals
+	roundPause    = 300 * time.Millisecond  // before searching again after refusals: for news to arrive
 	waitPause     = 3 * time.Second         // between searches of a request that waits for an offer
-	maxRounds     = 3                       // searches of one request
-	maxAsks       = 8                       // traders asked in one search
+	maxRounds     = 2                       // searches of one request
+	minAsks       = 8                       // traders that one search may ask
+	levelAsks     = 6                       // the same, for each level of the tree above where it begins
 	wideAsks      = 64                      // the same, of a search that hints do not lead
 	maxInquiries  = 128                     // regions of one search
 	askedRoot     = 2                       // traders asked at once about a whole market

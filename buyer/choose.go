@@ -134,6 +134,9 @@ func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 	case pending: // its answer decides
 	case !r.req.Hold.IsZero(): // no other offer serves
 		b.giveUp(now, r, b.why(r), b.detail(r), out)
+	case r.resumable():
+		r.resume()
+		b.settle(now, r, out)
 	case stale && r.rounds < maxRounds:
 		b.pause(r, now.Mono+roundPause+b.rng.Jitter(roundPause/4))
 	case now.Mono+waitPause < r.giveUpAt:
@@ -141,6 +144,21 @@ func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 	default:
 		b.giveUp(now, r, b.why(r), b.detail(r), out)
 	}
+}
+
+// resumable reports whether a search that stopped early, for an offer that is
+// gone, may go on: it was pointed to more regions, and may still ask.
+func (r *request) resumable() bool {
+	return r.asked < r.mostAsks() && slices.ContainsFunc(r.refusals, func(f refusal) bool { return roomless(f.reason) }) &&
+		slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.waiting && !q.settled })
+}
+
+// resume goes on searching, without the offers of those who refused.
+func (r *request) resume() {
+	r.offers = slices.DeleteFunc(r.offers, func(o market.OfferAt) bool {
+		return slices.ContainsFunc(r.refusals, func(f refusal) bool { return f.peer == o.Offer.Supplier })
+	})
+	r.phase = searching
 }
 
 // pause forgets refusals for want of room: the next search may find other

@@ -295,7 +295,7 @@ func TestSearchAgain(t *testing.T) {
 		out = b.receive(ref(1), &market.Offers{Ref: asked[0].Ref, Region: root, Offers: []market.OfferAt{b.offer(1, 1000)}, Trader: true})
 		rounds++
 	}
-	if rounds != 3 {
+	if rounds != 2 {
 		t.Errorf("%d rounds", rounds)
 	}
 }

@@ -279,17 +279,75 @@ func TestHome(t *testing.T) {
 	home := shard(2, 7)
 	b.Home(b.now, home, []market.Ref{ref(1), ref(2)})
 	out := b.step(wanted(nil))
-	for round := range 3 {
+	for round := range 2 {
 		m := sent[*market.GetOffers](out)
 		if len(m) != 1 || m[0].Region != home || !m[0].Relay {
 			t.Fatalf("round %d: asks %+v", round, m)
 		}
-		if out = b.receive(out.Sends[0].To, &market.Offers{Ref: m[0].Ref, Region: home, Trader: true}); round < 2 {
+		if out = b.receive(out.Sends[0].To, &market.Offers{Ref: m[0].Ref, Region: home, Trader: true}); round < 1 {
 			out = b.advance(time.Second)
 		}
 	}
 	if len(told(out, market.GaveUp)) != 1 {
 		t.Errorf("tells %+v", out.Outcomes)
+	}
+}
+
+// A search that ended early, for an offer that is gone, goes on where it was
+// pointed to; only then does another one begin.
+func TestSearchGoesOn(t *testing.T) {
+	b := newBench(t)
+	home := shard(1, 7)
+	b.Home(b.now, home, []market.Ref{ref(1)})
+	m := sent[*market.GetOffers](b.step(wanted(nil)))[0]
+	far := []market.Hint{hint(shard(1, 2), 2), hint(shard(1, 3), 3), hint(shard(1, 4), 4), hint(shard(1, 5), 5)}
+	for i := range far {
+		far[i].Summary.Peaks[0].Free = market.Resources{CPU: market.MaxCPU, Memory: market.MaxBytes}
+	}
+	led := b.receive(ref(1), &market.Offers{Ref: m.Ref, Region: home, Trader: true, Hints: far})
+	asked := sent[*market.GetOffers](led)
+	if len(asked) != 3 {
+		t.Fatalf("asks %+v", asked)
+	}
+	out := b.receive(led.Sends[0].To, &market.Offers{Ref: asked[0].Ref, Region: asked[0].Region, Trader: true, Offers: []market.OfferAt{b.offer(1, 1000)}})
+	for i := range asked[1:] {
+		out = b.receive(led.Sends[i+1].To, &market.Offers{Ref: asked[i+1].Ref, Region: asked[i+1].Region, Trader: true})
+	}
+	l := launched(t, out)[0]
+	out = b.receive(seller(1), &market.Refusal{Lease: l.Lease.ID, Reason: market.NoCapacity})
+	last := sent[*market.GetOffers](out)
+	if len(last) != 1 || last[0].Relay || last[0].Region == asked[0].Region {
+		t.Fatalf("after a refusal it asks %+v", out.Sends)
+	}
+	out = b.receive(out.Sends[len(out.Sends)-1].To, &market.Offers{Ref: last[0].Ref, Region: last[0].Region, Trader: true})
+	if len(sent[*market.GetOffers](out)) != 0 || len(told(out, market.GaveUp)) != 0 {
+		t.Errorf("then it does %+v", out)
+	}
+	if again := b.untilAsked(); len(again) != 1 || !again[0].Relay {
+		t.Errorf("the second search asks %+v", again)
+	}
+}
+
+// The deeper the tree, the more questions it takes to follow a hint to its end.
+func TestAsksByDepth(t *testing.T) {
+	for depth, want := range map[uint8]int{1: 8, 2: 12, 3: 18} {
+		b := newBench(t)
+		b.Home(b.now, shard(depth, 0), []market.Ref{ref(1)})
+		queue := sent[*market.GetOffers](b.step(wanted(nil)))
+		first := &market.Offers{Ref: queue[0].Ref, Region: queue[0].Region, Trader: true}
+		for n := range uint32(32) {
+			first.Hints = append(first.Hints, hint(shard(depth, n+1), 2))
+		}
+		queue = sent[*market.GetOffers](b.receive(ref(1), first))
+		total := 1
+		for ; len(queue) > 0; total++ {
+			m := queue[0]
+			out := b.receive(ref(2), &market.Offers{Ref: m.Ref, Region: m.Region, Trader: true})
+			queue = append(queue[1:], sent[*market.GetOffers](out)...)
+		}
+		if total != want {
+			t.Errorf("at depth %d: %d questions", depth, total)
+		}
 	}
 }
 

@@ -97,7 +97,8 @@
 // answer tells of regions elsewhere, too: where nothing fits, the trader first
 // fetches the view of the region above (GetOffers without a Max), unless it
 // has a fresh one, once for all who wait. With Buy the last offers that fit
-// are promised to the asker for a moment: others are told so in the tally.
+// are promised to the asker for a moment: others are told so in the tally,
+// save for one, who is answered when the moment is over.
 // Another replica sends it to fetch offers that it has not. A peer that is
 // wanted by name (Want.On) answers with its own offer, trader or not.
 //

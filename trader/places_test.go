@@ -544,15 +544,54 @@ func TestPromise(t *testing.T) {
 	if a := show(1); len(a.Offers) != 1 {
 		t.Fatalf("shows %d offers", len(a.Offers))
 	}
-	if a := show(2); len(a.Offers) != 0 || a.Tally.Fit != 0 || a.Tally.Misses[0].Kind != market.MissPromised {
+	if waits := b.receive(ref(2), question(root, 1000)); len(waits.Sends) != 0 {
+		t.Errorf("answers %+v, though it may soon know better", waits.Sends)
+	}
+	if a := show(3); len(a.Offers) != 0 || a.Tally.Fit != 0 || a.Tally.Misses[0].Kind != market.MissPromised {
 		t.Errorf("shows a promised offer: %+v", a.Tally)
 	}
 	if a := show(1); len(a.Offers) != 1 {
 		t.Error("does not show it to whom it was promised")
 	}
+	if late := b.advance(time.Second); len(sent[*market.Offers](late)) != 1 || late.Sends[0].To.Peer != ref(2).Peer || len(sent[*market.Offers](late)[0].Offers) != 1 {
+		t.Errorf("who waited is told %+v", late.Sends)
+	}
 	b.pass(time.Second)
-	if a := show(2); len(a.Offers) != 1 {
+	if a := show(3); len(a.Offers) != 1 {
 		t.Error("keeps a promise for ever")
+	}
+}
+
+// Who waits for a promised offer is answered as soon as its supplier says what
+// is left of it, or goes.
+func TestWaitForAPromisedOffer(t *testing.T) {
+	update := func(cpu market.MilliCPU) func(*bench) *market.Outbox {
+		return func(b *bench) *market.Outbox {
+			return b.receive(market.Ref{Peer: seller(1).Self()}, &market.UpdateOffer{Offer: b.offer(seller(1), 2, cpu), Region: root})
+		}
+	}
+	for name, then := range map[string]struct {
+		do   func(*bench) *market.Outbox
+		left int
+	}{
+		"taken": {update(500), 0},
+		"freed": {update(3000), 1},
+		"gone": {func(b *bench) *market.Outbox {
+			return b.receive(market.Ref{Peer: seller(1).Self()}, &market.RemoveOffer{Seq: 2, Region: root})
+		}, 0},
+	} {
+		b := newBench(t, nil)
+		b.create(seller(1), 1, 1000)
+		b.receive(ref(1), question(root, 1000))
+		b.receive(ref(2), question(root, 1000))
+		out := then.do(b)
+		told := sent[*market.Offers](out)
+		if len(told) != 1 || out.Sends[len(out.Sends)-1].To.Peer != ref(2).Peer || len(told[0].Offers) != then.left {
+			t.Errorf("%s: who waited is told %+v", name, out.Sends)
+		}
+		if late := b.advance(time.Second); len(sent[*market.Offers](late)) != 0 {
+			t.Errorf("%s: who waited is told again", name)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ func (t *Trader) onTick(now market.Time, out *market.Outbox) {
 		t.tombs = nil
 	}
 	t.tickPulls(now, out)
+	t.tickPromises(now, out)
 	t.tickPlaces(now, out)
 }
 

@@ -18,6 +18,9 @@ func (t *Trader) onGetOffers(now market.Time, from market.Ref, m *market.GetOffe
 	if p != nil && p.viewAt == now.Mono { // the trader above is this peer
 		a = t.Answer(now, from.Peer, m)
 	}
+	if p != nil && t.queue(now, p, from, m, a) {
+		return
+	}
 	out.Send(from, a)
 }
 

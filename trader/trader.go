@@ -208,9 +208,6 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 	old := h.offer
 	p.shelf.set(i, o)
 	h.heard = now.Mono
-	if old == nil || old.Seq != o.Seq {
-		p.settled(o.Supplier)
-	}
 	h.expires = now.Mono + t.me.Params.OfferTTL
 	if from.Peer != o.Supplier { // else it speaks for itself, whatever the clocks say
 		h.expires = now.Mono + min(t.me.Params.OfferTTL, max(0, o.ValidUntil.Sub(now.Wall))+maxSkew)
@@ -230,6 +227,9 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 		t.changed(now, p, nil, &o.Offer)
 	case old.Free != o.Free || old.Class != o.Class:
 		t.changed(now, p, &old.Offer, &o.Offer)
+	}
+	if old == nil || old.Seq != o.Seq {
+		t.settled(now, p, o.Supplier, out)
 	}
 }
 
@@ -279,9 +279,9 @@ func (t *Trader) drop(now market.Time, r market.Region, supplier market.PeerID, 
 func (t *Trader) dropAt(now market.Time, p *place, i int, why market.NoteKind, out *market.Outbox) {
 	o := &p.shelf.rest[i].offer.Offer
 	p.shelf.remove(i)
-	p.settled(o.Supplier)
 	out.Note(why, o.Supplier, market.LeaseID{}, p.region.String())
 	t.changed(now, p, o, nil)
+	t.settled(now, p, o.Supplier, out)
 }
 
 // tidy forgets a place without offers or children that was advertised so.
@@ -296,7 +296,7 @@ func (t *Trader) Deadline() time.Duration {
 	d := market.Never
 	for i := range t.places {
 		p := &t.places[i]
-		d = min(d, p.shelf.due(), p.advertiseAt, p.lookAt, p.newsAt, p.pullDeadline())
+		d = min(d, p.shelf.due(), p.advertiseAt, p.lookAt, p.newsAt, p.pullDeadline(), p.promiseDeadline())
 	}
 	return d
 }
