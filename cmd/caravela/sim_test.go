@@ -131,8 +131,9 @@ func TestSimMemory(t *testing.T) {
 // take; else it would do nothing but collect.
 func TestMemoryLimit(t *testing.T) {
 	for _, c := range []struct{ nodes, live, want int64 }{
-		{nodes: 1000, live: 0, want: 5_600_000 + simRunMemory},
-		{nodes: 1000, live: 4_000_000, want: 5_600_000 + simRunMemory},
+		{nodes: 1000, live: 0, want: simRunMemory},
+		{nodes: 100_000, live: 0, want: 575_000_000},
+		{nodes: 100_000, live: 300_000_000, want: 575_000_000},
 		{nodes: 1000, live: 12_000_000, want: 16_000_000 + simRunMemory},
 	} {
 		if got := memoryLimit(c.nodes, c.live); got != c.want {
