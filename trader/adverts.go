@@ -21,6 +21,7 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 	}
 	if p := t.place(r); p != nil && from.Peer != t.me.Self {
 		t.learn(now, p, []market.PeerID{from.Peer}, nil)
+		p.present(from.Peer)
 		t.sync(p, from, &m.Summary, out)
 	}
 	t.learnParent(now, from, &m.Summary)

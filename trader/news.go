@@ -15,16 +15,26 @@ func (t *Trader) plan(now market.Time, p *place) {
 		return
 	}
 	pause := newsPause
-	if t.rank(p) > 0 {
+	switch t.rank(now, p) {
+	case 0:
+	case 1:
 		pause = secondPause
+	default:
+		pause = thirdPause
 	}
 	p.newsAt = min(p.newsAt, max(now.Mono+newsDelay, p.saidAt+pause))
 }
 
-// rank is this peer's place among the replicas.
-func (t *Trader) rank(p *place) int {
-	if i := slices.Index(p.replicas, t.me.Self); i >= 0 {
-		return i
+// rank is this peer's place among the replicas that are there.
+func (t *Trader) rank(now market.Time, p *place) int {
+	rank := 0
+	for _, id := range p.replicas {
+		if id == t.me.Self {
+			return rank
+		}
+		if !p.missing(now, id) {
+			rank++
+		}
 	}
 	return len(p.replicas)
 }

@@ -15,6 +15,7 @@ type place struct {
 	shelf       shelf
 	promises    []promise       // to buyers who were shown offers
 	replicas    []market.PeerID // the region's traders, as far as known; nearest first
+	absent      []absent        // replicas that suppliers do not name any more
 	above       []market.Ref    // those of the parent region; nearest first
 	lost        []market.PeerID // of those above, not reached though the overlay still names them
 	doubts      []doubt         // those above that have missed something

@@ -641,7 +641,7 @@ func TestBelievedAtOnce(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration
 		want  int
-	}{{time.Millisecond, 1}, {20 * time.Second, 1}, {30 * time.Second, 0}} {
+	}{{time.Millisecond, 1}, {12 * time.Second, 1}, {14 * time.Second, 0}} {
 		b := newBench(t, nil)
 		b.create(seller(1), 1, 500)
 		b.advertise(first, shard(3), 40)
@@ -727,5 +727,64 @@ func TestNewsHaveTimes(t *testing.T) {
 		}
 		last = ads[0].Said
 		b.now.Wall = b.now.Wall.Add(-10 * time.Second)
+	}
+}
+
+// The second trader tells news some seconds late, for the first one does it at
+// once; but not when two suppliers do not name the first one any more, until it
+// speaks.
+func TestSecondTellsForTheFirst(t *testing.T) {
+	b := newBench(t, nil)
+	first := seller(1)
+	r := root.Child(first.Self())
+	other := seller(2)
+	for n := byte(3); root.Child(other.Self()) != r; n++ {
+		other = seller(n)
+	}
+	self, key := ref(0).Peer, r.Key(network)
+	near := 1
+	for !market.Nearer(ref(near).Peer, self, key) {
+		near++
+	}
+	far := near + 1
+	for market.Nearer(ref(far).Peer, self, key) {
+		far++
+	}
+	all := []market.PeerID{ref(near).Peer, self, ref(far).Peer}
+	seq, cpu := uint64(0), market.MilliCPU(1000)
+	tell := func(k *market.Keyring, names ...market.PeerID) (told int) {
+		seq, cpu = seq+1, cpu+100
+		b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, seq, cpu), Region: r, Replicas: names, Above: []market.Ref{ref(99)}})
+		return len(sent[*market.AdvertiseOffersNeighbor](b.advance(time.Second)))
+	}
+	again := func(k *market.Keyring, names ...market.PeerID) int { // the first may be told, as it was quiet before
+		b.advance(9 * time.Second)
+		tell(k, names...)
+		return tell(k, names...)
+	}
+	tell(first, all...)
+	b.advance(20 * time.Second) // the first words
+	if again(first, all...) != 0 {
+		t.Error("tells as if it were the first")
+	}
+	if late := b.advance(8 * time.Second); len(sent[*market.AdvertiseOffersNeighbor](late)) != 1 {
+		t.Errorf("says %+v late", late.Sends)
+	}
+	if again(first, self, ref(far).Peer) != 0 || again(other, ref(far).Peer, ref(98).Peer) != 0 {
+		t.Error("takes one supplier's word for it that the first is gone")
+	}
+	if again(other, self, ref(far).Peer) != 1 {
+		t.Error("does not tell for the first, which is gone")
+	}
+	b.receive(ref(near), advert(ref(near), r, 1))
+	if again(first, all...) != 0 {
+		t.Error("tells for the first, which has spoken")
+	}
+	again(first, self, ref(far).Peer)
+	if again(other, self, ref(far).Peer) != 1 {
+		t.Error("does not tell for the first, which is gone again")
+	}
+	if b.now.Mono += 11 * time.Minute; again(first, all...) != 0 {
+		t.Error("takes the first for gone for ever")
 	}
 }

@@ -31,7 +31,8 @@ const (
 	promiseTime = 700 * time.Millisecond      // long enough for a lease and the update after it
 	newsDelay   = 20 * time.Millisecond       // what is gone again by then is no news
 	newsPause   = 50 * time.Millisecond       // between two advertisements of news
-	secondPause = 20 * time.Second            // the same, for replicas that are not the first
+	secondPause = 8 * time.Second             // the same, for the second replica
+	thirdPause  = 24 * time.Second            // and for all others
 	wordLasts   = secondPause + 5*time.Second // for which the nearest trader's word counts
 	freshView   = 120 * time.Millisecond      // age of the view from above at which it is fetched again
 	pullTimeout = 1200 * time.Millisecond     // for the view from above
@@ -222,6 +223,9 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 	}
 	p.shelf.redated(i)
 	t.learn(now, p, m.Replicas, m.Above)
+	if from.Peer == o.Supplier {
+		p.leftOut(now, t.me.Self, o.Supplier, m.Replicas)
+	}
 	switch {
 	case old == nil:
 		t.changed(now, p, nil, &o.Offer)

@@ -1,0 +1,56 @@
+package trader
+
+import (
+	"slices"
+	"time"
+
+	"caravela/market"
+)
+
+// absent is a replica that suppliers do not name any more: they notice first
+// when a trader is gone, for they tell it of every change.
+type absent struct {
+	peer market.PeerID
+	by   market.PeerID // the supplier that left it out first
+	sure bool          // another one did, too
+	at   time.Duration
+}
+
+const (
+	absentLasts = 10 * time.Minute // for which suppliers' word on a replica counts
+	maxAbsent   = 8
+)
+
+// leftOut notes which replicas a supplier does not name among its traders. It
+// takes two of them: what follows is no more than that this peer tells news as
+// early as the missing one would have.
+func (p *place) leftOut(now market.Time, self, by market.PeerID, named []market.PeerID) {
+	if len(named) < 2 || !slices.Contains(named, self) {
+		return
+	}
+	p.absent = slices.DeleteFunc(p.absent, func(a absent) bool { return now.Mono-a.at > absentLasts })
+	for _, id := range p.replicas {
+		if slices.Contains(named, id) {
+			continue
+		}
+		switch i := slices.IndexFunc(p.absent, func(a absent) bool { return a.peer == id }); {
+		case i < 0:
+			if len(p.absent) >= maxAbsent {
+				p.absent = slices.Delete(p.absent, 0, 1)
+			}
+			p.absent = append(p.absent, absent{peer: id, by: by, at: now.Mono})
+		case p.absent[i].by != by:
+			p.absent[i].sure, p.absent[i].at = true, now.Mono
+		}
+	}
+}
+
+// present notes that a replica has spoken.
+func (p *place) present(peer market.PeerID) {
+	p.absent = slices.DeleteFunc(p.absent, func(a absent) bool { return a.peer == peer })
+}
+
+// missing reports whether a replica is gone as far as suppliers know.
+func (p *place) missing(now market.Time, peer market.PeerID) bool {
+	return slices.ContainsFunc(p.absent, func(a absent) bool { return a.peer == peer && a.sure && now.Mono-a.at <= absentLasts })
+}
