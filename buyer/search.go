@@ -174,13 +174,12 @@ func (q *inquiry) patience() (until time.Duration) {
 }
 
 // mostAsks bounds the questions of one search. One that is there to see the
-// whole market may ask more, and one for what summaries do not tell. The
-// deeper the tree, the more questions it takes to follow a hint to its end.
+// whole market may ask more, and one for what summaries do not tell.
 func (r *request) mostAsks() int {
 	if r.req.DryRun || len(r.want.Constraints)+len(r.want.Ports) > 0 {
 		return wideAsks
 	}
-	return min(wideAsks, max(minAsks, levelAsks*int(r.inquiries[0].region.Depth))+r.req.Replicas-1)
+	return min(wideAsks, maxAsks+r.req.Replicas-1)
 }
 
 func (b *Buyer) most(r *request) int {
