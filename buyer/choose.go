@@ -134,8 +134,7 @@ func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 	case pending: // its answer decides
 	case !r.req.Hold.IsZero(): // no other offer serves
 		b.giveUp(now, r, b.why(r), b.detail(r), out)
-	case r.resumable():
-		r.resume()
+	case r.resume():
 		b.settle(now, r, out)
 	case stale && r.rounds < maxRounds:
 		b.pause(r, now.Mono+roundPause+b.rng.Jitter(roundPause/4))
@@ -146,19 +145,25 @@ func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 	}
 }
 
-// resumable reports whether a search that stopped early, for an offer that is
-// gone, may go on: it was pointed to more regions, and may still ask.
-func (r *request) resumable() bool {
-	return r.asked < r.mostAsks() && slices.ContainsFunc(r.refusals, func(f refusal) bool { return roomless(f.reason) }) &&
-		slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.waiting && !q.settled })
-}
-
-// resume goes on searching, without the offers of those who refused.
-func (r *request) resume() {
-	r.offers = slices.DeleteFunc(r.offers, func(o market.OfferAt) bool {
+// resume goes on with a search that stopped early, for offers that are gone:
+// it was pointed to more regions, and may still ask. It reports whether it
+// does. Where as many offers are left as are wanted, but do not serve, no
+// region would be asked, and the search is over.
+func (r *request) resume() bool {
+	gone := func(o market.OfferAt) bool {
 		return slices.ContainsFunc(r.refusals, func(f refusal) bool { return f.peer == o.Offer.Supplier })
-	})
+	}
+	if r.asked >= r.mostAsks() || !slices.ContainsFunc(r.refusals, func(f refusal) bool { return roomless(f.reason) }) ||
+		!slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.waiting && !q.settled }) {
+		return false
+	}
+	had := r.offers
+	if r.offers = slices.DeleteFunc(slices.Clone(had), gone); r.enough() {
+		r.offers = had
+		return false
+	}
 	r.phase = searching
+	return true
 }
 
 // pause forgets refusals for want of room: the next search may find other

@@ -328,6 +328,38 @@ func TestSearchGoesOn(t *testing.T) {
 	}
 }
 
+// Where the offers at hand are as many as are wanted, but one of them has a
+// replica already, a refusal ends the search instead of going in circles.
+func TestSearchForAGroupEnds(t *testing.T) {
+	b := newBench(t)
+	b.Home(b.now, shard(1, 7), []market.Ref{ref(1)})
+	m := sent[*market.GetOffers](b.step(wanted(func(w *market.Wanted) { w.Replicas, w.Apart = 2, true })))[0]
+	far := []market.Hint{hint(shard(1, 2), 2), hint(shard(1, 3), 3), hint(shard(1, 4), 4), hint(shard(1, 5), 5)}
+	led := b.receive(ref(1), &market.Offers{Ref: m.Ref, Region: m.Region, Trader: true, Hints: far})
+	asked := sent[*market.GetOffers](led)
+	out := b.receive(led.Sends[0].To, &market.Offers{Ref: asked[0].Ref, Region: asked[0].Region, Trader: true,
+		Offers: []market.OfferAt{b.offer(1, 1000), b.offer(2, 1000)}})
+	out = b.advance(time.Second) // the others are not waited for
+	l := launched(t, out)
+	if len(l) != 2 {
+		t.Fatalf("launches %d", len(l))
+	}
+	of := func(i byte) *market.SignedLease {
+		if l[0].Lease.Supplier == keys(i).Self() {
+			return l[0].Lease
+		}
+		return l[1].Lease
+	}
+	b.grant(1, of(1))
+	out = b.receive(seller(2), &market.Refusal{Lease: of(2).ID, Reason: market.NoCapacity})
+	if len(sent[*market.LaunchContainer](out)) != 0 {
+		t.Errorf("launches %+v", out.Sends)
+	}
+	if again := b.untilAsked(); len(again) != 1 || !again[0].Relay {
+		t.Errorf("the second search asks %+v", again)
+	}
+}
+
 // A search asks a bounded number of traders, whatever the hints say.
 func TestAsksAreBounded(t *testing.T) {
 	b := newBench(t)
