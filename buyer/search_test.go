@@ -337,9 +337,9 @@ func TestSearchForAGroupEnds(t *testing.T) {
 	far := []market.Hint{hint(shard(1, 2), 2), hint(shard(1, 3), 3), hint(shard(1, 4), 4), hint(shard(1, 5), 5)}
 	led := b.receive(ref(1), &market.Offers{Ref: m.Ref, Region: m.Region, Trader: true, Hints: far})
 	asked := sent[*market.GetOffers](led)
-	out := b.receive(led.Sends[0].To, &market.Offers{Ref: asked[0].Ref, Region: asked[0].Region, Trader: true,
+	b.receive(led.Sends[0].To, &market.Offers{Ref: asked[0].Ref, Region: asked[0].Region, Trader: true,
 		Offers: []market.OfferAt{b.offer(1, 1000), b.offer(2, 1000)}})
-	out = b.advance(time.Second) // the others are not waited for
+	out := b.advance(time.Second) // the others are not waited for
 	l := launched(t, out)
 	if len(l) != 2 {
 		t.Fatalf("launches %d", len(l))

@@ -58,11 +58,19 @@ func TestSearchesOverTheRate(t *testing.T) {
 	net := &wires{rate: 50}
 	w := nodetest.NewOver(t, net)
 	defer w.Close()
+	var hosts []*nodetest.Host
 	for i := range sellers {
-		w.Host(fmt.Sprintf("node%d", i)).Start()
+		hosts = append(hosts, w.Host(fmt.Sprintf("node%d", i)))
+		hosts[i].Start()
 	}
 	b := buyer(w, "buyer")
 	w.Until("the buyer finds all offers", func() bool { return len(search(t, b)) == sellers })
+	for _, h := range hosts { // one that has no time for an offer is told of it again after 4 s
+		w.Until("all traders hold the offer of "+h.Name, func() bool {
+			st, err := h.Status(t.Context())
+			return err == nil && st.Offer != nil && len(st.Offer.Holders) == sellers
+		})
+	}
 	_, before := net.questions()
 	var next atomic.Int64
 	var searching sync.WaitGroup

@@ -2,6 +2,7 @@ package realtest
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestRaceForTheLastCore(t *testing.T) {
 	var running sync.WaitGroup
 	running.Go(func() { // binpack: both want the full node first
 		for round := range races / 2 {
-			w.Until("two offers for the race", func() bool { return inLane(t, buyers, "wide", 1000) == 2 })
+			w.Until("two offers for the race", func() bool { return inLane(t, buyers, "wide", sellers[lanes:]...) })
 			ids := race(t, round, buyers, "wide", api.StrategyBinpack)
 			if ids[0] == "" || ids[1] == "" {
 				t.Errorf("round %d: a buyer got none of two offers", round)
@@ -48,7 +49,7 @@ func TestRaceForTheLastCore(t *testing.T) {
 	for i := range lanes {
 		running.Go(func() {
 			for round := i; round < races/2; round += lanes {
-				w.Until("an offer for the race", func() bool { return inLane(t, buyers, lane(i), 1000) == 1 })
+				w.Until("an offer for the race", func() bool { return inLane(t, buyers, lane(i), sellers[i]) })
 				ids := race(t, round, buyers, lane(i), api.StrategySpread)
 				if (ids[0] == "") == (ids[1] == "") {
 					t.Errorf("round %d: leases %q", round, ids)
@@ -105,18 +106,33 @@ func release(t *testing.T, buyers [2]*nodetest.Host, ids [2]string) {
 	}
 }
 
-// inLane is how many offers of that many cores both buyers find in a lane.
-func inLane(t *testing.T, buyers [2]*nodetest.Host, lane string, cores int64) int {
-	least := lanes
+// inLane reports whether the sellers have nothing leased out, and both buyers
+// find what they say of that last. An older offer will not do: the word that
+// it is taken, which comes 20 ms after a lease, may still be on its way.
+func inLane(t *testing.T, buyers [2]*nodetest.Host, lane string, sellers ...*nodetest.Host) bool {
+	newest := map[uint64]int{}
+	for _, s := range sellers {
+		st, err := s.Status(t.Context())
+		if err != nil || st.Offer == nil || st.Offer.Leased.MilliCPU > 0 || st.Leases.Sold > 0 {
+			return false
+		}
+		newest[st.Offer.Seq]++
+	}
 	for _, b := range buyers {
 		r, err := b.Search(t.Context(), api.SearchRequest{
-			Resources:   api.Resources{MilliCPU: cores, MemoryBytes: int64(64 * market.MiB)},
+			Resources:   api.Resources{MilliCPU: 1000, MemoryBytes: int64(64 * market.MiB)},
 			Constraints: []string{"lane==" + lane},
 		})
 		if err != nil {
 			t.Errorf("%s: search: %v", b.Name, err)
 		}
-		least = min(least, len(r.Offers))
+		found := map[uint64]int{}
+		for _, o := range r.Offers {
+			found[o.Seq]++
+		}
+		if !maps.Equal(found, newest) {
+			return false
+		}
 	}
-	return least
+	return true
 }
