@@ -95,17 +95,10 @@ func (b *Buyer) start(now market.Time, p market.Platform) market.Region {
 
 // traders lists who is known to trade in a region, in random order.
 func (b *Buyer) traders(now market.Time, r market.Region) []market.Ref {
-	asked := func(k *trader) bool { return k.region == r && !k.bad && now.Mono-k.at < knownFor }
-	n := 0
+	refs := make([]market.Ref, 0, len(b.known))
 	for i := range b.known {
-		if asked(&b.known[i]) {
-			n++
-		}
-	}
-	refs := make([]market.Ref, 0, n)
-	for i := range b.known {
-		if asked(&b.known[i]) {
-			refs = append(refs, b.known[i].Ref)
+		if k := &b.known[i]; k.region == r && !k.bad && now.Mono-k.at < knownFor {
+			refs = append(refs, k.Ref)
 		}
 	}
 	b.shuffle(refs)
