@@ -69,7 +69,7 @@ func (k *inspector) begin(s *Sim) {
 // storm looks for a peer that answers itself through another one.
 func (k *inspector) storm(n *node, before *uint32, now time.Duration) {
 	const most = 1000
-	sent := n.sent - n.told // a trader may have a thousand suppliers; whoever runs in a circle with one counts
+	sent := n.sent - n.told // a trader may have thousands of suppliers, and be asked by all: whoever asks without end counts
 	if _, ok := n.machine.(inspectable); ok && sent-*before > most {
 		k.violated(&k.Storms, now, "node %d sent %d messages within a minute", n.index, sent-*before)
 	}

@@ -31,7 +31,7 @@ type node struct {
 
 	open   []openRequest
 	bytes  uint64
-	told   uint32 // of sent, what a trader says to each of its suppliers, or hands over
+	told   uint32 // of sent, answers, and what a trader says to each of its suppliers or hands over
 	upkeep uint32 // messages of refreshes, which are sent and heard besides
 
 	kind    *Machine
@@ -74,7 +74,7 @@ func (n *node) charge(m market.Message) {
 	n.sent++
 	n.bytes += uint64(size(m))
 	switch m := m.(type) {
-	case *market.OfferAck, *market.RefreshOffer, *market.Goodbye:
+	case *market.OfferAck, *market.RefreshOffer, *market.Goodbye, *market.Offers:
 		n.told++
 	case *market.CreateOffer:
 		if indexOf(m.Offer.Supplier) != n.index {

@@ -276,6 +276,7 @@ func (s *Sim) barrier(end time.Duration) {
 		for _, m := range p.calls {
 			s.nodes[m].heard++
 			s.nodes[m].sent++
+			s.nodes[m].told++
 		}
 		p.calls = p.calls[:0]
 	}
