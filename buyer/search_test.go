@@ -244,9 +244,9 @@ func TestHints(t *testing.T) {
 	}
 	from := out.Sends[1].To
 	out = b.receive(from, &market.Offers{Ref: m[1].Ref, Region: m[1].Region, Trader: true,
-		Hints: []market.Hint{hint(shard(1, 15), 60), hint(shard(2, m[1].Region.Shard<<4|3), 61)}})
+		Hints: []market.Hint{hint(shard(1, 15), 60), hint(shard(2, m[1].Region.Shard<<market.ShardBits|3), 61)}})
 	next := sent[*market.GetOffers](out)
-	if len(next) != 1 || next[0].Region != shard(2, m[1].Region.Shard<<4|3) {
+	if len(next) != 1 || next[0].Region != shard(2, m[1].Region.Shard<<market.ShardBits|3) {
 		t.Fatalf("from a region below it goes on to %+v", next)
 	}
 	b.receive(ref(61), &market.Offers{Ref: next[0].Ref, Region: next[0].Region, Trader: true, Offers: []market.OfferAt{b.offer(1, 2000)}})

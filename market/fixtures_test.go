@@ -167,6 +167,13 @@ func testGenesis() market.Genesis {
 	}
 }
 
+// testParams are those that networks were made with when the vectors were.
+func testParams(n market.NetworkID) market.Params {
+	p := market.DefaultParams(n)
+	p.SplitAt = 1536
+	return p
+}
+
 // renewal asks for the term after first, for the same unit.
 func renewal(first *market.SignedLease) market.Lease {
 	l := first.Lease
@@ -299,7 +306,7 @@ func everyRecord() []market.Record {
 		&market.Sold{Lease: lease, Spec: market.Pack(testSpec()), Status: status, Acked: 3, Stopped: true, Ending: market.Expired, Buyer: testRef(7)},
 		&market.Bought{Lease: lease, Renewal: buyer.Lease(renewal(lease)), Spec: testSpec(), Status: status, Undo: true, Supplier: testRef(8), Offer: "cedar"},
 		&market.Seq{Seq: 1 << 33},
-		&market.Home{Region: market.RootRegion(market.Platform{OS: "linux", Arch: "arm64"}).At(2, filled(0x64)), Traders: []market.Ref{testRef(9), testRef(10)}},
+		&market.Home{Region: market.Region{Platform: market.Platform{OS: "linux", Arch: "arm64"}, Depth: 2, Shard: 251}, Traders: []market.Ref{testRef(9), testRef(10)}},
 		&market.Meter{
 			Unit: filled(0x62), Lease: priced().ID, Sold: true,
 			Note: seller.Usage(testUsage(3)), Acked: acked(2),

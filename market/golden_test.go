@@ -46,7 +46,7 @@ func goldenVectors(t testing.TB) []vector {
 	s, b := sellerKey.Seed(), buyerKey.Seed()
 	lease := granted()
 	renewed := seller.Countersign(buyer.Lease(renewal(lease)))
-	network := seller.Found(testGenesis(), market.DefaultParams)
+	network := seller.Found(testGenesis(), testParams)
 	return []vector{
 		newVector(t, "offer", market.KindOffer, s, seller.Offer(testOffer()).Envelope),
 		newVector(t, "lease, the buyer's signature", market.KindLease, b, byBuyer(lease)),
@@ -187,7 +187,7 @@ func TestGoldenFilesRead(t *testing.T) {
 		t.Errorf("status: %+v, %v", s, err)
 	}
 	n, err := market.OpenNetwork(objects["genesis"], objects["parameters"])
-	if err != nil || n.Genesis != testGenesis() || !reflect.DeepEqual(n.Params, market.DefaultParams(n.ID())) {
+	if err != nil || n.Genesis != testGenesis() || !reflect.DeepEqual(n.Params, testParams(n.ID())) {
 		t.Errorf("network: %+v, %v", n, err)
 	}
 	readsPriced(t, objects)

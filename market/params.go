@@ -34,7 +34,7 @@ func DefaultParams(n NetworkID) Params {
 	return Params{
 		Network: n, Version: 1, Replicas: 3,
 		Refresh: 5 * time.Minute, OfferTTL: 15 * time.Minute, Resettle: time.Hour,
-		SplitAt: 1536, Term: 24 * time.Hour, Grant: 5 * time.Second,
+		SplitAt: 2304, Term: 24 * time.Hour, Grant: 5 * time.Second,
 	}
 }
 

@@ -23,8 +23,8 @@ type Region struct {
 
 // The tree's shape: each region has 1<<ShardBits children.
 const (
-	ShardBits = 4
-	MaxDepth  = 8
+	ShardBits = 5
+	MaxDepth  = 6
 )
 
 // RootRegion is where a platform's tree begins.

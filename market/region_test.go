@@ -73,8 +73,8 @@ func TestRegionNames(t *testing.T) {
 	linux := market.Platform{OS: "linux", Arch: "amd64"}
 	want := map[market.Region]string{
 		market.RootRegion(linux):              "linux/amd64",
-		{Platform: linux, Depth: 1, Shard: 3}: "linux/amd64 shard 3/16",
-		{Platform: linux, Depth: 3, Shard: 5}: "linux/amd64 shard 5/4096",
+		{Platform: linux, Depth: 1, Shard: 3}: "linux/amd64 shard 3/32",
+		{Platform: linux, Depth: 3, Shard: 5}: "linux/amd64 shard 5/32768",
 	}
 	keys := map[market.Key]bool{}
 	for region, s := range want {

@@ -750,6 +750,10 @@ func TestSecondTellsForTheFirst(t *testing.T) {
 	for market.Nearer(ref(far).Peer, self, key) {
 		far++
 	}
+	further := far + 1
+	for market.Nearer(ref(further).Peer, ref(far).Peer, key) {
+		further++
+	}
 	all := []market.PeerID{ref(near).Peer, self, ref(far).Peer}
 	seq, cpu := uint64(0), market.MilliCPU(1000)
 	tell := func(k *market.Keyring, names ...market.PeerID) (told int) {
@@ -770,7 +774,7 @@ func TestSecondTellsForTheFirst(t *testing.T) {
 	if late := b.advance(8 * time.Second); len(sent[*market.AdvertiseOffersNeighbor](late)) != 1 {
 		t.Errorf("says %+v late", late.Sends)
 	}
-	if again(first, self, ref(far).Peer) != 0 || again(other, ref(far).Peer, ref(98).Peer) != 0 {
+	if again(first, self, ref(far).Peer) != 0 || again(other, ref(far).Peer, ref(further).Peer) != 0 {
 		t.Error("takes one supplier's word for it that the first is gone")
 	}
 	if again(other, self, ref(far).Peer) != 1 {

@@ -20,7 +20,7 @@ const (
 	maxTombs   = 1024             // tombstones
 	sameTombs  = 8                // tombstones of one supplier
 	maxPlaces  = 64               // regions that one peer trades in
-	maxChilds  = 128              // advertised regions below one place
+	maxChilds  = 256              // advertised regions below one place
 	sameChild  = 6                // traders believed for one child: the nearest to its key, some of which may be dead
 	doubtLasts = 20 * time.Second // between losses on the way to one peer that count together
 	hinted     = 3                // of them that a hint names
