@@ -17,7 +17,7 @@
 // grows with every change, over restarts too; the newest wins everywhere.
 //
 // A region is a node of the tree under which offers are kept: a platform, then
-// sixteenths of it, and of these again, by a hash of the supplier. Each region
+// 32 parts of it, and of these again, by a hash of the supplier. Each region
 // has a key in the overlay. The Params.Replicas peers that are nearest to it
 // are the region's traders; each is a replica of the others. All offers of a
 // platform stand at its root while they are few; a region with Params.SplitAt

@@ -40,7 +40,7 @@ func (r Region) Key(n NetworkID) Key {
 	return KeyOf(fmt.Sprintf("caravela/%s/r/%s/%d.%d", n, r.Platform, r.Depth, r.Shard))
 }
 
-// String returns "linux/amd64", or "linux/amd64 shard 5/16".
+// String returns "linux/amd64", or "linux/amd64 shard 5/32".
 func (r Region) String() string {
 	if r.Depth == 0 {
 		return r.Platform.String()

@@ -129,7 +129,7 @@ func (s *Supplier) settle(now market.Time, out *market.Outbox) {
 	if s.pub.region.Platform == s.stock.Platform {
 		return
 	}
-	if h := s.pub.before().home; h != nil && h.Region.Platform == s.stock.Platform {
+	if h := s.pub.before().home; h != nil && h.Region == market.RootRegion(s.stock.Platform).At(h.Region.Depth, s.me.Self) {
 		s.pub.past.home, s.pub.region = nil, h.Region
 		s.adopt(h.Traders)
 		s.look(now, out)

@@ -148,6 +148,21 @@ func TestComesHome(t *testing.T) {
 	}
 }
 
+// A region of an earlier life in which the offer does not belong, as of a version
+// with another tree, is none to begin in.
+func TestComesHomeElsewhere(t *testing.T) {
+	b := newBench(t, nil)
+	b.publish(ref(1), ref(2), ref(3))
+	home := &market.Home{Region: root.Child(b.keys.Self()), Traders: []market.Ref{ref(1), ref(2), ref(3)}}
+	home.Region.Shard ^= 1
+	table, id := home.Key()
+	b.disk[[33]byte(append(id[:], byte(table)))] = home
+	b.restart()
+	if out := b.advance(time.Second); len(out.Lookups) != 1 || len(sent[*market.CreateOffer](out)) != 0 {
+		t.Errorf("looks up %+v and sends %+v", out.Lookups, out.Sends)
+	}
+}
+
 // A trader that alone would send the offer elsewhere has it still, and hears
 // what changes.
 func TestOutvotedTraderHears(t *testing.T) {
