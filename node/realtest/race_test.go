@@ -39,9 +39,9 @@ func TestRaceForTheLastCore(t *testing.T) {
 	running.Go(func() { // binpack: both want the full node first
 		for round := range races / 2 {
 			w.Until("two offers for the race", func() bool { return inLane(t, buyers, "wide", sellers[lanes:]...) })
-			ids := race(t, round, buyers, "wide", api.StrategyBinpack)
+			ids, why := race(t, round, buyers, "wide", api.StrategyBinpack)
 			if ids[0] == "" || ids[1] == "" {
-				t.Errorf("round %d: a buyer got none of two offers", round)
+				t.Errorf("round %d: a buyer got none of two offers: %v", round, why)
 			}
 			release(t, buyers, ids)
 		}
@@ -50,9 +50,9 @@ func TestRaceForTheLastCore(t *testing.T) {
 		running.Go(func() {
 			for round := i; round < races/2; round += lanes {
 				w.Until("an offer for the race", func() bool { return inLane(t, buyers, lane(i), sellers[i]) })
-				ids := race(t, round, buyers, lane(i), api.StrategySpread)
+				ids, why := race(t, round, buyers, lane(i), api.StrategySpread)
 				if (ids[0] == "") == (ids[1] == "") {
-					t.Errorf("round %d: leases %q", round, ids)
+					t.Errorf("round %d in %s: leases %q, %v", round, lane(i), ids, why)
 				}
 				release(t, buyers, ids)
 			}
@@ -74,8 +74,9 @@ func TestRaceForTheLastCore(t *testing.T) {
 
 func lane(i int) string { return fmt.Sprintf("lane%d", i) }
 
-// race has both buyers ask at once and returns what they got, "" for nothing.
-func race(t *testing.T, round int, buyers [2]*nodetest.Host, lane string, by api.Strategy) (ids [2]string) {
+// race has both buyers ask at once and returns what they got, "" for nothing,
+// and why.
+func race(t *testing.T, round int, buyers [2]*nodetest.Host, lane string, by api.Strategy) (ids [2]string, why [2]error) {
 	req := nodetest.Request("sleep")
 	req.Spec.Resources.MilliCPU = 1000
 	req.Policy.Strategy, req.Policy.Constraints = by, []string{"lane==" + lane}
@@ -83,7 +84,7 @@ func race(t *testing.T, round int, buyers [2]*nodetest.Host, lane string, by api
 	for i, b := range buyers {
 		both.Go(func() {
 			id, _, err := b.Run(t.Context(), req)
-			switch {
+			switch why[i] = err; {
 			case err == nil:
 				ids[i] = id
 			case api.CodeOf(err) != api.CodeNoOffer:
@@ -92,7 +93,7 @@ func race(t *testing.T, round int, buyers [2]*nodetest.Host, lane string, by api
 		})
 	}
 	both.Wait()
-	return ids
+	return ids, why
 }
 
 func release(t *testing.T, buyers [2]*nodetest.Host, ids [2]string) {
