@@ -90,7 +90,7 @@ func (d *driver) feasible(x *news) bool {
 			for j := int(memory); j < memorySteps; j++ {
 				for _, k := range d.index.list[class][i][j] {
 					n := &d.s.nodes[k]
-					if d.able(n, p) && !d.s.cut(x.node, k) && n.freeSince(x.req.since, need) {
+					if d.able(n, p) && !d.s.cut(x.node, k) && n.freeLog.had(x.req.since, need) {
 						if nodes--; nodes == 0 {
 							return true
 						}

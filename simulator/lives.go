@@ -214,9 +214,7 @@ func (s *Sim) comes(n *node, now time.Duration) {
 		return
 	}
 	n.up, n.since = true, now
-	for i := range n.freeLog {
-		n.freeLog[i] = freeChange{since: now}
-	}
+	n.freeLog.reset(now)
 	s.found(n)
 	p := s.part(n.index)
 	p.push(letter{at: now, to: n.index, from: 1<<32 - 3, counter: n.counter, kind: local, event: market.Boot{Records: slices.Clone(s.disks[n.index])}})

@@ -39,18 +39,7 @@ type node struct {
 	place   place
 	since   time.Duration // when it came, or went
 	busy    time.Duration // its uplink, until then
-	freeLog [4]freeChange // the newest last
-}
-
-// freeChange is what a node's offer had, and since when.
-type freeChange struct {
-	since  time.Duration
-	cpu    market.MilliCPU
-	memory market.Bytes
-}
-
-func (f *freeChange) free() market.Resources {
-	return market.Resources{CPU: f.cpu, Memory: f.memory}
+	freeLog freeLog
 }
 
 // openRequest is a local user's request under way.
@@ -109,27 +98,4 @@ func (n *node) close(i int) {
 	if n.open = slices.Delete(n.open, i, i+1); len(n.open) == 0 {
 		n.open = nil
 	}
-}
-
-// freeSince reports whether the node has had r free since then.
-func (n *node) freeSince(since time.Duration, r market.Resources) bool {
-	for i := len(n.freeLog) - 1; i >= 0; i-- {
-		if !n.freeLog[i].free().Fits(r) {
-			return false
-		}
-		if n.freeLog[i].since <= since {
-			return true
-		}
-	}
-	return true
-}
-
-func (n *node) setFree(now time.Duration, free market.Resources) bool {
-	last := &n.freeLog[len(n.freeLog)-1]
-	if last.free() == free {
-		return false
-	}
-	copy(n.freeLog[:], n.freeLog[1:])
-	*last = freeChange{now, free.CPU, free.Memory}
-	return true
 }

@@ -25,7 +25,7 @@ func TestFeasible(t *testing.T) {
 				want := false
 				for i := range s.nodes {
 					n, p := &s.nodes[i], &c.Load.Profiles[k]
-					want = want || n.up && n.kind.Class >= p.Class && n.freeSince(since, p.need())
+					want = want || n.up && n.kind.Class >= p.Class && n.freeLog.had(since, p.need())
 				}
 				if got := s.load.feasible(x); got != want {
 					t.Errorf("at %v, profile %d since %v: the index says %v", c.Until, k, since, got)

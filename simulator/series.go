@@ -110,11 +110,8 @@ func (s *Sim) sample(at time.Duration) Sample {
 
 // free is what the node's supplier has not leased out.
 func (n *node) free() market.Resources {
-	if last := n.freeLog[len(n.freeLog)-1]; last.since != unset {
+	if last := n.freeLog.last(); last.since != unset {
 		return last.free()
 	}
 	return n.total()
 }
-
-// unset is the date of a change that has not been.
-const unset = time.Duration(1 << 62)

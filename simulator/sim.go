@@ -169,9 +169,7 @@ func (s *Sim) populate(i uint32) {
 	}
 	s.sealers[i] = sealer{s.c.Seed, i}
 	n.kind = s.c.Load.machine(mix(uint64(i), s.c.Seed, 2))
-	for j := range n.freeLog {
-		n.freeLog[j].since = unset
-	}
+	n.freeLog.reset(unset)
 	s.found(n)
 }
 
@@ -377,7 +375,7 @@ func (p *part) step(n *node, at time.Duration, ev market.Event, what uint64) {
 	if _, boot := ev.(market.Boot); boot {
 		n.machine.Step(now, market.EngineChanged{Up: true}, &p.out)
 		n.machine.Step(now, market.Supply{Selling: true, Stock: p.stock(n)}, &p.out)
-		if n.setFree(at, n.spare()) {
+		if n.freeLog.set(at, n.spare()) {
 			p.news = append(p.news, news{at: at, node: n.index, kind: newsFree})
 		}
 	}
@@ -487,7 +485,7 @@ func (p *part) notes(n *node, at time.Duration) {
 		}
 		switch x.Kind {
 		case market.NoteGranted, market.NoteLeaseEnded:
-			if n.setFree(at, n.spare()) {
+			if n.freeLog.set(at, n.spare()) {
 				p.news = append(p.news, news{at: at, node: n.index, kind: newsFree})
 			}
 		}
