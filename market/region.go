@@ -138,6 +138,13 @@ func (s *Summary) MayFit(w *Want) bool {
 	return slices.ContainsFunc(s.Peaks, func(p Point) bool { return p.covers(need) })
 }
 
+// Exceeds reports whether s promises something that t does not.
+func (s *Summary) Exceeds(t *Summary) bool {
+	return slices.ContainsFunc(s.Peaks, func(p Point) bool {
+		return !slices.ContainsFunc(t.Peaks, func(q Point) bool { return q.covers(p) })
+	})
+}
+
 // Add takes one more point into the summary, and reports whether that changed it.
 func (s *Summary) Add(p Point) bool {
 	for _, q := range s.Peaks {

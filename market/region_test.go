@@ -167,6 +167,31 @@ func TestSummaries(t *testing.T) {
 	}
 }
 
+func TestSummaryExceeds(t *testing.T) {
+	of := func(cpus ...market.MilliCPU) *market.Summary { // the more CPU, the less memory
+		s := new(market.Summary)
+		for _, n := range cpus {
+			s.Add(market.Point{Free: market.Resources{CPU: n, Memory: market.GiB / market.Bytes(n)}})
+		}
+		return s
+	}
+	for _, c := range []struct {
+		s, t *market.Summary
+		want bool
+	}{
+		{of(), of(), false},
+		{of(), of(1), false},
+		{of(1), of(), true},
+		{of(1, 2), of(1, 2, 3), false},
+		{of(1, 3), of(1, 2), true},
+		{&market.Summary{Peaks: []market.Point{{Class: 1}}}, of(1), true},
+	} {
+		if c.s.Exceeds(c.t) != c.want {
+			t.Errorf("%v exceeds %v: %v", c.s.Peaks, c.t.Peaks, !c.want)
+		}
+	}
+}
+
 func TestSummaryMisses(t *testing.T) {
 	o := testOffer()
 	s := market.Summary{Region: market.RootRegion(o.Platform).Child(o.Supplier)}

@@ -40,10 +40,17 @@ func (t *Trader) rank(now market.Time, p *place) int {
 }
 
 // tellNews tells the traders above what is free here, if that has changed.
+// What is gone from a large region costs others a vain question, and can wait;
+// what is free there and unknown is lost to all.
 func (t *Trader) tellNews(now market.Time, p *place, out *market.Outbox) {
 	p.newsAt = market.Never
 	t.summarize(p)
-	if p.summary.Deeper == p.said.Deeper && slices.Equal(p.summary.Peaks, p.said.Peaks) {
+	same := p.summary.Deeper == p.said.Deeper
+	if same && slices.Equal(p.summary.Peaks, p.said.Peaks) {
+		return
+	}
+	if calm := p.saidAt + lossPause; same && now.Mono < calm && len(p.children) > 0 && !p.summary.Exceeds(&p.said) {
+		p.newsAt = calm
 		return
 	}
 	above := p.above

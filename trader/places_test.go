@@ -617,6 +617,43 @@ func TestNews(t *testing.T) {
 	}
 }
 
+// From a region with others below, what is free at last is told at once, and
+// what is gone within a second; its view from above may be a little older.
+func TestNewsOfLargeRegions(t *testing.T) {
+	b, r := view(t)
+	below := market.Region{Platform: linux, Depth: 2, Shard: r.Shard << market.ShardBits}
+	b.receive(market.Ref{Peer: seller(1).Self()}, &market.UpdateOffer{Offer: b.offer(seller(1), 2, 1000), Region: r, Replicas: []market.PeerID{ref(0).Peer}})
+	empty := advert(ref(6), below, 3)
+	empty.Summary.Peaks = nil
+	b.receive(ref(6), empty)
+	b.advance(20 * time.Second) // the first words
+	told := func(after time.Duration) []*market.AdvertiseOffersNeighbor {
+		return sent[*market.AdvertiseOffersNeighbor](b.advance(after))
+	}
+	b.receive(ref(6), advert(ref(6), below, 3))
+	if ads := told(60 * time.Millisecond); len(ads) != 1 || ads[0].Summary.Peaks[0].Free.CPU != 4000 {
+		t.Fatalf("tells %+v", ads)
+	}
+	b.receive(ref(6), empty)
+	if ads := told(900 * time.Millisecond); len(ads) != 0 {
+		t.Errorf("what is gone is told at once: %+v", ads[0].Summary)
+	}
+	if ads := told(100 * time.Millisecond); len(ads) != 1 || ads[0].Summary.Peaks[0].Free.CPU != 1000 {
+		t.Errorf("of what is gone tells %+v", ads)
+	}
+
+	pull := sent[*market.GetOffers](b.receive(ref(8), question(r, 8000)))
+	b.receive(ref(5), &market.Offers{Ref: pull[0].Ref, Region: root, Trader: true})
+	b.pass(240 * time.Millisecond)
+	if out := b.receive(ref(8), question(r, 8000)); len(sent[*market.GetOffers](out)) != 0 {
+		t.Error("a view of 240 ms is fetched again")
+	}
+	b.pass(20 * time.Millisecond)
+	if out := b.receive(ref(8), question(r, 8000)); len(sent[*market.GetOffers](out)) != 1 {
+		t.Error("a view of 260 ms is used")
+	}
+}
+
 // The trader that few suppliers know is not believed about its region.
 func TestBelieved(t *testing.T) {
 	b := newBench(t, nil)

@@ -45,7 +45,11 @@ func (p *place) atTop() bool { return p.region.Depth == 1 }
 
 // stale reports whether the view from above is too old to be used.
 func (p *place) stale(now market.Time) bool {
-	return p.region.Depth > 0 && (p.viewAt == 0 || now.Mono-p.viewAt > freshView)
+	age := time.Duration(freshView)
+	if len(p.children) > 0 {
+		age = largeView
+	}
+	return p.region.Depth > 0 && (p.viewAt == 0 || now.Mono-p.viewAt > age)
 }
 
 // onView takes the view from above, and answers those who waited for it.
