@@ -7,9 +7,10 @@ import (
 	"caravela/simulator"
 )
 
-// Version is that of the form of summary.json. Results of another version
-// are not compared.
-const Version = 1
+// Version is that of the form of summary.json, and of what its figures mean.
+// Results of another version are not compared: 1 counted requests as missed
+// that were not.
+const Version = 2
 
 // Summary is summary.json. Names are stable; units are in them. A figure that
 // was not measured is null.
