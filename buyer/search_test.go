@@ -380,7 +380,7 @@ func TestAsksAreBounded(t *testing.T) {
 		out := b.receive(ref(1), a)
 		queue = append(queue, sent[*market.GetOffers](out)...)
 	}
-	if total != 10 {
+	if total != 12 {
 		t.Errorf("%d questions", total)
 	}
 	b.advance(time.Minute)
