@@ -11,6 +11,7 @@ import (
 type inquiry struct {
 	region   market.Region
 	led      bool         // a trader pointed here
+	up       bool         // above where the search began: it holds offers itself
 	traders  []market.Ref // that it named
 	asks     []ask
 	looking  uint64 // Ref of a lookup for the region's traders
@@ -47,7 +48,8 @@ func (b *Buyer) search(now market.Time, r *request, out *market.Outbox) {
 }
 
 // begin asks in further regions, a few at a time, until there is enough: in
-// small regions first, of which the hints are fresh.
+// small regions first, of which the hints are fresh, but before them in one above
+// that holds offers itself, since it is the better part of a market.
 func (b *Buyer) begin(now market.Time, r *request, out *market.Outbox) {
 	for !r.enough() {
 		open, next := 0, -1
@@ -56,7 +58,7 @@ func (b *Buyer) begin(now market.Time, r *request, out *market.Outbox) {
 			case q.settled:
 			case !q.waiting:
 				open++
-			case next < 0 || q.region.Depth > r.inquiries[next].region.Depth:
+			case next < 0 || q.up && !r.inquiries[next].up || q.up == r.inquiries[next].up && q.region.Depth > r.inquiries[next].region.Depth:
 				next = i
 			}
 		}
@@ -265,7 +267,7 @@ func (b *Buyer) follow(r *request, from market.Region, led bool, hints []market.
 		}
 		traders := slices.Clone(h.Traders[:min(len(h.Traders), hintTraders)])
 		b.shuffle(traders)
-		r.inquiries = append(r.inquiries, inquiry{region: region, led: true, looked: true, traders: traders, dueAt: market.Never, waiting: true})
+		r.inquiries = append(r.inquiries, inquiry{region: region, led: true, up: region.Above(from), looked: true, traders: traders, dueAt: market.Never, waiting: true})
 	}
 }
 

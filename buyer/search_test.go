@@ -293,6 +293,25 @@ func TestHome(t *testing.T) {
 	}
 }
 
+// A region above that holds offers itself is asked before the small ones beside
+// the own one.
+func TestAboveFirst(t *testing.T) {
+	b := newBench(t)
+	home := shard(1, 7)
+	b.Home(b.now, home, []market.Ref{ref(1)})
+	m := sent[*market.GetOffers](b.step(wanted(nil)))
+	out := b.receive(ref(1), &market.Offers{Ref: m[0].Ref, Region: home, Trader: true,
+		Hints: []market.Hint{hint(shard(1, 1), 2), hint(shard(1, 2), 3), hint(shard(1, 3), 4), hint(root, 5)}})
+	m = sent[*market.GetOffers](out)
+	if len(m) != 3 || m[0].Region != root || out.Sends[0].To.Peer != ref(5).Peer || m[0].Relay {
+		t.Fatalf("asks %+v", m)
+	}
+	out = b.receive(ref(5), &market.Offers{Ref: m[0].Ref, Region: root, Trader: true, Offers: []market.OfferAt{b.offer(1, 2000)}})
+	if out = b.advance(time.Second); len(sent[*market.LaunchContainer](out)) != 1 {
+		t.Errorf("tells %+v", out.Outcomes)
+	}
+}
+
 // A search that ended early, for an offer that is gone, goes on where it was
 // pointed to; only then does another one begin.
 func TestSearchGoesOn(t *testing.T) {

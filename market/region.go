@@ -81,7 +81,7 @@ func DepthFor(peers []Ref, asked int, key Key, splitAt int) uint8 {
 	}
 	n := math.MaxUint64 / furthest
 	depth := uint8(0)
-	for n > uint64(2*splitAt/len(peers)) && depth < MaxDepth {
+	for n > uint64(4*splitAt/len(peers)) && depth < MaxDepth {
 		n >>= ShardBits
 		depth++
 	}

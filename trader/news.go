@@ -49,7 +49,7 @@ func (t *Trader) tellNews(now market.Time, p *place, out *market.Outbox) {
 	if same && slices.Equal(p.summary.Peaks, p.said.Peaks) {
 		return
 	}
-	if calm := p.saidAt + lossPause; same && now.Mono < calm && len(p.children) > 0 && !p.summary.Exceeds(&p.said) {
+	if calm := p.saidAt + lossPause; same && now.Mono < calm && t.large(p) && !p.summary.Exceeds(&p.said) {
 		p.newsAt = calm
 		return
 	}

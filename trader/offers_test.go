@@ -254,3 +254,35 @@ func TestLeave(t *testing.T) {
 		t.Error("it still trades")
 	}
 }
+
+// Of offers of which many are better than others a buyer gets the best, and some
+// by chance; who only looks gets the best.
+func TestSomeByChance(t *testing.T) {
+	b := newBench(t, nil)
+	for n := range byte(60) {
+		cpu := market.MilliCPU(2000) // the tighter the better
+		if n < 20 {
+			cpu = 1000
+		}
+		b.create(seller(n), 1, cpu)
+	}
+	for _, buys := range []bool{true, false} {
+		m := &market.GetOffers{Region: root, Max: 9, Buy: buys, Want: market.Want{Platform: linux, Need: market.Resources{CPU: 1000}}}
+		tight, times := 0, 50
+		for range times {
+			a := b.Answer(b.now, ref(1).Peer, m)
+			seen := map[market.PeerID]bool{}
+			for _, o := range a.Offers {
+				if seen[o.Offer.Supplier] = true; o.Offer.Free.CPU == 1000 {
+					tight++
+				}
+			}
+			if len(seen) != 9 || len(a.Offers) != 9 {
+				t.Fatalf("%d offers of %d suppliers", len(a.Offers), len(seen))
+			}
+		}
+		if all := 9 * times; buys && (tight < 6*times || tight > 8*times) || !buys && tight != all {
+			t.Errorf("buys %v: %d of %d are among the best", buys, tight, all)
+		}
+	}
+}

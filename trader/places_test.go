@@ -617,20 +617,20 @@ func TestNews(t *testing.T) {
 	}
 }
 
-// From a region with others below, what is free at last is told at once, and
-// what is gone within a second; its view from above may be a little older.
+// From a large region, what is free at last is told at once, and what is gone
+// within a second; its view from above may be a little older.
 func TestNewsOfLargeRegions(t *testing.T) {
 	b, r := view(t)
 	below := market.Region{Platform: linux, Depth: 2, Shard: r.Shard << market.ShardBits}
 	b.receive(market.Ref{Peer: seller(1).Self()}, &market.UpdateOffer{Offer: b.offer(seller(1), 2, 1000), Region: r, Replicas: []market.PeerID{ref(0).Peer}})
-	empty := advert(ref(6), below, 3)
+	empty := advert(ref(6), below, 1500)
 	empty.Summary.Peaks = nil
 	b.receive(ref(6), empty)
 	b.advance(20 * time.Second) // the first words
 	told := func(after time.Duration) []*market.AdvertiseOffersNeighbor {
 		return sent[*market.AdvertiseOffersNeighbor](b.advance(after))
 	}
-	b.receive(ref(6), advert(ref(6), below, 3))
+	b.receive(ref(6), advert(ref(6), below, 1500))
 	if ads := told(60 * time.Millisecond); len(ads) != 1 || ads[0].Summary.Peaks[0].Free.CPU != 4000 {
 		t.Fatalf("tells %+v", ads)
 	}
@@ -651,6 +651,33 @@ func TestNewsOfLargeRegions(t *testing.T) {
 	b.pass(20 * time.Millisecond)
 	if out := b.receive(ref(8), question(r, 8000)); len(sent[*market.GetOffers](out)) != 1 {
 		t.Error("a view of 260 ms is used")
+	}
+}
+
+// Who asks for hints only, for others below, is told of the place itself if that
+// holds offers; below, the traders that are known above stand for it.
+func TestOffersAbove(t *testing.T) {
+	b := newBench(t, nil)
+	ask := &market.GetOffers{Region: root, Relay: true}
+	if hints := b.Answer(b.now, ref(1).Peer, ask).Hints; len(hints) != 0 {
+		t.Errorf("an empty place hints %+v", hints)
+	}
+	b.create(seller(1), 1, 1000)
+	hints := b.Answer(b.now, ref(1).Peer, ask).Hints
+	if len(hints) != 1 || hints[0].Summary.Region != root || hints[0].Traders[0].Peer != ref(0).Peer || hints[0].Summary.Peaks[0].Free.CPU != 1000 {
+		t.Errorf("hints %+v", hints)
+	}
+	if hints := b.hints(); len(hints) != 0 {
+		t.Errorf("who asks for offers is told %+v", hints)
+	}
+
+	below, r := view(t)
+	pull := sent[*market.GetOffers](below.receive(ref(8), question(r, 4000)))
+	above := market.Hint{Summary: advert(ref(5), root, 40).Summary, Traders: []market.Ref{ref(6)}}
+	out := below.receive(ref(5), &market.Offers{Ref: pull[0].Ref, Region: root, Trader: true, Hints: []market.Hint{above}})
+	answers := sent[*market.Offers](out)
+	if len(answers) != 1 || len(answers[0].Hints) != 1 || answers[0].Hints[0].Summary.Region != root || answers[0].Hints[0].Traders[0].Peer != ref(5).Peer {
+		t.Errorf("answers %+v", answers)
 	}
 }
 

@@ -24,7 +24,8 @@ func (t *Trader) onGetOffers(now market.Time, from market.Ref, m *market.GetOffe
 	out.Send(from, a)
 }
 
-// Answer filters and ranks the offers of one region. Offers are compared by
+// Answer filters and ranks the offers of one region; for a buyer it adds some
+// that are not among the best. Offers are compared by
 // the request's score; equal ones stand in an order that differs from answer
 // to answer, so that two buyers do not run to the same supplier. When few
 // fit, they are promised to a buyer for a moment.
@@ -47,6 +48,10 @@ func (t *Trader) Answer(now market.Time, from market.PeerID, m *market.GetOffers
 func (t *Trader) filter(now market.Time, p *place, from market.PeerID, m *market.GetOffers, a *market.Offers) {
 	salt := t.rng.Uint64()
 	fits := ranking{most: min(m.Max, market.MaxOffers)}
+	var lucky ranking // of whatever score
+	if m.Buy {
+		lucky.most = fits.most / 3
+	}
 	promised := 0
 	s := &p.shelf
 	v := newSieve(s, p.region, &m.Want, &a.Tally)
@@ -61,17 +66,38 @@ func (t *Trader) filter(now market.Time, p *place, from market.PeerID, m *market
 			continue
 		}
 		fits.add(h, m.Want.Score(&h.offer.Offer), market.Rand(salt^uint64(i)))
+		if lucky.most > 0 {
+			lucky.add(h, 0, market.Rand(salt^uint64(i)))
+		}
 	}
 	v.finish(s)
 	for range promised {
 		a.Tally.Promised()
 	}
-	for _, f := range fits.best[:fits.kept] {
-		a.Offers = append(a.Offers, market.OfferAt{Offer: f.h.offer, Addrs: f.h.at().Addrs})
+	for _, h := range fits.with(&lucky) {
+		a.Offers = append(a.Offers, market.OfferAt{Offer: h.offer, Addrs: h.at().Addrs})
 		if m.Buy && fits.seen <= few {
-			p.promise(now, f.h.offer.Supplier, from, m.Want.Need)
+			p.promise(now, h.offer.Supplier, from, m.Want.Need)
 		}
 	}
+}
+
+// with lists the best offers, of which the last ones give way to those that
+// were lucky: who refuses everybody is never used up, and would be among the best
+// for ever.
+func (k *ranking) with(lucky *ranking) []*held {
+	list := make([]*held, 0, k.most)
+	take := func(r *ranking, most int) {
+		for _, f := range r.best[:r.kept] {
+			if len(list) < most && !slices.Contains(list, f.h) {
+				list = append(list, f.h)
+			}
+		}
+	}
+	take(k, k.most-lucky.most)
+	take(lucky, k.most)
+	take(k, k.most)
+	return list
 }
 
 // ranking keeps the best of the offers that it has seen, the best one first.
@@ -110,26 +136,31 @@ func (k *ranking) add(h *held, score int64, tie market.Rand) {
 	k.best[i] = x
 }
 
-// lead is a hint that is not written yet: about a region below, or elsewhere.
+// lead is a hint that is not written yet: about a region below, or elsewhere,
+// or, neither of those, about the place itself.
 type lead struct {
 	below *child
 	view  *market.Hint
 }
 
 // hints tells of the regions below, and elsewhere if that is wanted, which may
-// have what is wanted. Many fit in a large market, and are asked for often: so
+// have what is wanted; and whoever asks for hints only, of the place itself if it
+// holds offers: not all of a region's suppliers need be below. Many fit in a large market, and are asked for often: so
 // a hint is written once it is known which ones are told.
 func (t *Trader) hints(now market.Time, p *place, m *market.GetOffers) []market.Hint {
-	leads := make([]lead, 0, maxChilds+market.MaxHints) // on the stack
+	leads := make([]lead, 0, maxChilds+market.MaxHints+1) // on the stack
 	for c := range p.believed() {
 		if c.summary.MayFit(&m.Want) && now.Mono-c.heard <= t.childTTL() {
 			leads = append(leads, lead{below: c})
 		}
 	}
 	for i := range p.view {
-		if m.Relay && !p.stale(now) && p.view[i].Summary.MayFit(&m.Want) {
+		if m.Relay && !t.stale(now, p) && p.view[i].Summary.MayFit(&m.Want) {
 			leads = append(leads, lead{view: &p.view[i]})
 		}
+	}
+	if m.Max == 0 && p.shelf.count() > 0 && p.summary.MayFit(&m.Want) {
+		leads = append(leads, lead{})
 	}
 	for i := len(leads) - 1; i > 0; i-- {
 		j := t.rng.IntN(i + 1)
@@ -145,10 +176,15 @@ func (t *Trader) write(now market.Time, p *place, leads []lead) []market.Hint {
 	}
 	hints := make([]market.Hint, len(leads))
 	for i, l := range leads {
-		if l.below == nil {
-			hints[i] = *l.view
-		} else {
+		switch {
+		case l.below != nil:
 			hints[i] = market.Hint{Summary: l.below.summary, Traders: t.tradersOf(now, p, l.below)}
+		case l.view != nil:
+			hints[i] = *l.view
+		default:
+			own := p.summary
+			own.Peaks = slices.Clone(own.Peaks)
+			hints[i] = market.Hint{Summary: own, Traders: []market.Ref{t.here()}}
 		}
 	}
 	return hints

@@ -31,12 +31,12 @@ const (
 	promiseTime = 700 * time.Millisecond      // long enough for a lease and the update after it
 	newsDelay   = 20 * time.Millisecond       // what is gone again by then is no news
 	newsPause   = 50 * time.Millisecond       // between two advertisements of news
-	lossPause   = time.Second                 // the same, of a region with others below, where nothing new is free
+	lossPause   = time.Second                 // the same, of a large region, where nothing new is free
 	secondPause = 8 * time.Second             // the same, for the second replica
 	thirdPause  = 24 * time.Second            // and for all others
 	wordLasts   = secondPause + 5*time.Second // for which the nearest trader's word counts
 	freshView   = 120 * time.Millisecond      // age of the view from above at which it is fetched again
-	largeView   = 250 * time.Millisecond      // the same, of a region with others below: all of them ask the root
+	largeView   = 250 * time.Millisecond      // the same, of a large region: all of them ask the root
 	pullTimeout = 1200 * time.Millisecond     // for the view from above
 	maxWaiting  = 64                          // searches that wait for one view
 )

@@ -19,7 +19,7 @@ type question struct {
 // whether it is on its way: once for all who wait for it.
 func (t *Trader) pull(now market.Time, p *place, out *market.Outbox) bool {
 	switch {
-	case !p.stale(now) || len(p.above) == 0 || len(p.waiting) >= maxWaiting:
+	case !t.stale(now, p) || len(p.above) == 0 || len(p.waiting) >= maxWaiting:
 		return false
 	case p.pulling != 0:
 		return true
@@ -43,10 +43,16 @@ func (t *Trader) pull(now market.Time, p *place, out *market.Outbox) bool {
 // atTop reports whether the root is the next region above.
 func (p *place) atTop() bool { return p.region.Depth == 1 }
 
+// large reports whether the root hears much of a place: its traders speak and
+// ask a little less often, for the sake of the three that all of them tell.
+func (t *Trader) large(p *place) bool {
+	return p.atTop() && int(p.summary.Offers) >= t.me.Params.SplitAt/2
+}
+
 // stale reports whether the view from above is too old to be used.
-func (p *place) stale(now market.Time) bool {
+func (t *Trader) stale(now market.Time, p *place) bool {
 	age := time.Duration(freshView)
-	if len(p.children) > 0 {
+	if t.large(p) {
 		age = largeView
 	}
 	return p.region.Depth > 0 && (p.viewAt == 0 || now.Mono-p.viewAt > age)
@@ -66,13 +72,18 @@ func (t *Trader) onView(now market.Time, from market.PeerID, m *market.Offers, o
 	return false
 }
 
-// look takes the hints of another region's trader, but for those about here.
+// look takes the hints of another region's trader, but for those about here. For
+// the region above all of its traders that are known will do.
 func (t *Trader) look(now market.Time, p *place, m *market.Offers) {
 	p.viewAt, p.view = max(1, now.Mono), p.view[:0]
 	for _, h := range m.Hints {
-		if !h.Summary.Region.Above(p.region) {
-			p.view = append(p.view, h)
+		switch {
+		case h.Summary.Region == p.region:
+			continue
+		case h.Summary.Region == p.region.Parent():
+			h.Traders = p.above
 		}
+		p.view = append(p.view, h)
 	}
 }
 
