@@ -618,7 +618,7 @@ func TestNews(t *testing.T) {
 }
 
 // From a large region, what is free at last is told at once, and what is gone
-// within a second; its view from above may be a little older.
+// within two seconds; its view from above may be a little older.
 func TestNewsOfLargeRegions(t *testing.T) {
 	b, r := view(t)
 	below := market.Region{Platform: linux, Depth: 2, Shard: r.Shard << market.ShardBits}
@@ -635,7 +635,7 @@ func TestNewsOfLargeRegions(t *testing.T) {
 		t.Fatalf("tells %+v", ads)
 	}
 	b.receive(ref(6), empty)
-	if ads := told(900 * time.Millisecond); len(ads) != 0 {
+	if ads := told(1900 * time.Millisecond); len(ads) != 0 {
 		t.Errorf("what is gone is told at once: %+v", ads[0].Summary)
 	}
 	if ads := told(100 * time.Millisecond); len(ads) != 1 || ads[0].Summary.Peaks[0].Free.CPU != 1000 {

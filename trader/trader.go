@@ -31,7 +31,7 @@ const (
 	promiseTime = 700 * time.Millisecond      // long enough for a lease and the update after it
 	newsDelay   = 20 * time.Millisecond       // what is gone again by then is no news
 	newsPause   = 50 * time.Millisecond       // between two advertisements of news
-	lossPause   = time.Second                 // the same, of a large region, where nothing new is free
+	lossPause   = 2 * time.Second             // the same, of a large region, where nothing new is free
 	secondPause = 8 * time.Second             // the same, for the second replica
 	thirdPause  = 24 * time.Second            // and for all others
 	wordLasts   = secondPause + 5*time.Second // for which the nearest trader's word counts
