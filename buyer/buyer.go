@@ -20,7 +20,7 @@ const (
 	roundPause    = 300 * time.Millisecond  // before searching again after refusals: for news to arrive
 	waitPause     = 3 * time.Second         // between searches of a request that waits for an offer
 	maxRounds     = 2                       // searches of one request
-	maxAsks       = 12                      // traders asked in one search
+	maxAsks       = 11                      // traders asked in one search
 	wideAsks      = 64                      // the same, of a search that hints do not lead
 	maxInquiries  = 128                     // regions of one search
 	askedRoot     = 2                       // traders asked at once about a whole market

@@ -399,7 +399,7 @@ func TestAsksAreBounded(t *testing.T) {
 		out := b.receive(ref(1), a)
 		queue = append(queue, sent[*market.GetOffers](out)...)
 	}
-	if total != 12 {
+	if total != 11 {
 		t.Errorf("%d questions", total)
 	}
 	b.advance(time.Minute)
