@@ -80,7 +80,7 @@ type GetOffers struct {
 	Ref    uint64 // returned in the answer
 	Region Region
 	Want   Want
-	Max    int // most offers in the answer; 0 = hints only
+	Max    int // most offers in the answer; 0 = hints only, one of them about the region itself if it holds offers
 	Relay  bool
 	Buy    bool // the sender will lease at once: what few fit are promised to it for a moment
 }
@@ -89,7 +89,7 @@ type GetOffers struct {
 type Offers struct {
 	Ref    uint64
 	Region Region
-	Offers []OfferAt // best first
+	Offers []OfferAt // best first; for a buyer the last third by chance
 	Tally  Tally
 	Hints  []Hint
 	Trader bool // the sender holds offers of the region, so its answer is complete for it
