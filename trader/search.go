@@ -86,6 +86,9 @@ func (t *Trader) filter(now market.Time, p *place, from market.PeerID, m *market
 // were lucky: who refuses everybody is never used up, and would be among the best
 // for ever.
 func (k *ranking) with(lucky *ranking) []*held {
+	if k.kept == 0 {
+		return nil
+	}
 	list := make([]*held, 0, k.most)
 	take := func(r *ranking, most int) {
 		for _, f := range r.best[:r.kept] {
