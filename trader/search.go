@@ -54,12 +54,8 @@ func (t *Trader) filter(now market.Time, p *place, from market.PeerID, m *market
 	}
 	promised := 0
 	s := &p.shelf
-	v := newSieve(s, p.region, &m.Want, &a.Tally)
-	lapsed := s.due() <= now.Mono // some may be, of which the tick is to come
-	for i := range s.rest {
-		if lapsed && now.Mono >= s.rest[i].expires || !v.fits(s, i) {
-			continue
-		}
+	v := newSieve(now.Mono, s, p.region, &m.Want, &a.Tally)
+	for i := v.next(s, 0); i < s.count(); i = v.next(s, i+1) {
 		h := &s.rest[i]
 		if m.Buy && p.promised(now, &h.offer.Offer, from, m.Want.Need) {
 			promised++

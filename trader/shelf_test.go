@@ -51,17 +51,25 @@ func TestSieve(t *testing.T) {
 			p := somePeer(r)
 			i, known := s.find(p)
 			if !known {
-				s.insert(i, held{})
+				s.insert(i, held{refreshAt: time.Hour, expires: time.Duration(1 + r.IntN(4))})
 			}
 			s.set(i, someOffer(r, p))
 		}
 		w := someWant(r)
 		fill(r, reflect.ValueOf(&w).Elem().Field(n%wishes))
 		got, want := market.Tally{}, market.Tally{}
-		v := newSieve(&s, market.RootRegion(market.Platform{OS: "linux", Arch: "amd64"}), &w, &got)
+		now := time.Duration(r.IntN(4)) // some have lapsed, at times
+		v := newSieve(now, &s, market.RootRegion(market.Platform{OS: "linux", Arch: "amd64"}), &w, &got)
+		next := v.next(&s, 0)
 		for i := range s.rest {
-			if fits := want.Look(&w, &s.rest[i].offer.Offer); v.fits(&s, i) != fits {
+			if now >= s.rest[i].expires {
+				continue
+			}
+			if fits := want.Look(&w, &s.rest[i].offer.Offer); (i == next) != fits {
 				t.Fatalf("%+v on %+v: fits is %v", w, s.rest[i].offer.Offer, !fits)
+			}
+			if i == next {
+				next = v.next(&s, i+1)
 			}
 		}
 		v.finish(&s)
@@ -110,7 +118,7 @@ func TestSieveOn(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	var s shelf
 	for i := range 8 {
-		s.insert(i, held{})
+		s.insert(i, held{refreshAt: time.Hour, expires: time.Hour})
 		s.set(i, someOffer(r, market.PeerID{byte(i + 1)}))
 	}
 	root := market.RootRegion(market.Platform{OS: "linux", Arch: "amd64"})
@@ -118,10 +126,14 @@ func TestSieveOn(t *testing.T) {
 		"node": {On: market.PeerID{3}}, "other platform": {Platform: market.Platform{OS: "plan9", Arch: "arm"}},
 	} {
 		var got, want market.Tally
-		v := newSieve(&s, root, &w, &got)
+		v := newSieve(0, &s, root, &w, &got)
+		next := v.next(&s, 0)
 		for i := range s.rest {
-			if v.fits(&s, i) != want.Look(&w, &s.rest[i].offer.Offer) {
+			if (i == next) != want.Look(&w, &s.rest[i].offer.Offer) {
 				t.Errorf("%s: offer %d", name, i)
+			}
+			if i == next {
+				next = v.next(&s, i+1)
 			}
 		}
 		if v.finish(&s); !reflect.DeepEqual(got, want) {

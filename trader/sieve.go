@@ -1,23 +1,37 @@
 package trader
 
-import "caravela/market"
+import (
+	"math/bits"
+	"time"
+
+	"caravela/market"
+)
 
 // sieve tells which offers fit a request, and tallies why others do not. It
 // says what Tally.Look says; but of a request for a CPU class and resources
-// only, which most are, it reads no more of an offer than its brief.
+// only, which most are, it reads no more of an offer than its brief, and takes no
+// branch that depends on what the offer lacks: a thousand offers are looked at for
+// each question.
 type sieve struct {
-	want   *market.Want
-	tally  *market.Tally
-	plain  bool
-	offers uint32
-	fit    uint32
-	misses [briefMisses]market.Miss // by kind, from MissClass on
-	near   int                      // the nearest offer; -1 = none yet
-	have   int64
-	lacks  int // what the nearest one lacks
+	want  *market.Want
+	tally *market.Tally
+	now   time.Duration
+	late  bool // some offers may have lapsed
+	plain bool
+
+	seen [1 << briefMisses]uint32 // offers by what they lack
+	best [briefMisses]int64       // of those that lack this first
+	near [briefMisses]closest     // that lack nothing else
+	kind int                      // of the first offer that lacks one thing; -1 = none yet
 }
 
-// What a brief tells of: the kinds of misses, in the order of market.MissKind.
+type closest struct {
+	at   int
+	have int64
+}
+
+// What a brief tells of: the kinds of misses, in the order of market.MissKind,
+// in which the first one counts.
 const (
 	lacksClass = iota
 	lacksCPU
@@ -26,10 +40,14 @@ const (
 	briefMisses
 )
 
-func newSieve(s *shelf, r market.Region, w *market.Want, t *market.Tally) sieve {
-	v := sieve{want: w, tally: t, near: -1, plain: s.bound == 0 && plain(w) && r.Platform.Serves(w.Platform)}
-	for i, kind := range [briefMisses]market.MissKind{market.MissClass, market.MissCPU, market.MissMemory, market.MissDisk} {
-		v.misses[i].Kind = kind
+var missKinds = [briefMisses]market.MissKind{market.MissClass, market.MissCPU, market.MissMemory, market.MissDisk}
+
+func newSieve(now time.Duration, s *shelf, r market.Region, w *market.Want, t *market.Tally) sieve {
+	v := sieve{want: w, tally: t, now: now, kind: -1}
+	v.late = s.due() <= now // the tick is to come
+	v.plain = s.bound == 0 && plain(w) && r.Platform.Serves(w.Platform)
+	for i := range v.near {
+		v.near[i].have = -1
 	}
 	return v
 }
@@ -39,55 +57,62 @@ func plain(w *market.Want) bool {
 	return len(w.Exclude)+len(w.Constraints)+len(w.Ports) == 0 && !w.Publishes && w.On.IsZero() && !w.Priced()
 }
 
-// fits looks at an offer.
-func (v *sieve) fits(s *shelf, i int) bool {
-	if !v.plain {
-		return v.tally.Look(v.want, &s.rest[i].offer.Offer)
+// next is the first offer from i on that fits, or how many there are.
+func (v *sieve) next(s *shelf, i int) int {
+	need, class := v.want.Need, v.want.Class
+	for ; i < len(s.briefs); i++ {
+		if v.late && v.now >= s.rest[i].expires {
+			continue
+		}
+		if !v.plain {
+			if v.tally.Look(v.want, &s.rest[i].offer.Offer) {
+				return i
+			}
+			continue
+		}
+		b := &s.briefs[i]
+		lacks := bit(b.class < class)<<lacksClass | bit(b.free.CPU < need.CPU)<<lacksCPU |
+			bit(b.free.Memory < need.Memory)<<lacksMemory | bit(b.free.Disk < need.Disk)<<lacksDisk
+		v.seen[lacks&(1<<briefMisses-1)]++
+		if lacks == 0 {
+			return i
+		}
+		first := bits.TrailingZeros(lacks) % briefMisses
+		have := [briefMisses]int64{0, int64(b.free.CPU), int64(b.free.Memory), int64(b.free.Disk)}[first]
+		v.best[first] = max(v.best[first], have)
+		if lacks&(lacks-1) == 0 && have > v.near[first].have {
+			v.near[first] = closest{i, have}
+			if v.kind < 0 {
+				v.kind = first
+			}
+		}
 	}
-	b, need := &s.briefs[i], &v.want.Need
-	v.offers++
-	if b.class >= v.want.Class && need.CPU <= b.free.CPU && need.Memory <= b.free.Memory && need.Disk <= b.free.Disk {
-		v.fit++
-		return true
-	}
-	v.miss(b, i)
-	return false
+	return i
 }
 
-func (v *sieve) miss(b *brief, i int) {
-	need := &v.want.Need
-	first, lacks, have := 0, 0, int64(0)
-	if need.Disk > b.free.Disk {
-		first, lacks, have = lacksDisk, lacks+1, int64(b.free.Disk)
+func bit(b bool) uint {
+	if b {
+		return 1
 	}
-	if need.Memory > b.free.Memory {
-		first, lacks, have = lacksMemory, lacks+1, int64(b.free.Memory)
-	}
-	if need.CPU > b.free.CPU {
-		first, lacks, have = lacksCPU, lacks+1, int64(b.free.CPU)
-	}
-	if b.class < v.want.Class { // the first reason counts
-		first, lacks, have = lacksClass, lacks+1, 0
-	}
-	m := &v.misses[first]
-	m.Count++
-	m.Best = max(m.Best, have)
-	if lacks == 1 && (v.near < 0 || v.lacks == first && have > v.have) {
-		v.near, v.lacks, v.have = i, first, have
-	}
+	return 0
 }
 
 // finish adds what was seen to the tally.
 func (v *sieve) finish(s *shelf) {
-	sum := market.Tally{Offers: v.offers, Fit: v.fit}
-	for _, m := range v.misses {
-		if m.Count > 0 {
-			sum.Misses = append(sum.Misses, m)
+	sum := market.Tally{Fit: v.seen[0], Offers: v.seen[0]}
+	var misses [briefMisses]uint32
+	for lacks := uint(1); lacks < 1<<briefMisses; lacks++ {
+		misses[bits.TrailingZeros(lacks)] += v.seen[lacks]
+	}
+	for first, n := range misses {
+		if sum.Offers += n; n > 0 {
+			sum.Misses = append(sum.Misses, market.Miss{Kind: missKinds[first], Count: n, Best: v.best[first]})
 		}
 	}
-	if v.near >= 0 {
-		o := &s.rest[v.near].offer.Offer
-		sum.Near = &market.Nearest{Supplier: o.Supplier, Name: o.Name, Kind: v.misses[v.lacks].Kind, Have: v.have}
+	if v.kind >= 0 {
+		n := v.near[v.kind]
+		o := &s.rest[n.at].offer.Offer
+		sum.Near = &market.Nearest{Supplier: o.Supplier, Name: o.Name, Kind: missKinds[v.kind], Have: n.have}
 	}
 	v.tally.Merge(&sum)
 }
