@@ -54,3 +54,17 @@ func (p *place) present(peer market.PeerID) {
 func (p *place) missing(now market.Time, peer market.PeerID) bool {
 	return slices.ContainsFunc(p.absent, func(a absent) bool { return a.peer == peer && a.sure && now.Mono-a.at <= absentLasts })
 }
+
+// weigh notes whether a replica holds much less than this one: few suppliers
+// know it yet.
+func (p *place) weigh(peer market.PeerID, offers uint32) {
+	here := uint32(p.shelf.count() + p.childOffers())
+	i := slices.Index(p.thin, peer)
+	switch less := offers < here-here/4; {
+	case less && i < 0 && slices.Contains(p.replicas, peer):
+		p.thin = append(p.thin, peer)
+	case !less && i >= 0:
+		p.thin = slices.Delete(p.thin, i, i+1)
+	}
+	p.thin = slices.DeleteFunc(p.thin, func(id market.PeerID) bool { return !slices.Contains(p.replicas, id) })
+}

@@ -22,6 +22,7 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 	if p := t.place(r); p != nil && from.Peer != t.me.Self {
 		t.learn(now, p, []market.PeerID{from.Peer}, nil)
 		p.present(from.Peer)
+		p.weigh(from.Peer, m.Summary.Offers)
 		t.sync(p, from, &m.Summary, out)
 	}
 	t.learnParent(now, from, &m.Summary)

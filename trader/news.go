@@ -25,14 +25,15 @@ func (t *Trader) plan(now market.Time, p *place) {
 	p.newsAt = min(p.newsAt, max(now.Mono+newsDelay, p.saidAt+pause))
 }
 
-// rank is this peer's place among the replicas that are there.
+// rank is this peer's place among the replicas that are there, and hold about as
+// much as any: the others are not believed above.
 func (t *Trader) rank(now market.Time, p *place) int {
 	rank := 0
 	for _, id := range p.replicas {
 		if id == t.me.Self {
 			return rank
 		}
-		if !p.missing(now, id) {
+		if !p.missing(now, id) && !slices.Contains(p.thin, id) {
 			rank++
 		}
 	}

@@ -16,6 +16,7 @@ type place struct {
 	promises    []promise       // to buyers who were shown offers
 	replicas    []market.PeerID // the region's traders, as far as known; nearest first
 	absent      []absent        // replicas that suppliers do not name any more
+	thin        []market.PeerID // replicas that held much less than this one when they last spoke
 	above       []market.Ref    // those of the parent region; nearest first
 	lost        []market.PeerID // of those above, not reached though the overlay still names them
 	doubts      []doubt         // those above that have missed something
@@ -277,7 +278,7 @@ func (t *Trader) onNear(now market.Time, ev market.Near, out *market.Outbox) {
 		if p.region.Depth > 0 && len(p.above) > 0 && t.learnAbove(p, ev.Peer) {
 			p.advertiseAt = min(p.advertiseAt, now.Mono+t.rng.Jitter(2*firstWord))
 		}
-		if !slices.Contains(p.replicas, ev.Peer.Peer) && t.wanted(p, ev.Peer.Peer) {
+		if !slices.Contains(p.replicas, ev.Peer.Peer) && t.wanted(now, p, ev.Peer.Peer) {
 			t.handOver(p, ev.Peer, out)
 		}
 	}
@@ -295,12 +296,12 @@ func (t *Trader) handOver(p *place, to market.Ref, out *market.Outbox) {
 }
 
 // wanted reports whether a new peer belongs among the replicas of a place,
-// and this peer, as the nearest, is the one to tell it.
-func (t *Trader) wanted(p *place, peer market.PeerID) bool {
+// and this peer, as the nearest that is there, is the one to tell it.
+func (t *Trader) wanted(now market.Time, p *place, peer market.PeerID) bool {
 	key := p.region.Key(t.me.Params.Network)
 	further := len(p.replicas) < t.me.Params.Replicas
 	for _, r := range p.replicas {
-		if r != t.me.Self && market.Nearer(r, t.me.Self, key) {
+		if r != t.me.Self && !p.missing(now, r) && market.Nearer(r, t.me.Self, key) {
 			return false
 		}
 		further = further || market.Nearer(peer, r, key)

@@ -344,6 +344,18 @@ func TestNear(t *testing.T) {
 	if out := b.step(market.Near{Peer: ref(200)}); len(sent[*market.CreateOffer](out)) != 0 {
 		t.Error("two replicas hand over")
 	}
+	// Where two suppliers do not name it any more, the next one is.
+	for i := range byte(2) {
+		k := seller(i)
+		b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 2, 1000), Region: root, Replicas: []market.PeerID{ref(0).Peer, ref(250).Peer}})
+	}
+	new := 400
+	for !market.Nearer(ref(new).Peer, ref(250).Peer, key) {
+		new++
+	}
+	if out := b.step(market.Near{Peer: ref(new)}); len(sent[*market.CreateOffer](out)) != 2 {
+		t.Error("nobody hands over for one that is gone")
+	}
 }
 
 // A child's trader tells a peer that comes near the parent's key.
@@ -844,7 +856,7 @@ func TestSecondTellsForTheFirst(t *testing.T) {
 	if again(other, self, ref(far).Peer) != 1 {
 		t.Error("does not tell for the first, which is gone")
 	}
-	b.receive(ref(near), advert(ref(near), r, 1))
+	b.receive(ref(near), advert(ref(near), r, 2))
 	if again(first, all...) != 0 {
 		t.Error("tells for the first, which has spoken")
 	}
@@ -854,5 +866,14 @@ func TestSecondTellsForTheFirst(t *testing.T) {
 	}
 	if b.now.Mono += 11 * time.Minute; again(first, all...) != 0 {
 		t.Error("takes the first for gone for ever")
+	}
+
+	b.receive(ref(near), advert(ref(near), r, 1)) // of two: it came a moment ago, say
+	if again(first, all...) != 1 {
+		t.Error("does not tell for the first, which few suppliers tell anything")
+	}
+	b.receive(ref(near), advert(ref(near), r, 2))
+	if again(first, all...) != 0 {
+		t.Error("tells for the first, which knows as much")
 	}
 }
