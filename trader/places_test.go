@@ -345,12 +345,16 @@ func TestNear(t *testing.T) {
 		t.Error("two replicas hand over")
 	}
 	// Where two suppliers do not name it any more, the next one is.
+	far := 250
+	for market.Nearer(ref(far).Peer, ref(0).Peer, key) {
+		far++
+	}
 	for i := range byte(2) {
 		k := seller(i)
-		b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 2, 1000), Region: root, Replicas: []market.PeerID{ref(0).Peer, ref(250).Peer}})
+		b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 2, 1000), Region: root, Replicas: []market.PeerID{ref(0).Peer, ref(far).Peer}})
 	}
 	new := 400
-	for !market.Nearer(ref(new).Peer, ref(250).Peer, key) {
+	for !market.Nearer(ref(new).Peer, ref(far).Peer, key) {
 		new++
 	}
 	if out := b.step(market.Near{Peer: ref(new)}); len(sent[*market.CreateOffer](out)) != 2 {
