@@ -306,8 +306,8 @@ func TestAboveFirst(t *testing.T) {
 	if len(m) != 3 || m[0].Region != root || out.Sends[0].To.Peer != ref(5).Peer || m[0].Relay {
 		t.Fatalf("asks %+v", m)
 	}
-	out = b.receive(ref(5), &market.Offers{Ref: m[0].Ref, Region: root, Trader: true, Offers: []market.OfferAt{b.offer(1, 2000)}})
-	if out = b.advance(time.Second); len(sent[*market.LaunchContainer](out)) != 1 {
+	b.receive(ref(5), &market.Offers{Ref: m[0].Ref, Region: root, Trader: true, Offers: []market.OfferAt{b.offer(1, 2000)}})
+	if out := b.advance(time.Second); len(sent[*market.LaunchContainer](out)) != 1 {
 		t.Errorf("tells %+v", out.Outcomes)
 	}
 }

@@ -51,7 +51,7 @@ func (t *Trader) large(p *place) bool {
 
 // stale reports whether the view from above is too old to be used.
 func (t *Trader) stale(now market.Time, p *place) bool {
-	age := time.Duration(freshView)
+	age := freshView
 	if t.large(p) {
 		age = largeView
 	}
