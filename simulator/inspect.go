@@ -17,7 +17,7 @@ type Checks struct {
 	Unbalanced     int // free and leased are not what there is
 	LostLeases     int // a lease that its supplier forgot though it kept its disk
 	Outliving      int // an offer is held long after its supplier went
-	Storms         int // a peer sent more than a thousand messages within a minute: it runs in a circle
+	Storms         int // a peer sent more than a thousand messages within a minute, answers left out: it runs in a circle
 	Violations     []string
 }
 

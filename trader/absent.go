@@ -60,7 +60,7 @@ func (p *place) missing(now market.Time, peer market.PeerID) bool {
 func (p *place) weigh(peer market.PeerID, offers uint32) {
 	here := uint32(p.shelf.count() + p.childOffers())
 	i := slices.Index(p.thin, peer)
-	switch less := offers < here-here/4; {
+	switch less := !aboutAsMuch(offers, here); {
 	case less && i < 0 && slices.Contains(p.replicas, peer):
 		p.thin = append(p.thin, peer)
 	case !less && i >= 0:

@@ -89,7 +89,7 @@ func (p *place) believed() func(func(*child) bool) {
 			var best *child
 			for j := i; j < end; j++ {
 				c := &p.children[j]
-				if c.summary.Offers >= most-most/4 && (best == nil || c.overrules(best)) {
+				if aboutAsMuch(c.summary.Offers, most) && (best == nil || c.overrules(best)) {
 					best = c
 				}
 			}
@@ -100,6 +100,10 @@ func (p *place) believed() func(func(*child) bool) {
 		}
 	}
 }
+
+// aboutAsMuch reports whether a trader that holds n offers of a region is to be
+// believed beside one that holds most of them.
+func aboutAsMuch(n, most uint32) bool { return n >= most-most/4 }
 
 // overrules reports whether the word of c counts, and not that of d.
 func (c *child) overrules(d *child) bool {

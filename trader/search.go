@@ -25,10 +25,10 @@ func (t *Trader) onGetOffers(now market.Time, from market.Ref, m *market.GetOffe
 }
 
 // Answer filters and ranks the offers of one region; for a buyer it adds some
-// that are not among the best. Offers are compared by
-// the request's score; equal ones stand in an order that differs from answer
-// to answer, so that two buyers do not run to the same supplier. When few
-// fit, they are promised to a buyer for a moment.
+// that are not among the best. Offers are compared by the request's score; equal
+// ones stand in an order that differs from answer to answer, so that two buyers
+// do not run to the same supplier. When few fit, they are promised to a buyer for
+// a moment.
 func (t *Trader) Answer(now market.Time, from market.PeerID, m *market.GetOffers) *market.Offers {
 	a := &market.Offers{Ref: m.Ref, Region: m.Region}
 	p := t.place(m.Region)
@@ -144,8 +144,9 @@ type lead struct {
 
 // hints tells of the regions below, and elsewhere if that is wanted, which may
 // have what is wanted; and whoever asks for hints only, of the place itself if it
-// holds offers: not all of a region's suppliers need be below. Many fit in a large market, and are asked for often: so
-// a hint is written once it is known which ones are told.
+// holds offers: not all of a region's suppliers need be below. Many fit in a large
+// market, and are asked for often: so a hint is written once it is known which
+// ones are told.
 func (t *Trader) hints(now market.Time, p *place, m *market.GetOffers) []market.Hint {
 	leads := make([]lead, 0, maxChilds+market.MaxHints+1) // on the stack
 	for c := range p.believed() {

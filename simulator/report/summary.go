@@ -61,7 +61,7 @@ type Summary struct {
 
 	Money *Money `json:"money"` // null where everything is free
 
-	MessageStorms int      `json:"message_storms"` // a peer sent over a thousand messages within a minute
+	MessageStorms int      `json:"message_storms"` // a peer sent over a thousand messages within a minute, answers left out
 	FailedStarts  uint64   `json:"failed_starts"`
 	Violations    []string `json:"violations"` // the first few, in words
 
