@@ -31,6 +31,7 @@ const (
 	keepEnded     = 24 * time.Hour          // an ended unit stays visible this long
 	maxKnown      = 128                     // traders that are remembered
 	knownFor      = time.Hour               //
+	aloneFor      = 10 * time.Second        // a trader is believed to be the only one of a whole market
 	mournFor      = 30 * time.Second        // for suppliers to find others in place of a dead trader
 	maxStarts     = 3                       // suppliers on which a container may fail to start
 	maxRequests   = 1024                    //

@@ -11,10 +11,11 @@ import (
 type trader struct {
 	region market.Region
 	market.Ref
-	at   time.Duration // when it was learnt or last answered
-	bad  bool          // did not answer
-	gone bool          // could not be reached
-	home bool          // a region to start from
+	at    time.Duration // when it was learnt or last answered
+	found time.Duration // when the overlay, or the own offer's supplier, last named it
+	bad   bool          // did not answer
+	gone  bool          // could not be reached
+	home  bool          // a region to start from
 }
 
 // Home remembers the traders of the own offer: whoever sells needs no lookup
@@ -41,11 +42,11 @@ func (b *Buyer) Learn(now market.Time, r market.Region, refs []market.Ref) {
 		b.known = make([]trader, 0, min(len(refs), maxKnown))
 	}
 	for _, ref := range refs {
-		b.learn(now, r, ref)
+		b.learn(now, r, ref).found = now.Mono
 	}
 }
 
-func (b *Buyer) learn(now market.Time, r market.Region, ref market.Ref) {
+func (b *Buyer) learn(now market.Time, r market.Region, ref market.Ref) *trader {
 	i := slices.IndexFunc(b.known, func(k trader) bool { return k.region == r && k.Peer == ref.Peer })
 	if i < 0 {
 		if len(b.known) >= maxKnown {
@@ -65,6 +66,7 @@ func (b *Buyer) learn(now market.Time, r market.Region, ref market.Ref) {
 	if len(ref.Addrs) > 0 {
 		k.Addrs = ref.Addrs
 	}
+	return k
 }
 
 // bereft reports whether a trader of the region that answered a moment ago
@@ -103,6 +105,14 @@ func (b *Buyer) traders(now market.Time, r market.Region) []market.Ref {
 	}
 	b.shuffle(refs)
 	return refs
+}
+
+// outOfDate reports whether the overlay should be asked who trades in a region
+// though some traders are known: one alone is not believed for long. It may have
+// been all that the overlay could name when this node was new, and it answers for
+// a whole market as it likes.
+func (b *Buyer) outOfDate(now market.Time, known []market.Ref, r market.Region) bool {
+	return len(known) < askedRoot && !slices.ContainsFunc(b.known, func(k trader) bool { return k.region == r && now.Mono-k.found < aloneFor })
 }
 
 func (b *Buyer) shuffle(refs []market.Ref) {

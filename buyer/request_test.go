@@ -332,6 +332,9 @@ func TestWaitAndAbandon(t *testing.T) {
 	}
 	out = b.choose(wait)
 	for range 10 {
+		for _, l := range out.Lookups { // for others than the one it knows
+			out = b.step(market.Found{Ref: l.Ref, Peers: []market.Ref{ref(1)}})
+		}
 		for _, m := range sent[*market.GetOffers](out) {
 			b.receive(ref(1), &market.Offers{Ref: m.Ref, Region: root, Trader: true})
 		}

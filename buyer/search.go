@@ -101,6 +101,9 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 		traders = b.traders(now, q.region)
 		if q.region.Depth == 0 {
 			atOnce = askedRoot
+			if !q.looked && b.outOfDate(now, traders, q.region) {
+				traders = nil
+			}
 		}
 	}
 	if on := r.want.On; !on.IsZero() && len(r.inquiries) == 1 && len(q.asks) == 0 {

@@ -37,6 +37,44 @@ func TestSearchFromNothing(t *testing.T) {
 	}
 }
 
+// One trader alone is not believed for long: a node that was new when it asked
+// the overlay may have been told of one that knows nothing, or says so.
+func TestOneTraderAlone(t *testing.T) {
+	b := newBench(t)
+	alone := []market.Ref{ref(1)}
+	nothing := func(out *market.Outbox) []market.Ref {
+		t.Helper()
+		var to []market.Ref
+		for i, m := range sent[*market.GetOffers](out) {
+			to = append(to, out.Sends[i].To)
+			b.receive(out.Sends[i].To, &market.Offers{Ref: m.Ref, Region: root, Trader: true})
+		}
+		return to
+	}
+	out := b.step(wanted(dry))
+	if to := nothing(b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: alone})); len(to) != 1 {
+		t.Fatalf("asks %v", to)
+	}
+	if out = b.step(wanted(dry)); len(out.Lookups) != 0 || len(nothing(out)) != 1 {
+		t.Fatal("asks for others at once")
+	}
+	b.advance(11 * time.Second)
+	if out = b.step(wanted(dry)); len(out.Lookups) != 1 || len(out.Sends) != 0 {
+		t.Fatalf("emits %+v", out)
+	}
+	if to := nothing(b.step(market.Found{Ref: out.Lookups[0].Ref, Failed: true})); len(to) != 1 {
+		t.Errorf("does not ask whom it knows: %v", to)
+	}
+	out = b.step(wanted(dry))
+	if to := nothing(b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(1), ref(2)}})); len(to) != 2 {
+		t.Errorf("asks %v", to)
+	}
+	b.advance(11 * time.Second)
+	if out = b.step(wanted(dry)); len(out.Lookups) != 0 || len(nothing(out)) != 2 {
+		t.Error("asks for others though it knows two")
+	}
+}
+
 // A lookup that finds nobody ends the search; one that fails is tried again
 // for some seconds.
 func TestNobodyFound(t *testing.T) {
