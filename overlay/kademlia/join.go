@@ -8,6 +8,8 @@ import (
 
 	dht "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	msmux "github.com/multiformats/go-multistream"
 
 	"caravela/overlay"
 )
@@ -55,14 +57,22 @@ func (o *Overlay) prepare() (*dht.IpfsDHT, error) {
 	return o.dht, nil
 }
 
-// meet connects to a peer and makes sure that it serves this overlay.
+// meet connects to a peer and makes sure that it serves this overlay. It asks
+// for that: what the peer has said of itself may be older than its overlay, or not
+// have arrived yet.
 func (o *Overlay) meet(ai peer.AddrInfo) error {
 	if err := o.host.Connect(o.ctx, ai); err != nil {
 		return err
 	}
-	ok, err := o.host.Peerstore().SupportsProtocols(ai.ID, o.protocol())
-	if err == nil && len(ok) == 0 {
-		err = fmt.Errorf("%s does not serve this overlay: it is of another network, or a client", ai.ID)
+	if ok, err := o.host.Peerstore().SupportsProtocols(ai.ID, o.protocol()); err != nil || len(ok) > 0 {
+		return err
+	}
+	s, err := o.host.NewStream(o.ctx, ai.ID, o.protocol())
+	if err == nil {
+		return s.Reset()
+	}
+	if none := (msmux.ErrNotSupported[protocol.ID]{}); errors.As(err, &none) {
+		return fmt.Errorf("%s does not serve this overlay: it is of another network, or a client", ai.ID)
 	}
 	return err
 }
