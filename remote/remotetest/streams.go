@@ -28,10 +28,13 @@ func (w *world) pair(t *testing.T, f accept) (*remote.Stream, []remote.Transport
 }
 
 func testHalfClose(t *testing.T, w *world) {
-	var head remote.Header
-	var from market.PeerID
+	type opened struct {
+		head remote.Header
+		from market.PeerID
+	}
+	heard := make(chan opened, 1)
 	s, ts := w.pair(t, func(_ context.Context, p market.PeerID, h remote.Header, s *remote.Stream) {
-		head, from = h, p
+		heard <- opened{h, p}
 		var in bytes.Buffer
 		for {
 			f, err := s.Read()
@@ -54,7 +57,8 @@ func testHalfClose(t *testing.T, w *world) {
 	if out.String() != "one two" || errs.String() != "end" {
 		t.Errorf("got %q and %q", out.String(), errs.String())
 	}
-	if head.Kind != "exec" || head.Lease != (market.LeaseID{7}) || string(head.Args) != `{"a":1}` || from != ts[0].Self().ID {
+	o := <-heard
+	if head, from := o.head, o.from; head.Kind != "exec" || head.Lease != (market.LeaseID{7}) || string(head.Args) != `{"a":1}` || from != ts[0].Self().ID {
 		t.Errorf("header %+v from %v", head, from)
 	}
 	if s.Peer() != ts[1].Self().ID {
