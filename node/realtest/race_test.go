@@ -3,6 +3,7 @@ package realtest
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 
@@ -35,10 +36,11 @@ func TestRaceForTheLastCore(t *testing.T) {
 	sell("wide", 1000)
 	sell("wide", 4000)
 
+	all := append(slices.Clone(sellers), buyers[:]...)
 	var running sync.WaitGroup
 	running.Go(func() { // binpack: both want the full node first
 		for round := range races / 2 {
-			w.Until("two offers for the race", func() bool { return inLane(t, buyers, "wide", sellers[lanes:]...) })
+			w.Until("two offers for the race", func() bool { return inLane(t, all, buyers, "wide", sellers[lanes:]...) })
 			ids, why := race(t, round, buyers, "wide", api.StrategyBinpack)
 			if ids[0] == "" || ids[1] == "" {
 				t.Errorf("round %d: a buyer got none of two offers: %v", round, why)
@@ -49,7 +51,7 @@ func TestRaceForTheLastCore(t *testing.T) {
 	for i := range lanes {
 		running.Go(func() {
 			for round := i; round < races/2; round += lanes {
-				w.Until("an offer for the race", func() bool { return inLane(t, buyers, lane(i), sellers[i]) })
+				w.Until("an offer for the race", func() bool { return inLane(t, all, buyers, lane(i), sellers[i]) })
 				ids, why := race(t, round, buyers, lane(i), api.StrategySpread)
 				if (ids[0] == "") == (ids[1] == "") {
 					t.Errorf("round %d in %s: leases %q, %v", round, lane(i), ids, why)
@@ -107,17 +109,28 @@ func release(t *testing.T, buyers [2]*nodetest.Host, ids [2]string) {
 	}
 }
 
-// inLane reports whether the sellers have nothing leased out, and both buyers
-// find what they say of that last. An older offer will not do: the word that
-// it is taken, which comes 20 ms after a lease, may still be on its way.
-func inLane(t *testing.T, buyers [2]*nodetest.Host, lane string, sellers ...*nodetest.Host) bool {
-	newest := map[uint64]int{}
+// inLane reports whether the sellers have nothing leased out, and every node
+// that holds their offers has the newest: an older one, from before a lease has
+// ended, shows nothing to a buyer that asks this node.
+func inLane(t *testing.T, hosts []*nodetest.Host, buyers [2]*nodetest.Host, lane string, sellers ...*nodetest.Host) bool {
+	newest := map[string]uint64{}
 	for _, s := range sellers {
 		st, err := s.Status(t.Context())
 		if err != nil || st.Offer == nil || st.Offer.Leased.MilliCPU > 0 || st.Leases.Sold > 0 {
 			return false
 		}
-		newest[st.Offer.Seq]++
+		newest[st.Offer.Node] = st.Offer.Seq
+	}
+	for _, h := range hosts {
+		held, err := h.Offers(t.Context())
+		if err != nil {
+			t.Errorf("%s: offers: %v", h.Name, err)
+		}
+		for _, o := range held {
+			if seq, ours := newest[o.Node]; ours && o.Seq != seq {
+				return false
+			}
+		}
 	}
 	for _, b := range buyers {
 		r, err := b.Search(t.Context(), api.SearchRequest{
@@ -127,9 +140,9 @@ func inLane(t *testing.T, buyers [2]*nodetest.Host, lane string, sellers ...*nod
 		if err != nil {
 			t.Errorf("%s: search: %v", b.Name, err)
 		}
-		found := map[uint64]int{}
+		found := map[string]uint64{}
 		for _, o := range r.Offers {
-			found[o.Seq]++
+			found[o.Node] = o.Seq
 		}
 		if !maps.Equal(found, newest) {
 			return false
