@@ -21,13 +21,15 @@ const (
 	comes letterKind = 16 + iota
 	leaves
 	crashes
-	gone // the end of a leave
+	gone   // the end of a leave
+	missed // those around it have noticed
 )
 
 const (
 	farewell = 5 * time.Second  // from a goodbye to the end
 	reboot   = 30 * time.Second // a program that crashed alone is back after this
 	patience = 5 * time.Second  // until a peer that does not answer is given up
+	notice   = 30 * time.Second // until a connection is known to be broken
 )
 
 func (v *lives) plan(at time.Duration, n *node, kind letterKind) {
@@ -128,6 +130,10 @@ func (s *Sim) live(now time.Duration) {
 				s.halt(n, now)
 				s.goes(n, now)
 			}
+		case missed:
+			if !n.up {
+				s.c.Overlay.miss(n.index)
+			}
 		case crashes:
 			n.forget = l.life == anyLifeNoDisk
 			s.crashes(n, now, l.life < anyLifeNoDisk)
@@ -199,6 +205,7 @@ func (s *Sim) goes(n *node, now time.Duration) {
 	n.wake = never
 	s.load.forget(n)
 	n.life = (n.life + 1) % anyLifeNoDisk
+	s.lives.plan(now+notice+patience, n, missed)
 	if back < s.c.Duration {
 		s.lives.plan(back, n, comes)
 	}
@@ -221,7 +228,8 @@ func (s *Sim) comes(n *node, now time.Duration) {
 	s.plan(n, now)
 	if n.server { // those nearest to it learn of it, as a table does that is not full
 		o := &s.c.Overlay
-		for _, near := range o.ring.nearest(o.spots[n.index].point, 1+s.c.Params.Replicas, nil) {
+		o.admit(n.index)
+		for _, near := range o.ring.nearest(o.spots[n.index].point, 1+o.K, nil) {
 			if m := near.node; m != n.index && s.nodes[m].up {
 				s.part(m).push(letter{at: now + time.Second, to: m, from: n.index, counter: n.counter, kind: local, event: market.Near{Peer: market.Ref{Peer: s.c.Overlay.id(n.index)}}})
 			}

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"time"
@@ -95,7 +96,9 @@ func (o *Overlay) lookup(self uint32, key uint64, n int, server bool, alive func
 	f := found{peers: make([]market.Ref, 0, n)}
 	buf := make([]member, 0, 64) // on the stack, as all but the peers is
 	if o.Oracle {
-		for _, m := range o.ring.nearest(key, n, buf) {
+		near := append(o.ring.nearest(key, n, buf), o.around(key)...)
+		slices.SortFunc(near, func(a, b member) int { return cmp.Compare(a.point^key, b.point^key) })
+		for _, m := range near[:min(n, len(near))] {
 			f.peers = append(f.peers, market.Ref{Peer: o.id(m.node)})
 		}
 		return f

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 	"time"
@@ -11,7 +12,8 @@ import (
 // Overlay is the model of kad-dht. A node's k-buckets are not stored: bucket b
 // of a node is a sample of k of the nodes that share exactly b bits with it,
 // drawn by a hash of the node and the bucket from those that lived when the
-// tables were last refreshed. A lookup is worked out when it begins, against
+// tables were last refreshed. Buckets that are not full, of the nodes around it,
+// follow who comes and goes: connections to these are kept, and watched. A lookup is worked out when it begins, against
 // the tables of that moment, with the latencies of its links.
 type Overlay struct {
 	K      int  // bucket size
@@ -22,8 +24,10 @@ type Overlay struct {
 	Rebuild time.Duration // tables learn who came and went this often
 
 	id    func(uint32) market.PeerID
-	spots []spot // of all nodes, by index
-	ring  ring   // members of the tables
+	spots []spot   // of all nodes, by index
+	ring  ring     // members of the tables
+	fresh []member // who came since, by point: known to those around them only
+	gone  int      // who went since, and is missed by those around them
 	epoch uint64
 	kept  uint64 // of a million peers of a table, those to which a connection is kept
 }
@@ -32,6 +36,7 @@ type Overlay struct {
 type spot struct {
 	point uint64
 	rank  uint32 // in the ring; outside = it is no member
+	gone  bool   // those around it have noticed that it went
 }
 
 // outside is the rank of a node that is in nobody's table.
@@ -50,11 +55,12 @@ func (o *Overlay) build(alive func(uint32) bool) {
 	o.epoch++
 	members := slices.Grow(o.ring.members[:0], len(o.spots))
 	for i := range o.spots {
-		if o.spots[i].rank = outside; alive(uint32(i)) {
+		if o.spots[i].rank, o.spots[i].gone = outside, false; alive(uint32(i)) {
 			members = append(members, member{o.spots[i].point, uint32(i)})
 		}
 	}
 	o.ring.arrange(members)
+	o.fresh, o.gone = o.fresh[:0], 0
 	for rank, m := range o.ring.members {
 		o.spots[m.node].rank = uint32(rank)
 	}
@@ -62,6 +68,58 @@ func (o *Overlay) build(alive func(uint32) bool) {
 	if table := o.table(len(members)); 2*table > connections {
 		o.kept = uint64(connections * million / (2 * table))
 	}
+}
+
+// admit makes a newcomer known to those around it: it has looked for itself, and
+// so asked them all.
+func (o *Overlay) admit(m uint32) {
+	at := &o.spots[m]
+	if at.gone {
+		at.gone = false
+		o.gone--
+	}
+	if at.rank != outside {
+		return
+	}
+	if i, known := slices.BinarySearchFunc(o.fresh, at.point, comparePoint); !known {
+		o.fresh = slices.Insert(o.fresh, i, member{at.point, m})
+	}
+}
+
+// miss has those around a node forget it: their connections to it broke, and it
+// could not be dialled again.
+func (o *Overlay) miss(m uint32) {
+	at := &o.spots[m]
+	if i, fresh := slices.BinarySearchFunc(o.fresh, at.point, comparePoint); fresh {
+		o.fresh = slices.Delete(o.fresh, i, i+1)
+	}
+	if at.rank != outside && !at.gone {
+		at.gone = true
+		o.gone++
+	}
+}
+
+func comparePoint(m member, point uint64) int { return cmp.Compare(m.point, point) }
+
+// around lists the newcomers near a key: among about as few members as a bucket
+// takes.
+func (o *Overlay) around(key uint64) []member {
+	if len(o.fresh) == 0 {
+		return nil
+	}
+	rest := ^uint64(0) >> max(0, bits.Len(uint(len(o.ring.members)/o.K))-1)
+	lo, _ := slices.BinarySearchFunc(o.fresh, key&^rest, comparePoint)
+	hi := lo
+	for hi < len(o.fresh) && o.fresh[hi].point <= key|rest {
+		hi++
+	}
+	return o.fresh[lo:hi]
+}
+
+// neighbour reports whether m is around t: t's bucket for it is not full.
+func (o *Overlay) neighbour(t uint32, m member) bool {
+	lo, hi := o.ring.span(m.point, 1+bits.LeadingZeros64(o.spots[t].point^m.point))
+	return t != m.node && hi-lo <= o.K
 }
 
 // connections is how many a node keeps: remote/libp2p's home profile closes
@@ -95,7 +153,8 @@ func (o *Overlay) has(t, m uint32) bool {
 	return draw(o.seed(t, shared), ((from+1)*n-1)/width, width, n) == from
 }
 
-// contacts appends the (up to) K members nearest to key that node t knows.
+// contacts appends the (up to) K members nearest to key that node t knows. Of those
+// around it it knows who came and went since the tables were refreshed.
 func (o *Overlay) contacts(t uint32, key uint64, buf []member) []member {
 	shared := bits.LeadingZeros64(o.spots[t].point ^ key)
 	lo, hi := o.ring.span(key, shared+1)
@@ -105,6 +164,14 @@ func (o *Overlay) contacts(t uint32, key uint64, buf []member) []member {
 		buf = o.sample(t, 64+b, l, lo, buf)
 		buf = o.sample(t, 64+b, hi, h, buf)
 		lo, hi = l, h
+	}
+	if o.gone > 0 {
+		buf = slices.DeleteFunc(buf, func(m member) bool { return o.spots[m.node].gone && o.neighbour(t, m) })
+	}
+	for _, m := range o.around(key) {
+		if o.neighbour(t, m) {
+			buf = append(buf, m)
+		}
 	}
 	return buf
 }

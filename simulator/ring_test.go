@@ -55,3 +55,56 @@ func TestTables(t *testing.T) {
 		}
 	}
 }
+
+// Those around a node know at once that it came, and that it went once they have
+// noticed; tables farther away learn of it when they are refreshed.
+func TestComersAndGoers(t *testing.T) {
+	o := overlayOf(3000)
+	knows := func(t, m uint32) bool {
+		return slices.ContainsFunc(o.contacts(t, o.spots[m].point, nil), func(x member) bool { return x.node == m })
+	}
+	around := func(m uint32) (near, far int) {
+		for i := range uint32(3000) {
+			switch {
+			case i == m || i%7 == 3 || !knows(i, m):
+			case o.neighbour(i, member{o.spots[m].point, m}):
+				near++
+			default:
+				far++
+			}
+		}
+		return near, far
+	}
+	const comer, goer = 3, 4 // of which the first is no member yet
+	if near, far := around(comer); near+far != 0 {
+		t.Fatalf("%d and %d know one that is not there", near, far)
+	}
+	o.admit(comer)
+	o.admit(comer)
+	if near, far := around(comer); near < 5 || near > 40 || far != 0 {
+		t.Errorf("%d around a newcomer know it, and %d others", near, far)
+	}
+	everybody, afar := around(goer)
+	if everybody < 5 || afar < 5 {
+		t.Fatalf("%d around a member know it, and %d others", everybody, afar)
+	}
+	o.miss(goer)
+	o.miss(goer)
+	if near, far := around(goer); near != 0 || far != afar {
+		t.Errorf("%d around one that went know it, and %d others, want %d", near, far, afar)
+	}
+	o.admit(goer)
+	if near, far := around(goer); near != everybody || far != afar {
+		t.Errorf("%d around one that is back know it, and %d others", near, far)
+	}
+	o.miss(comer)
+	if near, far := around(comer); near+far != 0 {
+		t.Errorf("%d and %d know a newcomer that went", near, far)
+	}
+	o.admit(comer)
+	o.miss(goer)
+	o.build(func(i uint32) bool { return i%7 != 3 || i == comer })
+	if near, far := around(comer); near == 0 || far == 0 || len(o.fresh) != 0 || o.gone != 0 {
+		t.Errorf("after a refresh %d and %d know a newcomer", near, far)
+	}
+}
