@@ -56,7 +56,7 @@ func (p *place) missing(now market.Time, peer market.PeerID) bool {
 }
 
 // weigh notes whether a replica holds much less than this one: few suppliers
-// know it yet.
+// know it yet, or it has begun anew.
 func (p *place) weigh(peer market.PeerID, offers uint32) {
 	here := uint32(p.shelf.count() + p.childOffers())
 	i := slices.Index(p.thin, peer)
@@ -67,4 +67,27 @@ func (p *place) weigh(peer market.PeerID, offers uint32) {
 		p.thin = slices.Delete(p.thin, i, i+1)
 	}
 	p.thin = slices.DeleteFunc(p.thin, func(id market.PeerID) bool { return !slices.Contains(p.replicas, id) })
+}
+
+// lacks reports whether this peer is to give a replica what it has not: suppliers
+// missed it until now, or it holds much less. What one question can fetch, it
+// fetches for itself.
+func (t *Trader) lacks(now market.Time, p *place, peer market.PeerID) bool {
+	return !p.split && p.shelf.count() > market.MaxOffers && (p.missing(now, peer) || slices.Contains(p.thin, peer)) && t.rank(now, p) == 0
+}
+
+// given is a peer to which a place was handed over.
+type given struct {
+	peer market.PeerID
+	at   time.Duration
+}
+
+// give notes that a place is handed over, and reports whether it was not of late.
+func (p *place) give(now market.Time, peer market.PeerID, pause time.Duration) bool {
+	p.given = slices.DeleteFunc(p.given, func(g given) bool { return now.Mono-g.at > pause })
+	if len(p.given) >= maxAbsent || slices.ContainsFunc(p.given, func(g given) bool { return g.peer == peer }) {
+		return false
+	}
+	p.given = append(p.given, given{peer, now.Mono})
+	return true
 }

@@ -23,6 +23,9 @@ func (t *Trader) onAdvertise(now market.Time, from market.Ref, m *market.Adverti
 		t.learn(now, p, []market.PeerID{from.Peer}, nil)
 		p.present(from.Peer)
 		p.weigh(from.Peer, m.Summary.Offers)
+		if t.lacks(now, p, from.Peer) {
+			t.handOver(now, p, from, out)
+		}
 		t.sync(p, from, &m.Summary, out)
 	}
 	t.learnParent(now, from, &m.Summary)
@@ -100,7 +103,7 @@ func (t *Trader) learnChild(now market.Time, p *place, m *market.AdvertiseOffers
 		}
 		if c.trader.Peer == from.Peer {
 			news := c.summary.Offers != s.Offers || c.summary.Deeper != s.Deeper || !slices.Equal(c.summary.Peaks, s.Peaks)
-			c.summary, c.trader, c.heard, c.said = s, from, now.Mono, m.Said
+			c.summary, c.trader, c.before, c.heard, c.said = s, from, c.heard, now.Mono, m.Said
 			return news
 		}
 		if last := &p.children[furthest]; t.overdue(now, c) || last.nearer(c) && !t.overdue(now, last) {

@@ -25,19 +25,20 @@ func (t *Trader) plan(now market.Time, p *place) {
 	p.newsAt = min(p.newsAt, max(now.Mono+newsDelay, p.saidAt+pause))
 }
 
-// rank is this peer's place among the replicas that are there, and hold about as
-// much as any: the others are not believed above.
+// rank is this peer's place among the region's traders that are there, and hold
+// about as much as any: the others are not believed above.
 func (t *Trader) rank(now market.Time, p *place) int {
-	rank := 0
-	for _, id := range p.replicas {
-		if id == t.me.Self {
+	rank, own := 0, slices.Contains(p.replicas, t.me.Self)
+	for _, id := range p.replicas { // nearest first
+		switch {
+		case id == t.me.Self:
 			return rank
-		}
-		if !p.missing(now, id) && !slices.Contains(p.thin, id) {
+		case p.missing(now, id) || slices.Contains(p.thin, id):
+		case own || market.Nearer(id, t.me.Self, p.region.Key(t.me.Params.Network)):
 			rank++
 		}
 	}
-	return len(p.replicas)
+	return rank
 }
 
 // tellNews tells the traders above what is free here, if that has changed.
@@ -107,6 +108,12 @@ func aboutAsMuch(n, most uint32) bool { return n >= most-most/4 }
 
 // overrules reports whether the word of c counts, and not that of d.
 func (c *child) overrules(d *child) bool {
+	switch {
+	case c.before > d.heard && c.heard-c.before < eager:
+		return true
+	case d.before > c.heard && d.heard-d.before < eager:
+		return false
+	}
 	if late := c.heard - d.heard; late > wordLasts || late < -wordLasts {
 		return late > 0
 	}

@@ -17,6 +17,7 @@ type place struct {
 	replicas    []market.PeerID // the region's traders, as far as known; nearest first
 	absent      []absent        // replicas that suppliers do not name any more
 	thin        []market.PeerID // replicas that held much less than this one when they last spoke
+	given       []given         // peers to which this place was handed over of late
 	above       []market.Ref    // those of the parent region; nearest first
 	lost        []market.PeerID // of those above, not reached though the overlay still names them
 	doubts      []doubt         // those above that have missed something
@@ -51,8 +52,9 @@ type child struct {
 	trader  market.Ref
 	far     [32]byte // the trader, from the region's key
 	heard   time.Duration
-	said    market.Wall  // by the trader's clock
-	told    []market.Ref // the region's traders as hints named them last; never mutated
+	before  time.Duration // when the word before it was heard
+	said    market.Wall   // by the trader's clock
+	told    []market.Ref  // the region's traders as hints named them last; never mutated
 }
 
 // placeIndex returns the index of a region's place, or -1.
@@ -278,13 +280,18 @@ func (t *Trader) onNear(now market.Time, ev market.Near, out *market.Outbox) {
 		if p.region.Depth > 0 && len(p.above) > 0 && t.learnAbove(p, ev.Peer) {
 			p.advertiseAt = min(p.advertiseAt, now.Mono+t.rng.Jitter(2*firstWord))
 		}
-		if !slices.Contains(p.replicas, ev.Peer.Peer) && t.wanted(now, p, ev.Peer.Peer) {
-			t.handOver(p, ev.Peer, out)
+		known := slices.Contains(p.replicas, ev.Peer.Peer)
+		if known && t.lacks(now, p, ev.Peer.Peer) || !known && t.wanted(now, p, ev.Peer.Peer) {
+			t.handOver(now, p, ev.Peer, out)
 		}
 	}
 }
 
-func (t *Trader) handOver(p *place, to market.Ref, out *market.Outbox) {
+// handOver gives a peer what is here, but not again while that may be under way.
+func (t *Trader) handOver(now market.Time, p *place, to market.Ref, out *market.Outbox) {
+	if !p.give(now, to.Peer, t.me.Params.Refresh/2) {
+		return
+	}
 	for i := range p.shelf.rest {
 		h := &p.shelf.rest[i]
 		out.Send(to, &market.CreateOffer{Offer: h.offer, At: h.at(),
@@ -301,7 +308,7 @@ func (t *Trader) wanted(now market.Time, p *place, peer market.PeerID) bool {
 	key := p.region.Key(t.me.Params.Network)
 	further := len(p.replicas) < t.me.Params.Replicas
 	for _, r := range p.replicas {
-		if r != t.me.Self && !p.missing(now, r) && market.Nearer(r, t.me.Self, key) {
+		if r != t.me.Self && !p.missing(now, r) && !slices.Contains(p.thin, r) && market.Nearer(r, t.me.Self, key) {
 			return false
 		}
 		further = further || market.Nearer(peer, r, key)

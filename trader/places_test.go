@@ -337,7 +337,7 @@ func TestNear(t *testing.T) {
 	key := root.Key(network)
 	for i := range 100 {
 		if market.Nearer(ref(i).Peer, ref(0).Peer, key) {
-			b.advertise(i, root, 1)
+			b.advertise(i, root, 2)
 			break
 		}
 	}
@@ -359,6 +359,60 @@ func TestNear(t *testing.T) {
 	}
 	if out := b.step(market.Near{Peer: ref(new)}); len(sent[*market.CreateOffer](out)) != 2 {
 		t.Error("nobody hands over for one that is gone")
+	}
+}
+
+// A replica that holds much less, or is back after suppliers have missed it, is
+// given what is here, by the nearest of those that have it, and not all the time.
+func TestGive(t *testing.T) {
+	const offers = market.MaxOffers + 1
+	var near, far int // from the region's key, of this peer
+	for i, key := 1, root.Key(network); near == 0 || far == 0; i++ {
+		if market.Nearer(ref(i).Peer, ref(0).Peer, key) {
+			near = i
+		} else {
+			far = i
+		}
+	}
+	full := func(n int, names ...market.PeerID) *bench {
+		b := newBench(t, nil)
+		for i := range n {
+			k := seller(byte(i))
+			b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 1, 1000), Region: root, Replicas: names})
+		}
+		return b
+	}
+	all := []market.PeerID{ref(near).Peer, ref(0).Peer, ref(far).Peer}
+	given := func(out *market.Outbox) int { return len(sent[*market.CreateOffer](out)) }
+
+	b := full(offers, all...)
+	if n := given(b.advertise(near, root, offers)) + given(b.advertise(far, root, 5)); n != 0 {
+		t.Errorf("gives %d offers, which the nearest one does", n)
+	}
+	if n := given(b.advertise(near, root, 5)); n != offers {
+		t.Errorf("gives %d offers", n)
+	}
+	if n := given(b.advertise(near, root, 6)); n != 0 {
+		t.Errorf("gives %d offers again at once", n)
+	}
+	b.now.Mono += b.params.Refresh
+	if n := given(b.advertise(near, root, 6)); n != offers {
+		t.Errorf("gives %d offers later", n)
+	}
+	if n := given(full(offers-1, all...).advertise(near, root, 5)); n != 0 {
+		t.Errorf("gives %d offers that one question fetches", n)
+	}
+
+	b = full(offers, all...)
+	if n := given(b.step(market.Near{Peer: ref(near)})); n != 0 {
+		t.Errorf("gives %d offers to one that nobody missed", n)
+	}
+	for i := range byte(2) {
+		k := seller(i)
+		b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, 2, 1000), Region: root, Replicas: all[1:]})
+	}
+	if n := given(b.step(market.Near{Peer: ref(near)})); n != offers {
+		t.Errorf("gives %d offers to one that is back", n)
 	}
 }
 
@@ -737,6 +791,39 @@ func TestBelievedAtOnce(t *testing.T) {
 			t.Errorf("after %v the nearest trader's new word gives %d hints", c.after, len(hints))
 		}
 	}
+}
+
+// A trader that tells news as only the first does, time and again, does so for a
+// nearest one that is gone; that one's next word counts again.
+func TestBelievedWhoSpeaksFirst(t *testing.T) {
+	first, second := 1, 2
+	if market.Nearer(ref(2).Peer, ref(1).Peer, shard(3).Key(network)) {
+		first, second = 2, 1
+	}
+	b := newBench(t, nil)
+	b.create(seller(1), 1, 500)
+	says := func(i int, free bool, want int) {
+		t.Helper()
+		b.pass(2 * time.Second)
+		m := advert(ref(i), shard(3), 40)
+		if !free {
+			m.Summary.Peaks = nil
+		}
+		b.receive(ref(i), m)
+		if hints := b.hints(); len(hints) != want {
+			t.Errorf("%d hints, want %d", len(hints), want)
+		}
+	}
+	says(second, true, 1)
+	says(first, false, 0)
+	says(second, true, 0)
+	says(second, true, 1)
+	says(first, false, 0)
+	says(second, true, 0)
+	b.pass(7 * time.Second)
+	says(second, true, 0) // as late as a second one speaks
+	b.pass(4 * time.Second)
+	says(second, true, 1) // and longer than the first one's word lasts
 }
 
 // A trader that hears of its own region from another replica does not take

@@ -34,6 +34,7 @@ const (
 	lossPause   = 2 * time.Second             // the same, of a large region, where nothing new is free
 	secondPause = 8 * time.Second             // the same, for the second replica
 	thirdPause  = 24 * time.Second            // and for all others
+	eager       = 6 * time.Second             // between two words of one that speaks first
 	wordLasts   = secondPause + 5*time.Second // for which the nearest trader's word counts
 	freshView   = 120 * time.Millisecond      // age of the view from above at which it is fetched again
 	largeView   = 250 * time.Millisecond      // the same, of a large region: all of them ask the root
