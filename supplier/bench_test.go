@@ -165,7 +165,7 @@ func (b *bench) publish(peers ...market.Ref) {
 func (b *bench) begin() *market.Outbox {
 	b.t.Helper()
 	out := b.advance(time.Second)
-	if len(out.Lookups) != 1 || out.Lookups[0].Key != root.At(2, b.keys.Self()).Key(network) {
+	if len(out.Lookups) != 1 || out.Lookups[0].Key != root.At(1, b.keys.Self()).Key(network) {
 		b.t.Fatalf("looks up %+v", out.Lookups)
 	}
 	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: []market.Ref{ref(1), ref(2)}})

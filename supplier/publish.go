@@ -123,7 +123,7 @@ func (s *Supplier) saveHome(out *market.Outbox) {
 // settle finds a region for an offer that has none. Whoever was there before
 // tells the traders of then at once, and looks meanwhile who they are now: a
 // lookup takes long where peers come and go. Else the first lookup is in the
-// middle of the tree: it tells how large the network is, so that not everybody
+// tree where most markets are: it tells how large the network is, so that not everybody
 // begins at the root.
 func (s *Supplier) settle(now market.Time, out *market.Outbox) {
 	if s.pub.region.Platform == s.stock.Platform {

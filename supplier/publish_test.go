@@ -390,7 +390,7 @@ func TestRefused(t *testing.T) {
 	}
 	arm := market.Platform{OS: "linux", Arch: "arm64"}
 	b.step(market.Supply{Selling: true, Stock: &market.Stock{Wares: market.Wares{Total: market.Resources{CPU: 1000, Memory: market.GiB}, Platform: arm}}})
-	if out := b.advance(time.Second); len(out.Lookups) != 1 || out.Lookups[0].Key != market.RootRegion(arm).At(2, b.keys.Self()).Key(network) {
+	if out := b.advance(time.Second); len(out.Lookups) != 1 || out.Lookups[0].Key != market.RootRegion(arm).At(1, b.keys.Self()).Key(network) {
 		t.Errorf("looks up %+v", out.Lookups)
 	}
 }
@@ -442,8 +442,8 @@ func TestLargeNetwork(t *testing.T) {
 	b := newBench(t, nil)
 	b.params.SplitAt = 2
 	out := b.advance(time.Second)
-	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: near(root.At(2, b.keys.Self()).Key(network), 6)})
-	if c := sent[*market.CreateOffer](out); len(c) != 3 || c[0].Region != root.At(2, b.keys.Self()) {
+	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: near(root.At(1, b.keys.Self()).Key(network), 6)})
+	if c := sent[*market.CreateOffer](out); len(c) != 3 || c[0].Region != root.At(1, b.keys.Self()) {
 		t.Errorf("creates %+v", c)
 	}
 }

@@ -36,7 +36,7 @@ const (
 	seqBlock      = 1024 // sequence numbers reserved by one write
 	maxSeqJump    = 1 << 32
 	updatePause   = 20 * time.Millisecond // gathers changes of the free resources into one update
-	probeDepth    = 2                     // of the first region that is looked up
+	probeDepth    = 1                     // of the first region that is looked up: what most markets need
 	maxKnown      = 8                     // regions that are remembered
 )
 
