@@ -62,7 +62,7 @@ func (p *Peer) Step(now market.Time, ev market.Event, out *market.Outbox) {
 		p.all(now, ev, out)
 	case market.Tick:
 		p.onTick(now, out)
-	case market.UnitChanged, market.EngineChanged, market.Reclaim, market.Measured:
+	case market.UnitChanged, market.EngineChanged, market.Joined, market.Reclaim, market.Measured:
 		p.supplier.Step(now, ev, out)
 	case market.Settle, market.SetPeer:
 		p.books.Step(now, ev, out)

@@ -46,6 +46,10 @@ type Found struct {
 	Failed bool
 }
 
+// Joined says that this peer is in the overlay, and of how many members that
+// seems to consist; 0 = unknown.
+type Joined struct{ Members uint64 }
+
 // Near says that a peer entered the overlay's routing table.
 type Near struct{ Peer Ref }
 
@@ -174,6 +178,7 @@ type Measured struct {
 type Leave struct{ End bool }
 
 func (Boot) event()          {}
+func (Joined) event()        {}
 func (Tick) event()          {}
 func (Received) event()      {}
 func (Undelivered) event()   {}

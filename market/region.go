@@ -67,25 +67,35 @@ func (r Region) Parent() Region {
 	return Region{Platform: r.Platform, Depth: r.Depth - 1, Shard: r.Shard >> ShardBits}
 }
 
-// DepthFor estimates how deep the regions of a market are, from the peers that
-// a lookup for one key gave: the denser they lie around it, the more peers
-// there are. It errs towards less, since a region that is split says so at once.
+// Crowd estimates of how many members an overlay consists, from the n that are
+// nearest to one place of its key space: furthest is the first 64 bits of the
+// largest of their distances from there.
+func Crowd(n int, furthest uint64) uint64 {
+	return uint64(n) * min(math.MaxUint64/max(1, furthest), math.MaxUint64/uint64(max(1, n)))
+}
+
+// DepthOf estimates how deep the regions of a market with so many members are. It
+// errs towards less, since a region that is split says so at once.
+func DepthOf(members uint64, splitAt int) uint8 {
+	depth := uint8(0)
+	for members > 4*uint64(splitAt) && depth < MaxDepth {
+		members >>= ShardBits
+		depth++
+	}
+	return depth
+}
+
+// DepthFor estimates the same from the peers that a lookup for one key gave.
 func DepthFor(peers []Ref, asked int, key Key, splitAt int) uint8 {
 	if len(peers) < asked {
 		return 0
 	}
-	furthest := uint64(1)
+	furthest := uint64(0)
 	for _, p := range peers {
 		d := Distance(p.Peer, key)
 		furthest = max(furthest, binary.BigEndian.Uint64(d[:8]))
 	}
-	n := math.MaxUint64 / furthest
-	depth := uint8(0)
-	for n > uint64(4*splitAt/len(peers)) && depth < MaxDepth {
-		n >>= ShardBits
-		depth++
-	}
-	return depth
+	return DepthOf(Crowd(len(peers), furthest), splitAt)
 }
 
 // Above reports whether r is s or one of the regions above it.

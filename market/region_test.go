@@ -2,6 +2,7 @@ package market_test
 
 import (
 	"bytes"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -217,6 +218,29 @@ func other(r market.Region) (p market.PeerID) {
 	for p = filled(1); r.At(r.Depth, p) == r; p[0]++ {
 	}
 	return p
+}
+
+// Crowd errs by less than a half where twenty peers are known.
+func TestCrowd(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 18))
+	for _, n := range []int{20, 100, 5000} {
+		far := make([]uint64, n)
+		for i := range far {
+			far[i] = r.Uint64()
+		}
+		slices.Sort(far)
+		if got := market.Crowd(20, far[19]); got < uint64(n)/2 || got > uint64(n)*3/2 {
+			t.Errorf("%d peers are taken for %d", n, got)
+		}
+	}
+	for _, c := range []struct {
+		n        int
+		furthest uint64
+	}{{0, 0}, {1, 0}, {20, 0}, {20, 1}, {math.MaxInt, 1}} {
+		if got := market.Crowd(c.n, c.furthest); market.DepthOf(got, 2304) > market.MaxDepth || c.n > 0 && got < uint64(c.n) {
+			t.Errorf("%d peers within %d are taken for %d", c.n, c.furthest, got)
+		}
+	}
 }
 
 // DepthFor errs by one level at most, and never for small networks.

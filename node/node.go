@@ -129,6 +129,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	err = n.enter(ctx)
 	if err == nil {
 		n.crew.run(n.recheck)
+		n.post(life, market.Joined{Members: overlay.Crowd(n.cfg.Overlay.Neighbours(), n.cfg.Overlay.NodeID())})
 		n.crew.run(n.watchEngine) // no earlier: with the engine comes the offer, which needs the overlay
 		n.setState(api.NodeReady)
 		close(n.ready)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"slices"
 
@@ -83,16 +84,31 @@ func Sort(peers []Peer, key market.Key) {
 
 // SortAround orders peers by their distance to another peer, nearest first.
 func SortAround(peers []Peer, center market.PeerID) {
-	c := sha256.Sum256(center.Bytes())
-	distance := func(p market.PeerID) [32]byte {
-		d := sha256.Sum256(p.Bytes())
-		for i := range d {
-			d[i] ^= c[i]
-		}
-		return d
-	}
 	slices.SortFunc(peers, func(a, b Peer) int {
-		x, y := distance(a.ID), distance(b.ID)
+		x, y := distance(a.ID, center), distance(b.ID, center)
 		return bytes.Compare(x[:], y[:])
 	})
+}
+
+// Crowd estimates of how many members an overlay consists, from a member's table
+// as Neighbours returns it; 0 = it knows too few to tell.
+func Crowd(table []Peer, center market.PeerID) uint64 {
+	if len(table) < dense {
+		return 0
+	}
+	furthest := distance(table[dense-1].ID, center)
+	return market.Crowd(dense, binary.BigEndian.Uint64(furthest[:8]))
+}
+
+// dense is how many of the nearest members a member knows for sure: as many as one
+// bucket takes.
+const dense = 20
+
+// distance is the XOR distance of two peers, in the space that kad-dht uses.
+func distance(p, q market.PeerID) [32]byte {
+	d, c := sha256.Sum256(p.Bytes()), sha256.Sum256(q.Bytes())
+	for i := range d {
+		d[i] ^= c[i]
+	}
+	return d
 }

@@ -122,6 +122,16 @@ func (o *Overlay) neighbour(t uint32, m member) bool {
 	return t != m.node && hi-lo <= o.K
 }
 
+// crowd is how many members there seem to be to one of them, by those around it.
+func (o *Overlay) crowd(m uint32) uint64 {
+	at := o.spots[m].point
+	near := o.ring.nearest(at, o.K+1, make([]member, 0, 64)) // which may be itself
+	if len(near) <= o.K {
+		return 0
+	}
+	return market.Crowd(o.K, at^near[o.K].point)
+}
+
 // connections is how many a node keeps: remote/libp2p's home profile closes
 // the least useful ones above 128, until 64 remain.
 const connections = 96

@@ -373,6 +373,7 @@ func (p *part) step(n *node, at time.Duration, ev market.Event, what uint64) {
 		n.machine.Step(now, ev, &p.out)
 	}
 	if _, boot := ev.(market.Boot); boot {
+		n.machine.Step(now, market.Joined{Members: p.s.c.Overlay.crowd(n.index)}, &p.out)
 		n.machine.Step(now, market.EngineChanged{Up: true}, &p.out)
 		n.machine.Step(now, market.Supply{Selling: true, Stock: p.stock(n)}, &p.out)
 		if n.freeLog.set(at, n.spare()) {

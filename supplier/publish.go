@@ -22,6 +22,7 @@ type publication struct {
 	looking  uint64        // the Ref of the lookup under way
 	foundAt  time.Duration // when a lookup last found all of the contacts; 0 = never
 	probing  bool          // the lookup under way is to tell the depth of the tree, too
+	first    uint8         // depth of the first region that is looked up
 	dirty    bool
 	enough   bool // enough traders have acknowledged
 }
@@ -122,9 +123,9 @@ func (s *Supplier) saveHome(out *market.Outbox) {
 
 // settle finds a region for an offer that has none. Whoever was there before
 // tells the traders of then at once, and looks meanwhile who they are now: a
-// lookup takes long where peers come and go. Else the first lookup is in the
-// tree where most markets are: it tells how large the network is, so that not everybody
-// begins at the root.
+// lookup takes long where peers come and go. Else the first lookup is where the
+// tree seems to end in a network of this size, so that not everybody begins at the
+// root; how densely peers lie there tells whether that is right.
 func (s *Supplier) settle(now market.Time, out *market.Outbox) {
 	if s.pub.region.Platform == s.stock.Platform {
 		return
@@ -135,8 +136,15 @@ func (s *Supplier) settle(now market.Time, out *market.Outbox) {
 		s.look(now, out)
 		return
 	}
-	s.move(now, market.RootRegion(s.stock.Platform).At(probeDepth, s.me.Self), nil, out)
+	s.move(now, market.RootRegion(s.stock.Platform).At(s.pub.first, s.me.Self), nil, out)
 	s.pub.probing = true
+}
+
+// crowd notes how large the network is, before there is an offer.
+func (p *publication) crowd(members uint64, splitAt int) {
+	if members > 0 {
+		p.first = market.DepthOf(members, splitAt)
+	}
 }
 
 // push sends the offer to the traders that do not have it: one message to all

@@ -436,11 +436,27 @@ func TestDeep(t *testing.T) {
 	}
 }
 
+// What the overlay knows of its size tells where to look first; without that it is
+// where most markets are.
+func TestCrowd(t *testing.T) {
+	for _, c := range []struct {
+		members uint64
+		depth   uint8
+	}{{0, 1}, {1, 0}, {9000, 0}, {10_000, 1}, {294_000, 1}, {296_000, 2}, {1 << 63, 6}} {
+		b := newBench(t, nil)
+		b.step(market.Joined{Members: c.members})
+		out := b.advance(time.Second)
+		if len(out.Lookups) != 1 || out.Lookups[0].Key != root.At(c.depth, b.keys.Self()).Key(network) {
+			t.Errorf("%d members: looks up %+v", c.members, out.Lookups)
+		}
+	}
+}
+
 // Where peers lie densely the offer begins deep in the tree; the lookup that
 // told so finds its traders as well.
 func TestLargeNetwork(t *testing.T) {
 	b := newBench(t, nil)
-	b.params.SplitAt = 2
+	b.params.SplitAt = 4
 	out := b.advance(time.Second)
 	out = b.step(market.Found{Ref: out.Lookups[0].Ref, Peers: near(root.At(1, b.keys.Self()).Key(network), 6)})
 	if c := sent[*market.CreateOffer](out); len(c) != 3 || c[0].Region != root.At(1, b.keys.Self()) {

@@ -36,7 +36,7 @@ const (
 	seqBlock      = 1024 // sequence numbers reserved by one write
 	maxSeqJump    = 1 << 32
 	updatePause   = 20 * time.Millisecond // gathers changes of the free resources into one update
-	probeDepth    = 1                     // of the first region that is looked up: what most markets need
+	probeDepth    = 1                     // of the first region that is looked up where nothing tells how large the network is
 	maxKnown      = 8                     // regions that are remembered
 )
 
@@ -70,7 +70,7 @@ type Supplier struct {
 // of the numbers by which it knows its lookups again.
 func New(me *market.Party, books *ledger.Books, seed, refs uint64) Supplier {
 	return Supplier{me: me, books: books, rng: market.Rand(seed), refs: refs,
-		stock: nothing, pub: publication{at: market.Never, lookAt: market.Never}}
+		stock: nothing, pub: publication{at: market.Never, lookAt: market.Never, first: probeDepth}}
 }
 
 // nothing is what a supplier sells that was told of no stock yet.
@@ -82,6 +82,8 @@ func (s *Supplier) Step(now market.Time, ev market.Event, out *market.Outbox) {
 	switch ev := ev.(type) {
 	case market.Boot:
 		s.onBoot(now, ev, out)
+	case market.Joined:
+		s.pub.crowd(ev.Members, s.me.Params.SplitAt)
 	case market.Supply:
 		s.onSupply(now, ev)
 	case market.EngineChanged:
