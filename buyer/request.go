@@ -25,6 +25,7 @@ type request struct {
 	held      bool // nothing is leased before everything is held
 	rounds    int
 	inquiries []inquiry
+	hopes     []inquiry // of the last round
 	asked     int // questions in this round
 	offers    []market.OfferAt
 	tally     market.Tally

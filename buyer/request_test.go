@@ -276,6 +276,57 @@ func TestOn(t *testing.T) {
 	}
 }
 
+// Where all that fits is promised to others, who may not take it, those who said so
+// are asked once more than usual, and nobody else.
+func TestAskWhereSomethingIsPromised(t *testing.T) {
+	b := newBench(t)
+	shard := market.Region{Platform: linux, Depth: 1, Shard: 3}
+	below := market.Hint{Summary: market.Summary{Region: shard, Offers: 9, Peaks: []market.Point{{Free: market.Resources{CPU: 4000, Memory: market.GiB}}}}, Traders: []market.Ref{ref(2)}}
+	nothing := func(promised bool) func(m *market.GetOffers) *market.Outbox {
+		return func(m *market.GetOffers) *market.Outbox {
+			a := &market.Offers{Ref: m.Ref, Region: m.Region, Trader: true}
+			if m.Region == root {
+				a.Hints = []market.Hint{below}
+				return b.receive(ref(1), a)
+			}
+			if promised {
+				a.Tally.Promised()
+			}
+			return b.receive(ref(2), a)
+		}
+	}
+	for _, c := range []struct {
+		promised bool
+		regions  []market.Region
+	}{{false, []market.Region{root, shard, root, shard}}, {true, []market.Region{root, shard, root, shard, shard}}} {
+		answer := nothing(c.promised)
+		asked := b.search(nil, ref(1))
+		var regions []market.Region
+		for {
+			regions = append(regions, asked[0].Region)
+			out := answer(asked[0])
+			if len(told(out, market.GaveUp)) == 1 {
+				break
+			}
+			if asked = sent[*market.GetOffers](out); len(asked) == 0 {
+				asked = b.untilAsked()
+			}
+		}
+		if !slices.Equal(regions, c.regions) {
+			t.Errorf("promised %v: asks in %v", c.promised, regions)
+		}
+	}
+
+	asked := b.search(nil, ref(1))
+	for range 4 {
+		out := nothing(true)(asked[0])
+		if asked = sent[*market.GetOffers](out); len(asked) == 0 {
+			asked = b.untilAsked()
+		}
+	}
+	launched(t, b.receive(ref(2), &market.Offers{Ref: asked[0].Ref, Region: shard, Trader: true, Offers: []market.OfferAt{b.offer(1, 1000)}}))
+}
+
 // Refusals for want of room lead to another search, a few times; other
 // reasons exclude the supplier from it.
 func TestSearchAgain(t *testing.T) {

@@ -42,8 +42,10 @@ type ask struct {
 // from there.
 func (b *Buyer) search(now market.Time, r *request, out *market.Outbox) {
 	r.phase, r.rounds = searching, r.rounds+1
-	r.inquiries, r.offers, r.asked = nil, nil, 0
-	r.inquiries = append(r.inquiries, inquiry{region: b.start(now, r.want.Platform), dueAt: market.Never, waiting: true})
+	r.offers, r.asked = nil, 0
+	if r.inquiries, r.hopes = r.hopes, nil; r.inquiries == nil {
+		r.inquiries = []inquiry{{region: b.start(now, r.want.Platform), dueAt: market.Never, waiting: true}}
+	}
 	b.settle(now, r, out)
 }
 
