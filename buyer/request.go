@@ -26,7 +26,7 @@ type request struct {
 	rounds    int
 	inquiries []inquiry
 	hopes     []inquiry // of the last round
-	asked     int // questions in this round
+	asked     int       // questions in this round
 	offers    []market.OfferAt
 	tally     market.Tally
 	cover     market.Coverage
