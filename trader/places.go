@@ -293,12 +293,34 @@ func (t *Trader) handOver(now market.Time, p *place, to market.Ref, out *market.
 		return
 	}
 	for i := range p.shelf.rest {
-		h := &p.shelf.rest[i]
-		out.Send(to, &market.CreateOffer{Offer: h.offer, At: h.at(),
-			Region: p.region, Replicas: p.replicas, Above: p.above})
+		p.handOne(&p.shelf.rest[i], to, out)
 	}
 	if p.shelf.count() > 0 {
 		out.Note(market.NoteHandedOver, to.Peer, market.LeaseID{}, p.region.String())
+	}
+}
+
+func (p *place) handOne(h *held, to market.Ref, out *market.Outbox) {
+	out.Send(to, &market.CreateOffer{Offer: h.offer, At: h.at(), Region: p.region, Replicas: p.replicas, Above: p.above})
+}
+
+// passOn tells a replica of an offer whose supplier does not name it, though it is
+// there and nearer than one that it names: that one came after the supplier had
+// looked, or what it was handed was lost. The nearest of those named does so.
+func (t *Trader) passOn(now market.Time, p *place, h *held, named []market.PeerID, out *market.Outbox) {
+	key := p.region.Key(t.me.Params.Network)
+	for _, id := range p.replicas {
+		if slices.Contains(named, id) || p.missing(now, id) || slices.Contains(p.thin, id) {
+			continue // as nearly always
+		}
+		first, furthest := slices.Contains(named, t.me.Self), len(named) >= t.me.Params.Replicas
+		for _, n := range named {
+			first = first && !market.Nearer(n, t.me.Self, key)
+			furthest = furthest && market.Nearer(n, id, key)
+		}
+		if first && !furthest {
+			p.handOne(h, market.Ref{Peer: id}, out)
+		}
 	}
 }
 

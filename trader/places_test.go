@@ -416,6 +416,54 @@ func TestGive(t *testing.T) {
 	}
 }
 
+// A replica that is there, but that a supplier does not name, is told of its offer: by
+// the nearest of those that it names, and as long as nobody takes it for dead.
+func TestPassOn(t *testing.T) {
+	key := root.Key(network)
+	var near, far []market.PeerID // than this peer
+	for i := 1; len(near) < 2 || len(far) < 3; i++ {
+		if market.Nearer(ref(i).Peer, ref(0).Peer, key) {
+			near = append(near, ref(i).Peer)
+		} else {
+			far = append(far, ref(i).Peer)
+		}
+	}
+	slices.SortFunc(far, func(a, b market.PeerID) int {
+		if market.Nearer(a, b, key) {
+			return -1
+		}
+		return 1
+	})
+	self := ref(0).Peer
+	for _, c := range []struct {
+		name    string
+		replica market.PeerID // that has spoken
+		named   []market.PeerID
+		told    bool
+	}{
+		{"the nearest is not named", near[0], []market.PeerID{self, far[0], far[1]}, true},
+		{"it is", near[0], []market.PeerID{near[0], self, far[0]}, false},
+		{"a nearer one tells it", near[0], []market.PeerID{near[1], self, far[0]}, false},
+		{"this one is not named, either", near[0], []market.PeerID{far[0], far[1], far[2]}, false},
+		{"one between", far[0], []market.PeerID{self, far[1], far[2]}, true},
+		{"one too many", far[2], []market.PeerID{self, far[0], far[1]}, false},
+		{"there is room", far[2], []market.PeerID{self, far[0]}, true},
+	} {
+		b := newBench(t, nil)
+		say := func(k *market.Keyring, seq uint64) []*market.CreateOffer {
+			return sent[*market.CreateOffer](b.receive(market.Ref{Peer: k.Self()}, &market.CreateOffer{Offer: b.offer(k, seq, 1000), Region: root, Replicas: c.named}))
+		}
+		b.receive(market.Ref{Peer: seller(3).Self()}, &market.CreateOffer{Offer: b.offer(seller(3), 1, 1000), Region: root, Replicas: []market.PeerID{self}})
+		b.receive(market.Ref{Peer: c.replica}, advert(market.Ref{Peer: c.replica}, root, 1))
+		if n := len(say(seller(1), 1)); n > 1 || (n == 1) != c.told {
+			t.Errorf("%s: tells %d", c.name, n)
+		}
+		if say(seller(2), 1); len(say(seller(1), 2)) != 0 {
+			t.Errorf("%s: tells one that two suppliers do not name", c.name)
+		}
+	}
+}
+
 // A child's trader tells a peer that comes near the parent's key.
 func TestNearAbove(t *testing.T) {
 	b := newBench(t, nil)

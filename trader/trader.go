@@ -228,6 +228,7 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 	t.learn(now, p, m.Replicas, m.Above)
 	if from.Peer == o.Supplier {
 		p.leftOut(now, t.me.Self, o.Supplier, m.Replicas)
+		t.passOn(now, p, h, m.Replicas, out)
 	}
 	switch {
 	case old == nil:
