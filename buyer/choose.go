@@ -128,7 +128,7 @@ func (b *Buyer) ask(h *holding, r *request, out *market.Outbox) {
 func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 	pending := slices.ContainsFunc(r.slots, func(s slot) bool { return s.state == asking || s.state == reserving })
 	stale := slices.ContainsFunc(r.refusals, func(f refusal) bool { return roomless(f.reason) }) ||
-		promised(&r.tally) ||
+		heldBack(&r.tally) ||
 		slices.ContainsFunc(r.inquiries, func(q inquiry) bool { return q.region.Depth > 0 })
 	switch {
 	case pending: // its answer decides
@@ -138,7 +138,7 @@ func (b *Buyer) exhausted(now market.Time, r *request, out *market.Outbox) {
 		b.settle(now, r, out)
 	case stale && r.rounds < maxRounds:
 		b.pause(r, now.Mono+roundPause+b.rng.Jitter(roundPause/4))
-	case r.rounds == maxRounds && b.hope(now, r):
+	case r.rounds == maxRounds && r.hope():
 		b.pause(r, now.Mono+roundPause+b.rng.Jitter(roundPause/4))
 	case now.Mono+waitPause < r.giveUpAt:
 		b.pause(r, now.Mono+b.rng.Jitter(2*waitPause))
@@ -168,27 +168,25 @@ func (r *request) resume() bool {
 	return true
 }
 
-// promised reports whether a trader held back an offer that it had just shown to
+// heldBack reports whether a trader kept an offer back that it had just shown to
 // another buyer.
-func promised(t *market.Tally) bool {
+func heldBack(t *market.Tally) bool {
 	return slices.ContainsFunc(t.Misses, func(m market.Miss) bool { return m.Kind == market.MissPromised })
 }
 
-// hope notes the regions in which offers are promised to others, who may not take
-// them: they alone are asked in a last search. It reports whether there are any.
-func (b *Buyer) hope(now market.Time, r *request) bool {
+// hope has the next search ask where offers are promised to others, who may not
+// take them, and nowhere else. It reports whether there are such regions.
+func (r *request) hope() bool {
+	hopes := 0
 	for i := range r.inquiries {
 		q := &r.inquiries[i]
-		if !promised(&q.tally) || len(r.hopes) >= abreast {
-			continue
+		if q.settled = hopes >= abreast || !heldBack(&q.tally); !q.settled {
+			hopes++
+			q.asks, q.answered, q.waiting, q.looked, q.dueAt = nil, false, true, true, market.Never
 		}
-		traders := q.traders
-		if !q.led {
-			traders = b.traders(now, q.region)
-		}
-		r.hopes = append(r.hopes, inquiry{region: q.region, led: true, looked: true, traders: traders, dueAt: market.Never, waiting: true})
 	}
-	return len(r.hopes) > 0
+	r.hopeful = hopes > 0
+	return r.hopeful
 }
 
 // pause forgets refusals for want of room: the next search may find other

@@ -12,7 +12,7 @@ type trader struct {
 	region market.Region
 	market.Ref
 	at    time.Duration // when it was learnt or last answered
-	found time.Duration // when the overlay, or the own offer's supplier, last named it
+	found time.Duration // when the overlay last named it
 	bad   bool          // did not answer
 	gone  bool          // could not be reached
 	home  bool          // a region to start from
@@ -21,7 +21,9 @@ type trader struct {
 // Home remembers the traders of the own offer: whoever sells needs no lookup
 // to buy.
 func (b *Buyer) Home(now market.Time, r market.Region, refs []market.Ref) {
-	b.Learn(now, r, refs)
+	for _, ref := range refs {
+		b.learn(now, r, ref)
+	}
 	for i := range b.known {
 		b.known[i].home = b.known[i].region == r
 	}

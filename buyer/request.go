@@ -25,8 +25,9 @@ type request struct {
 	held      bool // nothing is leased before everything is held
 	rounds    int
 	inquiries []inquiry
-	hopes     []inquiry // of the last round
-	asked     int       // questions in this round
+	hopeful   bool // the next search is for what may be left of inquiries
+	narrow    bool // this one is
+	asked     int  // questions in this round
 	offers    []market.OfferAt
 	tally     market.Tally
 	cover     market.Coverage

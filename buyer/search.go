@@ -43,7 +43,7 @@ type ask struct {
 func (b *Buyer) search(now market.Time, r *request, out *market.Outbox) {
 	r.phase, r.rounds = searching, r.rounds+1
 	r.offers, r.asked = nil, 0
-	if r.inquiries, r.hopes = r.hopes, nil; r.inquiries == nil {
+	if r.narrow, r.hopeful = r.hopeful, false; !r.narrow {
 		r.inquiries = []inquiry{{region: b.start(now, r.want.Platform), dueAt: market.Never, waiting: true}}
 	}
 	b.settle(now, r, out)
@@ -120,7 +120,7 @@ func (b *Buyer) askMore(now market.Time, r *request, i int, out *market.Outbox) 
 		}
 		a := ask{ref: b.ref(), peer: t.Peer, at: now.Mono}
 		q.asks = append(q.asks, a)
-		out.Send(t, &market.GetOffers{Ref: a.ref, Region: q.region, Want: r.want, Max: b.most(r), Relay: !q.led, Buy: !r.req.DryRun})
+		out.Send(t, &market.GetOffers{Ref: a.ref, Region: q.region, Want: r.want, Max: b.most(r), Relay: !q.led && !r.narrow, Buy: !r.req.DryRun})
 		open++
 		r.asked++
 		if t.Peer != b.me.Self {
@@ -244,7 +244,7 @@ func (b *Buyer) onOffers(now market.Time, from market.Ref, m *market.Offers, out
 	for _, o := range m.Offers {
 		b.take(now, r, o)
 	}
-	if m.Trader {
+	if m.Trader && !r.narrow {
 		b.follow(r, q.region, q.led, m.Hints)
 	}
 	q = &r.inquiries[i] // follow may have moved it

@@ -84,8 +84,9 @@ func Sort(peers []Peer, key market.Key) {
 
 // SortAround orders peers by their distance to another peer, nearest first.
 func SortAround(peers []Peer, center market.PeerID) {
+	c := sha256.Sum256(center.Bytes())
 	slices.SortFunc(peers, func(a, b Peer) int {
-		x, y := distance(a.ID, center), distance(b.ID, center)
+		x, y := distance(a.ID, c), distance(b.ID, c)
 		return bytes.Compare(x[:], y[:])
 	})
 }
@@ -96,17 +97,18 @@ func Crowd(table []Peer, center market.PeerID) uint64 {
 	if len(table) < dense {
 		return 0
 	}
-	furthest := distance(table[dense-1].ID, center)
+	furthest := distance(table[dense-1].ID, sha256.Sum256(center.Bytes()))
 	return market.Crowd(dense, binary.BigEndian.Uint64(furthest[:8]))
 }
 
 // dense is how many of the nearest members a member knows for sure: as many as one
-// bucket takes.
+// bucket takes by default.
 const dense = 20
 
-// distance is the XOR distance of two peers, in the space that kad-dht uses.
-func distance(p, q market.PeerID) [32]byte {
-	d, c := sha256.Sum256(p.Bytes()), sha256.Sum256(q.Bytes())
+// distance is the XOR distance of a peer from a place in the space that kad-dht
+// uses.
+func distance(p market.PeerID, c [32]byte) [32]byte {
+	d := sha256.Sum256(p.Bytes())
 	for i := range d {
 		d[i] ^= c[i]
 	}

@@ -229,7 +229,8 @@ func (s *Sim) comes(n *node, now time.Duration) {
 	if n.server { // those nearest to it learn of it, as a table does that is not full
 		o := &s.c.Overlay
 		o.admit(n.index)
-		for _, near := range o.ring.nearest(o.spots[n.index].point, 1+o.K, nil) {
+		at := o.spots[n.index].point
+		for _, near := range append(o.ring.nearest(at, 1+o.K, nil), o.around(at)...) {
 			if m := near.node; m != n.index && s.nodes[m].up {
 				s.part(m).push(letter{at: now + time.Second, to: m, from: n.index, counter: n.counter, kind: local, event: market.Near{Peer: market.Ref{Peer: s.c.Overlay.id(n.index)}}})
 			}

@@ -13,8 +13,9 @@ import (
 // of a node is a sample of k of the nodes that share exactly b bits with it,
 // drawn by a hash of the node and the bucket from those that lived when the
 // tables were last refreshed. Buckets that are not full, of the nodes around it,
-// follow who comes and goes: connections to these are kept, and watched. A lookup is worked out when it begins, against
-// the tables of that moment, with the latencies of its links.
+// follow who comes and goes, as the real overlay does that watches its connections
+// to these. A lookup is worked out when it begins, against the tables of that
+// moment, with the latencies of its links.
 type Overlay struct {
 	K      int  // bucket size
 	Alpha  int  // questions under way

@@ -203,7 +203,13 @@ func TestSilentTrader(t *testing.T) {
 	if _, acked := b.traders(); acked != 3 {
 		t.Errorf("%d traders confirm", acked)
 	}
-	out = b.step(market.Undelivered{To: ref(4).Peer, Msg: &market.CreateOffer{}}) // answered since: once more does no harm
+	own, _, _ := b.Published()
+	other := *own
+	other.Supplier = ref(9).Peer
+	if out = b.step(market.Undelivered{To: ref(4).Peer, Msg: &market.CreateOffer{Offer: &other}}); len(out.Sends) != 0 {
+		t.Error("takes the loss of another one's offer, which the trader here had handed over, for that of its own")
+	}
+	out = b.step(market.Undelivered{To: ref(4).Peer, Msg: &market.CreateOffer{Offer: own}}) // answered since: once more does no harm
 	if n := len(sent[*market.CreateOffer](out)); n != 1 {
 		t.Errorf("%d offers to one that may have lost it", n)
 	}

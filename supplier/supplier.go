@@ -210,8 +210,12 @@ func (s *Supplier) onLeave(now market.Time, ev market.Leave, out *market.Outbox)
 }
 
 func (s *Supplier) onUndelivered(now market.Time, ev market.Undelivered) {
-	switch ev.Msg.(type) {
-	case *market.CreateOffer, *market.UpdateOffer:
+	switch m := ev.Msg.(type) {
+	case *market.CreateOffer:
+		if m.Offer.Supplier == s.me.Self { // else this peer's trader handed it over
+			s.onLostOffer(now, ev)
+		}
+	case *market.UpdateOffer:
 		s.onLostOffer(now, ev)
 	}
 }

@@ -19,6 +19,7 @@ type absent struct {
 const (
 	absentLasts = 10 * time.Minute // for which suppliers' word on a replica counts
 	maxAbsent   = 8
+	maxGiven    = 8
 )
 
 // leftOut notes which replicas a supplier does not name among its traders. It
@@ -85,8 +86,11 @@ type given struct {
 // give notes that a place is handed over, and reports whether it was not of late.
 func (p *place) give(now market.Time, peer market.PeerID, pause time.Duration) bool {
 	p.given = slices.DeleteFunc(p.given, func(g given) bool { return now.Mono-g.at > pause })
-	if len(p.given) >= maxAbsent || slices.ContainsFunc(p.given, func(g given) bool { return g.peer == peer }) {
+	if slices.ContainsFunc(p.given, func(g given) bool { return g.peer == peer }) {
 		return false
+	}
+	if len(p.given) >= maxGiven {
+		p.given = slices.Delete(p.given, 0, 1)
 	}
 	p.given = append(p.given, given{peer, now.Mono})
 	return true

@@ -103,7 +103,10 @@ func (t *Trader) learnChild(now market.Time, p *place, m *market.AdvertiseOffers
 		}
 		if c.trader.Peer == from.Peer {
 			news := c.summary.Offers != s.Offers || c.summary.Deeper != s.Deeper || !slices.Equal(c.summary.Peaks, s.Peaks)
-			c.summary, c.trader, c.before, c.heard, c.said = s, from, c.heard, now.Mono, m.Said
+			if m.Said == 0 || m.Said != c.said { // else it was said again, for it might have been lost
+				c.before = c.heard
+			}
+			c.summary, c.trader, c.heard, c.said = s, from, now.Mono, m.Said
 			return news
 		}
 		if last := &p.children[furthest]; t.overdue(now, c) || last.nearer(c) && !t.overdue(now, last) {

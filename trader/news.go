@@ -29,12 +29,16 @@ func (t *Trader) plan(now market.Time, p *place) {
 // about as much as any: the others are not believed above.
 func (t *Trader) rank(now market.Time, p *place) int {
 	rank, own := 0, slices.Contains(p.replicas, t.me.Self)
+	var key market.Key
+	if !own {
+		key = p.region.Key(t.me.Params.Network)
+	}
 	for _, id := range p.replicas { // nearest first
 		switch {
 		case id == t.me.Self:
 			return rank
 		case p.missing(now, id) || slices.Contains(p.thin, id):
-		case own || market.Nearer(id, t.me.Self, p.region.Key(t.me.Params.Network)):
+		case own || market.Nearer(id, t.me.Self, key):
 			rank++
 		}
 	}
@@ -79,7 +83,8 @@ func (t *Trader) summarize(p *place) {
 // that hold about as much as any: one that holds far less is known to few
 // suppliers. The nearest one tells news at once. Another one that speaks soon
 // after it may not have heard them yet; one that speaks much later knows what
-// the nearest one, which may be dead, does not tell.
+// the nearest one, which may be dead, does not tell, and so does one that speaks
+// again and again as only the first one does.
 func (p *place) believed() func(func(*child) bool) {
 	return func(yield func(*child) bool) {
 		for i := 0; i < len(p.children); {

@@ -289,15 +289,13 @@ func (t *Trader) onNear(now market.Time, ev market.Near, out *market.Outbox) {
 
 // handOver gives a peer what is here, but not again while that may be under way.
 func (t *Trader) handOver(now market.Time, p *place, to market.Ref, out *market.Outbox) {
-	if !p.give(now, to.Peer, t.me.Params.Refresh/2) {
+	if p.shelf.count() == 0 || !p.give(now, to.Peer, t.me.Params.Refresh/2) {
 		return
 	}
 	for i := range p.shelf.rest {
 		p.handOne(&p.shelf.rest[i], to, out)
 	}
-	if p.shelf.count() > 0 {
-		out.Note(market.NoteHandedOver, to.Peer, market.LeaseID{}, p.region.String())
-	}
+	out.Note(market.NoteHandedOver, to.Peer, market.LeaseID{}, p.region.String())
 }
 
 func (p *place) handOne(h *held, to market.Ref, out *market.Outbox) {
@@ -308,11 +306,11 @@ func (p *place) handOne(h *held, to market.Ref, out *market.Outbox) {
 // there and nearer than one that it names: that one came after the supplier had
 // looked, or what it was handed was lost. The nearest of those named does so.
 func (t *Trader) passOn(now market.Time, p *place, h *held, named []market.PeerID, out *market.Outbox) {
-	key := p.region.Key(t.me.Params.Network)
 	for _, id := range p.replicas {
-		if slices.Contains(named, id) || p.missing(now, id) || slices.Contains(p.thin, id) {
+		if len(named) < 2 || slices.Contains(named, id) || p.missing(now, id) || slices.Contains(p.thin, id) {
 			continue // as nearly always
 		}
+		key := p.region.Key(t.me.Params.Network)
 		first, furthest := slices.Contains(named, t.me.Self), len(named) >= t.me.Params.Replicas
 		for _, n := range named {
 			first = first && !market.Nearer(n, t.me.Self, key)
@@ -325,7 +323,8 @@ func (t *Trader) passOn(now market.Time, p *place, h *held, named []market.PeerI
 }
 
 // wanted reports whether a new peer belongs among the replicas of a place,
-// and this peer, as the nearest that is there, is the one to tell it.
+// and this peer, as the nearest that is there and holds about as much as any, is
+// the one to tell it.
 func (t *Trader) wanted(now market.Time, p *place, peer market.PeerID) bool {
 	key := p.region.Key(t.me.Params.Network)
 	further := len(p.replicas) < t.me.Params.Replicas

@@ -870,6 +870,19 @@ func TestBelievedWhoSpeaksFirst(t *testing.T) {
 	says(second, true, 0)
 	b.pass(7 * time.Second)
 	says(second, true, 0) // as late as a second one speaks
+	says(first, false, 0)
+	again := advert(ref(second), shard(3), 40)
+	again.Said = b.now.Wall
+	b.pass(time.Second)
+	for range 3 { // it might have been lost
+		b.receive(ref(second), again)
+	}
+	if len(b.hints()) != 0 {
+		t.Error("takes one word that was repeated for several")
+	}
+	says(first, false, 0)
+	b.pass(7 * time.Second)
+	says(second, true, 0)
 	b.pass(4 * time.Second)
 	says(second, true, 1) // and longer than the first one's word lasts
 }

@@ -228,7 +228,9 @@ func (t *Trader) store(now market.Time, from market.Ref, m *market.CreateOffer, 
 	t.learn(now, p, m.Replicas, m.Above)
 	if from.Peer == o.Supplier {
 		p.leftOut(now, t.me.Self, o.Supplier, m.Replicas)
-		t.passOn(now, p, h, m.Replicas, out)
+		if old == nil || old.Seq != o.Seq {
+			t.passOn(now, p, h, m.Replicas, out)
+		}
 	}
 	switch {
 	case old == nil:

@@ -162,8 +162,6 @@ func eventText(ev market.Event) string {
 		return fmt.Sprintf("Found %d peers", len(ev.Peers))
 	case market.UnitChanged:
 		return fmt.Sprintf("engine: %s is %s", shortUnit(ev.Unit), ev.State)
-	case market.Joined:
-		return fmt.Sprintf("Joined about %d members", ev.Members)
 	case market.Boot:
 		return fmt.Sprintf("Boot with %d records", len(ev.Records))
 	}

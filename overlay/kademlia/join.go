@@ -57,8 +57,8 @@ func (o *Overlay) prepare() (*dht.IpfsDHT, error) {
 	return o.dht, nil
 }
 
-// meet connects to a peer and makes sure that it serves this overlay. It asks
-// for that: what the peer has said of itself may be older than its overlay, or not
+// meet connects to a peer and makes sure that it serves this overlay. Unless it has
+// said so, it is asked: what it said of itself may be older than its overlay, or not
 // have arrived yet.
 func (o *Overlay) meet(ai peer.AddrInfo) error {
 	if err := o.host.Connect(o.ctx, ai); err != nil {
