@@ -219,6 +219,8 @@ func (l *loader) checkProfile(key string, p Profile) {
 func (l *loader) checkDemand() {
 	d := &l.s.Load
 	l.checkLaw("load.lifetime", &d.Lifetime)
+	l.need(d.Rate >= 0 || d.Arrivals == "poisson", "load.rate", `arrivals = "poisson" takes a rate`, "%v is negative", d.Rate)
+	l.need(d.Size >= 0 || d.Arrivals == "bursts", "load.size", `arrivals = "bursts" takes a size`, "%v is negative", d.Size)
 	switch d.Arrivals {
 	case "phases":
 		l.checkPhases(d)

@@ -27,6 +27,8 @@ func TestMistakes(t *testing.T) {
 		{"[[machine]]\ncpus = 1\nmemory = \"1g\"\nclass = 1\nshare = 60", `x.toml:1: machine: the shares add up to 60`},
 		{"[load]\ndeploy = [1.0]", `load.deploy: 1 phases of deploy, 14 of stop`},
 		{"[load]\narrivals = \"poisson\"\nrate = -3", `x.toml:3: load.rate: -3 is not above 0`},
+		{"[load]\nrate = -3", `x.toml:2: load.rate: -3 is negative`},
+		{"[load]\nsize = -1", `x.toml:2: load.size: -1 is negative`},
 		{"[load]\narrivals = \"poison\"", `did you mean "poisson"?`},
 		{"[life]\nsession = { law = \"exponential\" }", `life.session: needs either a mean or a median`},
 		{"[faults]\nslow = 0.6\nsilent = 0.6", `x.toml:1: faults: the shares of all kinds of faulty nodes`},
